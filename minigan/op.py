@@ -1,0 +1,281 @@
+"""How an operation is declared: a kernel on arrays, and one vjp per differentiable argument.
+
+    @op(x=lambda g, out: g * (1 - out * out))
+    def tanh(x):
+        return np.tanh(x)
+
+A vjp takes the gradient g of the output and returns that of its argument.  The names of its other parameters are what
+it keeps: arguments of the operation, `out`, or keyword attributes.  That signature, read once, *is* save-for-backward;
+together with which arguments need a gradient it decides what a node retains.
+
+vjps are polymorphic.  Without `create_graph` they run on raw arrays, nothing recorded; with it, the same lines run on
+Tensors, and the gradient is itself differentiable.  Everything an operation is not differentiable in (masks, shapes,
+indices) is a keyword attribute.
+"""
+
+import inspect
+from contextlib import contextmanager
+from functools import partial, wraps
+from operator import itemgetter
+from threading import local
+
+import numpy as np
+
+from .backend import as_array, ndarray
+from .tensor import Node, Parameter, Tensor, wrap
+
+
+class _Mode(local):
+    recording = True
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def recording(flag):
+    """Turn the recording of history on or off, in this thread."""
+    before, _mode.recording = _mode.recording, flag
+    try:
+        yield
+    finally:
+        _mode.recording = before
+
+
+def no_grad():
+    """`with no_grad():` operations inside build no graph; their results are constants."""
+    return recording(False)
+
+
+EXPLAINED = (ValueError, TypeError, IndexError, MemoryError)  # what a kernel raises when its arguments do not fit
+
+
+class Op:
+    """What the engine knows of one operation.
+
+    `couples_samples` says whether one row of the output depends on other rows of the batch.
+    """
+
+    couples_samples = False
+
+    def __init__(self, kernel, vjps, explain=None):
+        parameters = inspect.signature(kernel).parameters.values()
+        self.kernel = kernel
+        self.name = kernel.__name__.lstrip("_")
+        self.vjps = vjps
+        self.explain = explain
+        self.arguments = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        if list(vjps) != self.arguments:
+            raise TypeError(f"op {self.name}: arguments {self.arguments} but vjps for {list(vjps)}; they must match, in order")
+        self.attributes = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.plans = {}
+
+    def plan(self, active):
+        """The operation as seen from a node in which only some arguments, the bits of `active`, need a gradient."""
+        self.plans[active] = plan = Plan(self, active)
+        return plan
+
+    def complain(self, error, args, attrs):
+        """The exception to raise for an `error` of the kernel: names, shapes and the likely cause."""
+        given = [f"{name}: {describe(a)}" for name, a in zip(self.arguments, args, strict=False)]
+        given += [f"{name}={value!r}" for name, value in attrs.items() if isinstance(value, int | float | str | tuple)]
+        cause = self.explain(*args, **attrs) if self.explain else None
+        kind = next(k for k in EXPLAINED if isinstance(error, k))
+        return kind(f"{self.name}({', '.join(given)}): {cause or error}")
+
+
+class Plan:
+    """An operation and the pattern of arguments that need a gradient: what to keep, and how to pull g back.
+
+    `keep` are positions in (arguments..., out); a pull is (argument, vjp, positions in what was kept, attribute names).
+    """
+
+    __slots__ = ("name", "keep", "out", "pulls", "couples_samples")
+
+    def __init__(self, op, active):
+        source = {name: i for i, name in enumerate([*op.arguments, "out"])}
+        wanted = [i for i in range(len(op.arguments)) if active >> i & 1]
+        needs = {i: list(inspect.signature(op.vjps[op.arguments[i]]).parameters)[1:] for i in wanted}
+        for i, names in needs.items():
+            if unknown := [n for n in names if n not in source and n not in op.attributes]:
+                raise TypeError(f"op {op.name}: the vjp of {op.arguments[i]} asks for {unknown}, which the kernel does not have")
+        self.name = op.name
+        self.couples_samples = op.couples_samples
+        kept = sorted({source[n] for names in needs.values() for n in names if n in source})
+        self.keep = picker(kept)
+        position = {k: i for i, k in enumerate(kept)}
+        self.out = position.get(len(op.arguments))
+        self.pulls = [
+            (i, op.vjps[op.arguments[i]],
+             picker([position[source[n]] for n in names if n in source]),
+             [n for n in names if n not in source])
+            for i, names in needs.items()
+        ]
+
+    def pull(self, node, g, path, create_graph):
+        """Gradients of the parents of `node` that lie on `path`, given g, that of its output: (parent, gradient) pairs."""
+        parents, attrs = node.parents, node.attrs
+        saved = traced(node) if create_graph else plain(node)
+        pulled = []
+        for i, vjp, pick, attributes in self.pulls:
+            parent = parents[i]
+            if parent in path:
+                if attributes:
+                    gradient = vjp(g, *pick(saved), **{name: attrs[name] for name in attributes})
+                else:
+                    gradient = vjp(g, *pick(saved))
+                pulled.append((parent, gradient))
+        return pulled
+
+
+def picker(positions):
+    """A function from a list or tuple to those of its items that are at `positions`, in C."""
+    if len(positions) > 1:
+        return itemgetter(*positions)
+    return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
+
+
+def plain(node):
+    """What `node` saved, as arrays."""
+    arrays = []
+    for s in node.saved:
+        if type(s) is Tensor:
+            s = s.data
+        elif type(s) is Parameter:
+            s = fresh(s, node).data
+        arrays.append(s)
+    return arrays
+
+
+def traced(node):
+    """What `node` saved, as Tensors with their history; `out` gets back the node it came from."""
+    saved = [fresh(s, node) if type(s) is Parameter else s for s in node.saved]
+    if node.op.out is not None:
+        saved[node.op.out] = wrap(saved[node.op.out], node)
+    return saved
+
+
+def fresh(parameter, node):
+    """`parameter`, once sure that it is still what `node` used."""
+    check_unchanged(parameter._leaf, node)
+    return parameter
+
+
+def check_unchanged(leaf, node):
+    """RuntimeError if the parameter of `leaf` was changed after `node` had used it."""
+    if leaf.version > node.id:
+        raise RuntimeError(
+            f"{leaf.name or 'a parameter'} {leaf.shape} changed after this forward (operation {node.op.name!r}): "
+            "its old values are gone, so the gradient would be wrong. Run the forward again after optimizer.step()"
+        )
+
+
+def op(kernel=None, /, *, explain=None, **vjps):
+    """Declare an operation (see the module's first lines); usable as a decorator.
+
+    The result takes arrays or Tensors: arrays in, array out; with a Tensor among its arguments it returns a Tensor.
+    `explain(*args, **attrs)` may return the likely cause of a kernel's failure, in words.
+    """
+    if kernel is None:
+        return partial(op, explain=explain, **vjps)
+    return apply_rule(Op(kernel, vjps, explain))
+
+
+def apply_rule(rule):
+    """The function that a user calls: runs the kernel and, where a gradient may be asked for, records a node."""
+    kernel, plans = rule.kernel, rule.plans
+
+    @wraps(kernel)
+    def apply(*args, **attrs):
+        arrays, parents = [], []
+        dtype = None
+        active, bit = 0, 1
+        for a in args:
+            if isinstance(a, Tensor):
+                data, node = a.data, a.node
+                arrays.append(data)
+                parents.append(node)
+                if node is not None:
+                    active |= bit
+                if dtype is not data.dtype:
+                    dtype = data.dtype if dtype is None else False
+            else:
+                arrays.append(a)
+                parents.append(None)
+            bit += bit
+        try:
+            data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
+        except EXPLAINED as error:
+            raise rule.complain(error, arrays, attrs) from error
+        if dtype is None:
+            return data
+        if data.dtype is not dtype:
+            data = conform(rule, data, arrays, attrs)
+        if data.__class__ is not ndarray:
+            data = as_array(data)
+        if not (active and _mode.recording):
+            return wrap(data, None)
+        plan = plans.get(active) or rule.plan(active)
+        return wrap(data, Node(plan, parents, plan.keep((*args, data)), attrs, data.shape, data.dtype))
+
+    apply.op = rule
+    return apply
+
+
+def conform(rule, data, arrays, attrs):
+    """Called when a result has not the dtype of every Tensor: NumPy scalars are weak, mixed precisions are an error."""
+    floating = {a.dtype for a in arrays if getattr(a, "ndim", None) is not None and a.dtype.kind in "fc" and not is_scalar(a)}
+    precisions = {np.finfo(d).dtype for d in floating}
+    if len(precisions) > 1:
+        raise TypeError(
+            f"{rule.name}({', '.join(describe(a) for a in arrays)}): mixed dtypes {', '.join(sorted(map(str, floating)))}; "
+            "nothing is converted silently, so convert one argument with .astype(...)"
+        )
+    if floating and np.finfo(data.dtype).dtype not in precisions:
+        weak = [a.item() if is_scalar(a) else a for a in arrays]
+        data = rule.kernel(*weak, **attrs)
+        if np.finfo(data.dtype).dtype not in precisions:
+            raise TypeError(
+                f"{rule.name}({', '.join(describe(a) for a in arrays)}): would turn {', '.join(map(str, floating))} into "
+                f"{data.dtype}; convert the integer argument with .astype(...)"
+            )
+    return data
+
+
+def is_scalar(a):
+    return isinstance(a, np.generic)
+
+
+def describe(a):
+    return f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a) if isinstance(a, int | float) else type(a).__name__
+
+
+# The one pair of operations that the engine itself uses: broadcasting, and its adjoint.
+
+
+def broadcast_to(x, shape):
+    """x repeated along new and length-1 axes; the adjoint of `sum_to`."""
+    return x if x.shape == shape else _broadcast_to(x, shape=shape)
+
+
+def sum_to(x, shape):
+    """x summed over the axes that broadcasting `shape` to x.shape would repeat."""
+    return x if x.shape == shape else _sum_to(x, shape=shape, source=x.shape)
+
+
+@op(x=lambda g: g)  # the engine sums every gradient to its argument's shape
+def _broadcast_to(x, *, shape):
+    return np.broadcast_to(x, shape)
+
+
+@op(x=lambda g, source: broadcast_to(g, source))
+def _sum_to(x, *, shape, source):
+    lead = len(source) - len(shape)
+    axes = tuple(range(lead)) + tuple(i for i in range(lead, len(source)) if shape[i - lead] == 1 != source[i])
+    return x.sum(axes, keepdims=True).reshape(shape)
+
+
+@op(x=lambda g: g)
+def identity(x):
+    """x itself, with a node of its own."""
+    return x

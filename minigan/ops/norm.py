@@ -1,0 +1,67 @@
+"""Batch and layer normalisation: fused kernels for values and first derivatives, a readable reference for the rest."""
+
+import numpy as np
+
+from .. import backend
+from ..fused import fused
+from .elementwise import sqrt
+from .reduce import mean
+from .shape import real_data, reshape
+
+
+def normalized(x, gamma, beta, axis, eps):
+    """gamma * (x - mean) / sqrt(variance + eps) + beta, with the biased variance of the matrix x over `axis`."""
+    xc = x - mean(x, axis, keepdims=True)
+    variance = mean(xc * xc, axis, keepdims=True)
+    return xc / sqrt(variance + eps) * gamma + beta
+
+
+def _gradients(g, x, gamma, mu, inv, axis):
+    return backend.of(x).normalize_gradients(g, x, gamma, mu, inv, axis)
+
+
+@fused(reference=normalized, gradients=_gradients, couples_samples=True)
+def _batch_norm(x, gamma, beta, *, mu, inv, axis, eps):
+    return backend.of(x).normalize(x, gamma, beta, mu, inv)
+
+
+@fused(reference=normalized, gradients=_gradients)
+def _layer_norm(x, gamma, beta, *, mu, inv, axis, eps):
+    return backend.of(x).normalize(x, gamma, beta, mu, inv)
+
+
+def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
+    """Normalise each channel (the last axis) over all other axes, then scale by gamma and shift by beta, both (C,).
+
+    observe(mean, variance): called with the batch statistics, arrays of shape (C,), so that a layer can track them.
+    Source: Ioffe and Szegedy 2015, algorithm 1.
+    """
+    _check("batch_norm", x, gamma, beta)
+    mu, variance = _moments(x, 0)
+    if observe is not None:
+        observe(mu[0], variance[0])
+    return _apply(_batch_norm, x, gamma, beta, mu, variance, 0, eps)
+
+
+def layer_norm(x, gamma, beta, *, eps=1e-5):
+    """Normalise over the last axis, then scale by gamma and shift by beta, both (C,).  Source: Ba et al. 2016."""
+    _check("layer_norm", x, gamma, beta)
+    return _apply(_layer_norm, x, gamma, beta, *_moments(x, 1), 1, eps)
+
+
+def _moments(x, axis):
+    data = real_data(x)
+    return backend.of(data).moments(data.reshape(-1, data.shape[-1]), axis)
+
+
+def _apply(op, x, gamma, beta, mu, variance, axis, eps):
+    rows = reshape(x, -1, x.shape[-1])
+    return reshape(op(rows, gamma, beta, mu=mu, inv=1 / np.sqrt(variance + eps), axis=axis, eps=eps), x.shape)
+
+
+def _check(name, x, gamma, beta):
+    if len(x.shape) < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
+        raise ValueError(
+            f"{name}: x {x.shape} needs gamma and beta of shape {tuple(x.shape[-1:])}, got {gamma.shape} and {beta.shape}; "
+            "channels are the last axis"
+        )

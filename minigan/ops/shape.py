@@ -1,0 +1,189 @@
+"""Moving numbers without changing them.  All linear; each is declared beside its adjoint."""
+
+from operator import index as as_int
+
+import numpy as np
+
+from ..op import Op, apply_rule, op
+from ..tensor import Tensor, wrap
+
+
+def reshape(x, *shape):
+    """The same elements in a new shape, given as a tuple or as numbers; one entry may be -1."""
+    shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int | np.integer) else shape
+    return _reshape(x, shape=tuple(shape), source=x.shape)
+
+
+@op(x=lambda g, source: _reshape(g, shape=source, source=g.shape))
+def _reshape(x, *, shape, source):
+    return x.reshape(shape)
+
+
+def flatten(x):
+    """(N, ...) to (N, product of the rest)."""
+    return reshape(x, x.shape[0], int(np.prod(x.shape[1:])))
+
+
+def ravel(x):
+    """All elements in one row."""
+    return reshape(x, -1)
+
+
+def squeeze(x, axis=None):
+    """x without its axes of length 1, or without those named by `axis`."""
+    return reshape(x, np.squeeze(np.broadcast_to(0, x.shape), axis).shape)
+
+
+def expand_dims(x, axis):
+    """x with a new axis of length 1 at position(s) `axis`."""
+    return reshape(x, np.expand_dims(np.broadcast_to(0, x.shape), axis).shape)
+
+
+def transpose(x, *axes):
+    """x with its axes in the order `axes` (a tuple or numbers); reversed if none are given."""
+    axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes
+    axes = tuple(a % x.ndim for a in axes) if axes else tuple(reversed(range(x.ndim)))
+    return _transpose(x, axes=axes)
+
+
+@op(x=lambda g, axes: _transpose(g, axes=tuple(np.argsort(axes).tolist())))
+def _transpose(x, *, axes):
+    return x.transpose(axes)
+
+
+def swapaxes(x, a, b):
+    """x with axes a and b exchanged."""
+    axes = list(range(x.ndim))
+    axes[a], axes[b] = axes[b], axes[a]
+    return _transpose(x, axes=tuple(axes))
+
+
+def flip(x, axis):
+    """x with the order along `axis` (an int or a tuple) reversed."""
+    axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    return getitem(x, tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim)))
+
+
+def getitem(x, key):
+    """x[key]: integers, slices, None, Ellipsis, integer or boolean arrays, as in NumPy."""
+    parts = key if isinstance(key, tuple) else (key,)
+    parts = tuple(p.data if isinstance(p, Tensor) else p for p in parts)
+    return _getitem(x, key=parts if isinstance(key, tuple) else parts[0], source=x.shape)
+
+
+@op(x=lambda g, key, source: _scatter_add(g, key=key, source=source))
+def _getitem(x, *, key, source):
+    return x[key]
+
+
+@op(x=lambda g, key, source: _getitem(g, key=key, source=source))
+def _scatter_add(x, *, key, source):
+    out = np.zeros_like(x, shape=source)
+    if _repeats(key):
+        np.add.at(out, key, x)
+    else:
+        out[key] = x
+    return out
+
+
+def _repeats(key):
+    """Could `key` pick one element twice?"""
+    parts = key if isinstance(key, tuple) else (key,)
+    return any(isinstance(p, list) or (getattr(p, "ndim", 0) and p.dtype.kind in "iu") for p in parts)
+
+
+def pad(x, pad_width, value=0.0):
+    """x with `pad_width` = ((before, after), ...) elements of `value` around each axis (an int for all)."""
+    widths = np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2))
+    if (widths < 0).any():
+        raise ValueError(f"pad: widths must be >= 0, got {widths.tolist()}")
+    inside = tuple(slice(before, before + n) for (before, _), n in zip(widths.tolist(), x.shape, strict=True))
+    shape = tuple(int(n + sum(w)) for w, n in zip(widths.tolist(), x.shape, strict=True))
+    padded = _scatter_add(x, key=inside, source=shape)
+    if not value:
+        return padded
+    frame = np.full_like(real_data(x), value, shape=shape)
+    frame[inside] = 0
+    return padded + frame
+
+
+def concatenate(xs, axis=0):
+    """The arrays of the sequence `xs` joined along an existing `axis`."""
+    xs = list(xs)
+    if not xs:
+        raise ValueError("concatenate: needs at least one array")
+    return _concatenate(*xs, axis=axis % max(xs[0].ndim, 1))
+
+
+def stack(xs, axis=0):
+    """The arrays of the sequence `xs`, all of one shape, joined along a new `axis`."""
+    xs = list(xs)
+    if len({x.shape for x in xs}) > 1:
+        raise ValueError(f"stack: all arrays need one shape, got {[x.shape for x in xs]}")
+    return concatenate([expand_dims(x, axis) for x in xs], axis)
+
+
+class _Concatenate(Op):
+    """The one operation with any number of arguments: it needs no vjp per argument, only where each one lies."""
+
+    name = "concatenate"
+    couples_samples = False
+    out = None
+    explain = None
+
+    def __init__(self, kernel):
+        self.kernel = kernel
+        self.plans = {}
+        self.arguments = []
+
+    def plan(self, active):
+        return self
+
+    def keep(self, values):
+        return [value.shape for value in values[:-1]]
+
+    def pull(self, node, g, path, create_graph):
+        axis, start, pulled = node.attrs["axis"], 0, []
+        for parent, shape in zip(node.parents, node.saved, strict=True):
+            stop = start + shape[axis]
+            if parent in path:
+                pulled.append((parent, getitem(g, (slice(None),) * axis + (slice(start, stop),))))
+            start = stop
+        return pulled
+
+
+def _join(*xs, axis):
+    return np.concatenate(xs, axis)
+
+
+_concatenate = apply_rule(_Concatenate(_join))
+
+
+def upsample(x, scale=2):
+    """Nearest-neighbour upsampling of images (N, H, W, C) by a whole factor; the adjoint of `block_sum`."""
+    scale = as_int(scale)
+    if np.ndim(real_data(x)) != 4 or scale < 1:
+        raise ValueError(f"upsample: needs images (N, H, W, C) and a scale >= 1, got shape {x.shape} and scale {scale}")
+    return _upsample(x, scale=scale)
+
+
+def block_sum(x, scale=2):
+    """Sums over blocks of scale x scale pixels of images (N, H, W, C); divided by scale**2 it is average pooling."""
+    if np.ndim(real_data(x)) != 4 or x.shape[1] % scale or x.shape[2] % scale:
+        raise ValueError(f"block_sum: needs images (N, H, W, C) with sides divisible by {scale}, got shape {x.shape}")
+    return _block_sum(x, scale=scale)
+
+
+@op(x=lambda g, scale: _block_sum(g, scale=scale))
+def _upsample(x, *, scale):
+    return x.repeat(scale, axis=1).repeat(scale, axis=2)
+
+
+@op(x=lambda g, scale: _upsample(g, scale=scale))
+def _block_sum(x, *, scale):
+    n, h, w, c = x.shape
+    return x.reshape(n, h // scale, scale, w // scale, scale, c).sum((2, 4))
+
+
+def real_data(x):
+    return x.data if isinstance(x, Tensor) else x

@@ -1,0 +1,196 @@
+"""A value, and how it came to be.
+
+`Tensor` holds an array; `Node` remembers the operation that made it.  They are two objects so that a node can refer to
+its parents without keeping their values alive: an activation that no derivative asked for is freed as soon as the user
+drops it.
+"""
+
+from itertools import count
+
+import numpy as np
+
+from . import backend
+
+# One clock for the whole process.  Every node takes a tick when it is made, so creation order is a topological order of
+# any graph; every change of a parameter takes one too, so a node older than a change has seen another value.
+tick = count(1).__next__
+
+
+class Node:
+    """One application of an operation: an edge list for the reverse sweep.
+
+    `parents` are the nodes of the differentiable arguments (None for constants), `saved` what the vjps asked for, by
+    name, when the operation was declared.
+    """
+
+    __slots__ = ("op", "parents", "saved", "attrs", "shape", "dtype", "id", "__weakref__")
+
+    def __init__(self, op, parents, saved, attrs, shape, dtype):
+        self.op = op
+        self.parents = parents
+        self.saved = saved
+        self.attrs = attrs
+        self.shape = shape
+        self.dtype = dtype
+        self.id = tick()
+
+
+class Leaf(Node):
+    """Where a graph begins: the node of a tensor that the user made with `requires_grad=True`."""
+
+    __slots__ = ("grad", "name", "version")
+
+    def __init__(self, data):
+        super().__init__(None, (), (), None, data.shape, data.dtype)
+        self.grad = None
+        self.name = ""
+        self.version = 0
+
+
+class Tensor:
+    """An array and, when it depends on something that requires a gradient, the node that says how.
+
+    Arithmetic, indexing and NumPy's method names (`sum`, `mean`, `reshape`, ...) are attached by `minigan.ops`.
+    A tensor's array is never written to: only a `Parameter` changes, through `assign_`.
+    """
+
+    __slots__ = ("data", "node", "__weakref__")
+    __array_ufunc__ = None  # `numpy_array * tensor` then asks the tensor, instead of looping over it
+
+    def __init__(self, data, requires_grad=False):
+        self.data = backend.as_array(data)
+        self.node = leaf_for(self.data) if requires_grad else None
+
+    shape = property(lambda self: self.data.shape)
+    ndim = property(lambda self: self.data.ndim)
+    size = property(lambda self: self.data.size)
+    dtype = property(lambda self: self.data.dtype)
+    device = property(lambda self: backend.of(self.data).DEVICE)
+    requires_grad = property(lambda self: self.node is not None)
+
+    @property
+    def grad(self):
+        """What `backward()` has accumulated here: a Tensor, or None."""
+        return self.node.grad if isinstance(self.node, Leaf) else None
+
+    @grad.setter
+    def grad(self, value):
+        if not isinstance(self.node, Leaf):
+            raise AttributeError("only a tensor made with requires_grad=True, or a Parameter, carries .grad")
+        self.node.grad = value
+
+    def numpy(self):
+        """The values as a NumPy array: shared memory on the CPU, a copy from elsewhere.  Treat it as read-only."""
+        return backend.of(self.data).to_numpy(self.data)
+
+    def item(self):
+        """The single element as a Python number; ValueError if there is not exactly one."""
+        if self.data.size != 1:
+            raise ValueError(f"item() needs exactly one element, this tensor has shape {self.shape}")
+        return self.data.item()
+
+    def detach(self):
+        """The same values without history."""
+        return wrap(self.data, None)
+
+    def to(self, device):
+        """The same values on `device`; this tensor itself if they are there already.  The copy has no history."""
+        if device == self.device:
+            return self
+        return wrap(backend.named(device).from_numpy(self.numpy()), None)
+
+    def __len__(self):
+        if not self.shape:
+            raise TypeError("a tensor of shape () has no length")
+        return self.shape[0]
+
+    def __iter__(self):
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self):
+        if self.data.size != 1:
+            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; compare its .data with any() or all()")
+        return bool(self.data)
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __array__(self, dtype=None, copy=None):
+        if self.requires_grad:
+            raise TypeError("NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose")
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __repr__(self):
+        history = "" if self.node is None else f", op={self.node.op.name}" if self.node.op else ", requires_grad=True"
+        body = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)
+        return f"tensor({body}, dtype={self.dtype}{history})"
+
+
+class Parameter(Tensor):
+    """A tensor that an optimizer may change: the only mutable value there is.
+
+    `name` is its dotted path in the model, for error messages; `version` is the clock's tick at its last change.
+    """
+
+    __slots__ = ("_leaf",)
+
+    def __init__(self, data, name=""):
+        super().__init__(data, requires_grad=True)
+        self._leaf = self.node
+        self.name = name
+
+    version = property(lambda self: self._leaf.version)
+
+    @property
+    def name(self):
+        return self._leaf.name
+
+    @name.setter
+    def name(self, value):
+        self._leaf.name = value
+
+    def requires_grad_(self, flag=True):
+        """Thaw or freeze: a frozen parameter is a constant to every operation that follows.  Returns itself."""
+        self.node = self._leaf if flag else None
+        return self
+
+    def assign_(self, values):
+        """Overwrite the values in place.  A graph built on the old ones will refuse to run backward."""
+        values = values.data if isinstance(values, Tensor) else values
+        if np.shape(values) != self.shape:
+            raise ValueError(f"assign_ to {self.name or 'a parameter'} of shape {self.shape}: got shape {np.shape(values)}")
+        self.data[...] = values
+        self.touch()
+
+    def touch(self):
+        """Say that `data` was changed in place."""
+        self._leaf.version = tick()
+
+    def __repr__(self):
+        return f"Parameter({self.name or ''} {self.shape} {self.dtype})"
+
+
+def leaf_for(data):
+    if data.dtype.kind not in "fc":
+        raise TypeError(f"requires_grad=True needs a floating-point tensor, got {data.dtype}: convert with .astype('float32')")
+    return Leaf(data)
+
+
+def wrap(data, node, _new=Tensor.__new__, _cls=Tensor):
+    """A Tensor around an array that is known to be one; skips the checks of the constructor."""
+    t = _new(_cls)
+    t.data = data
+    t.node = node
+    return t
+
+
+def tensor(data, requires_grad=False, *, dtype=None, device="cpu"):
+    """A new Tensor from numbers, lists, arrays or another tensor; the values are copied.
+
+    The dtype is the data's own (Python floats give float64, as in NumPy) unless `dtype` says otherwise.
+    """
+    data = data.data if isinstance(data, Tensor) else data
+    return Tensor(backend.named(device).array(data, dtype), requires_grad)
