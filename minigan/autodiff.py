@@ -184,8 +184,8 @@ def hessian(f, x):
     """The second derivatives of a scalar f, as a Tensor of shape x.shape + x.shape."""
     x = _variable(x)
     with recording(True):
-        (g,) = grad(f(x), [x], create_graph=True)
-    return _rows(g, x)
+        (g,) = grad(f(x), [x], create_graph=True, allow_unused=True)
+    return _rows(wrap(np.zeros_like(x.data), None) if g is None else g, x)
 
 
 def _rows(y, x):
@@ -200,7 +200,11 @@ def _rows(y, x):
 
 
 def value_and_grad(f, argnums=0):
-    """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple."""
+    """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple.
+
+    The gradient can itself be differentiated in those arguments that require a gradient.  What f closes over is a constant:
+    pass it as an argument to differentiate in it.
+    """
     positions = _sequence(argnums)
 
     def evaluate(*args, **kwargs):
@@ -216,8 +220,8 @@ def value_and_grad(f, argnums=0):
 def checkpoint(f, *args):
     """f(*args), keeping nothing of its inside: the reverse sweep runs f again.  Memory for time.
 
-    f returns one Tensor and must compute the same again: noise is drawn outside and passed in.  Gradients reach the
-    arguments and whatever f closes over, parameters included, at any order.
+    f returns one Tensor and must compute the same again, to the bit, or the sweep raises RuntimeError: so noise is drawn
+    outside and passed in.  Gradients reach the arguments and whatever f closes over, parameters included, at any order.
     """
     start = tick()
     y = f(*args)
@@ -226,7 +230,7 @@ def checkpoint(f, *args):
     if y.node is None:
         return y
     inputs = [n for n in ancestors(y.node, start) if n.id < start]
-    return wrap(y.data, Node(_RECOMPUTE, inputs, (f, args), None, y.shape, y.dtype))
+    return wrap(y.data, Node(_RECOMPUTE, inputs, (f, args, y.data), None, y.shape, y.dtype))
 
 
 class _Recompute:
@@ -236,12 +240,17 @@ class _Recompute:
     couples_samples = False
 
     def pull(self, node, g, path, create_graph):
-        f, args = node.saved
+        f, args, before = node.saved
         for leaf in node.parents:
             if isinstance(leaf, Leaf):
                 check_unchanged(leaf, node)
         with recording(True):
             y = f(*args)
+        if not (y.data == before).all():
+            raise RuntimeError(
+                "checkpoint: f gave other values when it ran again: a frozen parameter or an array that it reads has changed, "
+                "or it draws noise; draw it outside and pass it in"
+            )
         inputs = [n for n in node.parents if n in path]
         return sweep([y.node], [g], inputs, create_graph, retain_graph=create_graph, partial=True).items()
 
@@ -256,7 +265,11 @@ def _cotangents(outputs, given, create_graph):
                 raise ValueError(f"outputs[{k}], {_name(y)}, has {y.size} elements: pass grad_outputs, or sum it to one number")
         cotangents = [wrap(np.ones_like(y.data), None) for y in outputs]
     else:
-        cotangents = [_constant(g) for g in _sequence(given)]
+        given = _sequence(given)
+        if len(given) != len(outputs):
+            raise ValueError(f"grad_outputs: {len(given)} given for {len(outputs)} outputs")
+        cotangents = [wrap(np.asarray(g, y.dtype), None) if isinstance(g, int | float) else _constant(g)
+                      for g, y in zip(given, outputs, strict=True)]  # fmt: skip
         _same_shapes("grad_outputs", cotangents, "outputs", outputs)
         for k, (g, y) in enumerate(zip(cotangents, outputs, strict=True)):
             if g.dtype != y.dtype and g.dtype.kind != "c":

@@ -68,6 +68,7 @@ class Op:
         if list(vjps) != self.arguments:
             raise TypeError(f"op {self.name}: arguments {self.arguments} but vjps for {list(vjps)}; they must match, in order")
         self.attributes = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         self.plans = {}
 
     def plan(self, active):
@@ -183,10 +184,14 @@ def op(kernel=None, /, *, explain=None, **vjps):
 
 def apply_rule(rule):
     """The function that a user calls: runs the kernel and, where a gradient may be asked for, records a node."""
-    kernel, plans = rule.kernel, rule.plans
+    kernel, plans, attributes, defaults = rule.kernel, rule.plans, rule.attributes, rule.defaults
 
     @wraps(kernel)
     def apply(*args, **attrs):
+        if attrs and not attributes.issuperset(attrs):
+            raise TypeError(f"{rule.name}: {', '.join(attrs.keys() - attributes)} cannot be given by keyword; pass arrays by position")
+        if defaults:
+            attrs = defaults | attrs
         arrays, parents = [], []
         dtype = None
         active, bit = 0, 1
@@ -210,7 +215,7 @@ def apply_rule(rule):
         if dtype is None:
             return data
         if data.dtype is not dtype:
-            data = conform(rule, data, arrays, attrs)
+            data, args = conform(rule, data, args, arrays, attrs)
         if data.__class__ is not ndarray:
             data = as_array(data)
         if not (active and _mode.recording):
@@ -222,24 +227,35 @@ def apply_rule(rule):
     return apply
 
 
-def conform(rule, data, arrays, attrs):
-    """Called when a result has not the dtype of every Tensor: NumPy scalars are weak, mixed precisions are an error."""
-    floating = {a.dtype for a in arrays if getattr(a, "ndim", None) is not None and a.dtype.kind in "fc" and not is_scalar(a)}
+def conform(rule, data, args, arrays, attrs):
+    """Called when a result has not the dtype of every Tensor: NumPy scalars are weak, mixed precisions are an error.
+
+    Returns the result, and the arguments as they count.
+    """
+    floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc" and not is_scalar(a)}
     precisions = {np.finfo(d).dtype for d in floating}
+    given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
     if len(precisions) > 1:
         raise TypeError(
-            f"{rule.name}({', '.join(describe(a) for a in arrays)}): mixed dtypes {', '.join(sorted(map(str, floating)))}; "
-            "nothing is converted silently, so convert one argument with .astype(...)"
+            f"{given}: mixed dtypes {', '.join(sorted(map(str, floating)))}; nothing is converted silently, so convert one "
+            "argument with .astype(...)"
         )
-    if floating and np.finfo(data.dtype).dtype not in precisions:
-        weak = [a.item() if is_scalar(a) else a for a in arrays]
-        data = rule.kernel(*weak, **attrs)
-        if np.finfo(data.dtype).dtype not in precisions:
-            raise TypeError(
-                f"{rule.name}({', '.join(describe(a) for a in arrays)}): would turn {', '.join(map(str, floating))} into "
-                f"{data.dtype}; convert the integer argument with .astype(...)"
-            )
-    return data
+    if not floating or "dtype" in attrs:  # integers follow NumPy; an operation with a dtype converts on purpose
+        return data, args
+    if precision(data) not in precisions and any(map(is_scalar, arrays)):
+        args, arrays = ([a.item() if is_scalar(a) else a for a in given] for given in (args, arrays))
+        data = rule.kernel(*arrays, **attrs)
+    if precision(data) not in precisions:
+        raise TypeError(
+            f"{given}: would turn {', '.join(map(str, floating))} into {data.dtype}; an operation keeps the dtype, so "
+            "convert the other argument with .astype(...)"
+        )
+    return data, args
+
+
+def precision(array):
+    """The real dtype of a floating or complex array; None for any other."""
+    return np.finfo(array.dtype).dtype if array.dtype.kind in "fc" else None
 
 
 def is_scalar(a):

@@ -169,6 +169,10 @@ class Parameter(Tensor):
         """Say that `data` was changed in place."""
         self._leaf.version = tick()
 
+    def __deepcopy__(self, memo):
+        twin = Parameter(self.data.copy(), self.name)
+        return twin.requires_grad_(self.requires_grad)
+
     def __repr__(self):
         return f"Parameter({self.name or ''} {self.shape} {self.dtype})"
 

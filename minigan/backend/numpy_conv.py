@@ -22,7 +22,7 @@ def conv2d(x, w, geometry):
             columns = im2col(x_group[some], geometry)
             target = y_group[some]
             if target.flags.c_contiguous:
-                np.matmul(columns, matrix, out=target.reshape(len(columns), -1))
+                np.matmul(columns, matrix, out=target.reshape(len(columns), matrix.shape[1]))
             else:
                 target[...] = (columns @ matrix).reshape(target.shape)
     return y
@@ -30,14 +30,14 @@ def conv2d(x, w, geometry):
 
 def conv_transpose2d(y, w, geometry):
     """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
-    n, (h, w_in) = len(y), geometry.input
+    n, groups = len(y), geometry.groups
     dtype = np.result_type(y, w)
-    x = np.empty((n, h, w_in, w.shape[2] * geometry.groups), dtype)
+    x = np.empty((n, *geometry.input, w.shape[2] * groups), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
-        matrix = w_group.reshape(-1, w_group.shape[3]).T
-        for some in _chunks(n, geometry, matrix.shape[1] * dtype.itemsize):
+        taps = _per_tap(w_group)
+        for some in _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize):
             rows = np.ascontiguousarray(y_group[some]).reshape(-1, w_group.shape[3])
-            x_group[some] = col2im(rows @ matrix, geometry, len(range(n)[some]))
+            scatter_taps(rows @ taps, geometry, x_group[some])
     return x
 
 
@@ -66,18 +66,42 @@ def im2col(x, geometry):
     return fields.reshape(n * oh * ow, kh * kw * c)
 
 
-def col2im(columns, geometry, n):
-    """The adjoint of `im2col`: every row added back to its receptive field of x (N, H, W, C)."""
+def scatter_taps(columns, geometry, x):
+    """Write into x (N, H, W, C) the adjoint of taking its receptive fields: columns (kH * kW, N * OH * OW, C), one for each
+    tap of the kernel, added to where the tap came from.
+
+    The sum is formed in one plane for each residue of the position modulo the stride: there the pixels that a tap reaches
+    lie next to each other, and whole rows are added at once.
+    """
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
-    (oh, ow), (h, w), ((top, bottom), (left, right)) = geometry.output, geometry.input, geometry.padding
-    columns = columns.reshape(n, oh, ow, kh, kw, -1)
+    (oh, ow), (h, w), ((top, _), (left, _)) = geometry.output, geometry.input, geometry.padding
+    n, c = len(x), x.shape[3]
+    columns = columns.reshape(kh, kw, n, oh, ow, c)
     if geometry.is_pointwise:
-        return columns.reshape(n, h, w, -1)
-    padded = np.zeros((n, top + h + bottom, left + w + right, columns.shape[5]), columns.dtype)
+        x[...] = columns[0, 0]
+        return
+    high, wide = _ceil(top + h, sh, oh + (kh - 1) * dh // sh), _ceil(left + w, sw, ow + (kw - 1) * dw // sw)
+    planes = np.zeros((sh, sw, n, high, wide, c), columns.dtype)
     for i in range(kh):
         for j in range(kw):
-            padded[:, i * dh : i * dh + sh * oh : sh, j * dw : j * dw + sw * ow : sw] += columns[:, :, :, i, j]
-    return padded[:, top : top + h, left : left + w]
+            (down, a), (right, b) = divmod(i * dh, sh), divmod(j * dw, sw)
+            planes[a, b, :, down : down + oh, right : right + ow] += columns[i, j]
+    for a in range(sh):
+        for b in range(sw):
+            # Row r of x is row top + r of the padded image, that is row (top + r) // sh of plane (top + r) % sh.
+            first, left_most = (a - top) % sh, (b - left) % sw
+            target = x[:, first::sh, left_most::sw]
+            r, q = (top + first) // sh, (left + left_most) // sw
+            target[...] = planes[a, b, :, r : r + target.shape[1], q : q + target.shape[2]]
+
+
+def _ceil(length, stride, least):
+    return max(-(-length // stride), least)
+
+
+def _per_tap(w):
+    """w (kH, kW, C_in, C_out) as (kH * kW, C_out, C_in): what a row of y is multiplied by, for each tap."""
+    return np.ascontiguousarray(w.reshape(-1, *w.shape[2:]).swapaxes(1, 2))
 
 
 def _padded(x, geometry):

@@ -9,6 +9,7 @@ Images are (N, H, W, C), kernels (kH, kW, C_in / groups, C_out).
 
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import index
 
 from .. import backend
 from ..op import op
@@ -101,7 +102,7 @@ def _conv2d_weight(x, y, *, geometry):
     return backend.of(x).conv2d_weight(x, y, geometry)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # or 2.0 would pass where 2 had passed before
 def conv_geometry(size, kernel, stride, padding, dilation, groups):
     """The geometry of a convolution over images of `size`; ValueError if the kernel does not fit."""
     stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
@@ -119,13 +120,14 @@ def conv_geometry(size, kernel, stride, padding, dilation, groups):
     return geometry
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=1024, typed=True)  # or 2.0 would pass where 2 had passed before
 def transposed_geometry(size, kernel, stride, padding, output_padding, dilation, groups):
     """The geometry of the convolution whose output is `size`: the images it came from."""
-    stride, dilation, extra = _pair("stride", stride, 1), _pair("dilation", dilation, 1), _pair("output_padding", output_padding, 0)
+    stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
+    extra = _pair("output_padding", output_padding, 0)
     _check_groups(groups)
-    if any(e >= max(s, d) for e, s, d in zip(extra, stride, dilation, strict=True)):
-        raise ValueError(f"output_padding {extra} must be smaller than stride {stride} or dilation {dilation}")
+    if any(e >= s for e, s in zip(extra, stride, strict=True)):
+        raise ValueError(f"output_padding {extra} must be smaller than stride {stride}: only so many sizes are possible")
     if padding == "same":
         if any(extra):
             raise ValueError('output_padding has no meaning with padding="same", which gives input * stride')
@@ -134,7 +136,9 @@ def transposed_geometry(size, kernel, stride, padding, output_padding, dilation,
     full = zip(size, stride, kernel, dilation, padding, extra, strict=True)
     images = tuple((n - 1) * s + d * (k - 1) + 1 - sum(p) + e for n, s, k, d, p, e in full)
     if min(images) < 1:
-        raise ValueError(f"conv_transpose2d of {size} with kernel {kernel}, stride {stride}, padding {padding} leaves {images} pixels")
+        raise ValueError(
+            f"conv_transpose2d of {size} with kernel {kernel}, stride {stride}, padding {padding} leaves {images} pixels"
+        )
     return ConvGeometry(images, kernel, stride, padding, dilation, groups)
 
 
@@ -152,14 +156,13 @@ def _pair(name, value, least):
 
 def _sides(padding):
     """((top, bottom), (left, right)) of a padding given in any form but "same"."""
-    if padding == "valid":
-        padding = 0
-    if hasattr(padding, "__index__"):
-        padding = ((padding, padding), (padding, padding))
+    sides = 0 if padding == "valid" else padding
+    if hasattr(sides, "__index__"):
+        sides = ((sides, sides), (sides, sides))
     try:
-        (top, bottom), (left, right) = padding
-        if min(top, bottom, left, right) >= 0:
-            return (int(top), int(bottom)), (int(left), int(right))
+        vertical, horizontal = [(index(before), index(after)) for before, after in sides]
+        if min(vertical + horizontal) >= 0:
+            return vertical, horizontal
     except (TypeError, ValueError):
         pass
     raise ValueError(f'padding must be an int >= 0, "same", "valid" or ((top, bottom), (left, right)), got {padding!r}')

@@ -37,6 +37,8 @@ def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
     Source: Ioffe and Szegedy 2015, algorithm 1.
     """
     _check("batch_norm", x, gamma, beta)
+    if not real_data(x).size:
+        raise ValueError(f"batch_norm: the batch is empty, x {x.shape}, so it has no mean and no variance")
     mu, variance = _moments(x, 0)
     if observe is not None:
         observe(mu[0], variance[0])

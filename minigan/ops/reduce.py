@@ -45,22 +45,22 @@ def min(x, axis=None, keepdims=False):
 def _extreme(x, axis, keepdims, pick):
     axes, kept, final = _shapes(x.shape, axis, keepdims)
     values = real(x)
-    if values.size == 0:
+    if 0 in [x.shape[a] for a in axes]:
         raise ValueError(f"{pick.__name__}: an array of shape {x.shape} has no element to pick over axis {axis}")
     ties = values == pick(values, axis=axes, keepdims=True)
-    share = ties / ties.sum(axes, keepdims=True, dtype=values.dtype)
-    return _weighted_sum(x, weights=share.astype(values.dtype), axes=axes, kept=kept, final=final)
+    return _pick(x, pick=pick, ties=ties, axes=axes, kept=kept, final=final)
 
 
-# Weighted by the ties' shares, an extreme is a sum; `where` keeps an infinite element from meeting a zero weight.
-@op(x=lambda g, weights, kept: reshape(g, kept) * weights)
-def _weighted_sum(x, *, weights, axes, kept, final):
-    return np.where(weights > 0, x * np.where(weights > 0, weights, 1), 0).sum(axes).reshape(final)
+@op(x=lambda g, ties, axes, kept: reshape(g, kept) * (ties / ties.sum(axes, keepdims=True)).astype(g.dtype))
+def _pick(x, *, pick, ties, axes, kept, final):
+    if x.dtype.kind != "c":
+        return pick(x, axis=axes).reshape(final)
+    return (np.where(ties, x, 0).sum(axes) / ties.sum(axes)).reshape(final)
 
 
 def logsumexp(x, axis=None, keepdims=False):
     """log(sum(exp(x))) over `axis`, shifted by the maximum so that nothing overflows."""
-    axes, kept, final = _shapes(x.shape, axis, keepdims)
+    axes, _, final = _shapes(x.shape, axis, keepdims)
     return reshape(_logsumexp(x, axes=axes), final)
 
 
@@ -68,7 +68,8 @@ def logsumexp(x, axis=None, keepdims=False):
 def _logsumexp(x, *, axes):
     top = x.real.max(axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, 0)
-    return np.log(np.exp(x - top).sum(axes, keepdims=True)) + top
+    with np.errstate(divide="ignore"):  # the sum of no element, or of e ** -inf only, is 0
+        return np.log(np.exp(x - top).sum(axes, keepdims=True)) + top
 
 
 def softmax(x, axis=-1):
@@ -100,7 +101,7 @@ def norm(x, axis=None, keepdims=False):
 def _shapes(source, axis, keepdims):
     """The reduced axes as a tuple, the shape with them kept at length 1, and the final shape."""
     ndim = len(source)
-    axes = tuple(range(ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(range(ndim)) if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
     if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) < len(axes):
         raise ValueError(f"axis={axis} does not name distinct axes of an array of shape {source}")
     axes = tuple(a % ndim for a in axes)

@@ -3,9 +3,10 @@
 from operator import index as as_int
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from ..op import Op, apply_rule, op
-from ..tensor import Tensor, wrap
+from ..tensor import Tensor
 
 
 def reshape(x, *shape):
@@ -42,7 +43,7 @@ def expand_dims(x, axis):
 def transpose(x, *axes):
     """x with its axes in the order `axes` (a tuple or numbers); reversed if none are given."""
     axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes
-    axes = tuple(a % x.ndim for a in axes) if axes else tuple(reversed(range(x.ndim)))
+    axes = normalize_axis_tuple(axes, x.ndim) if axes else tuple(reversed(range(x.ndim)))
     return _transpose(x, axes=axes)
 
 
@@ -54,13 +55,14 @@ def _transpose(x, *, axes):
 def swapaxes(x, a, b):
     """x with axes a and b exchanged."""
     axes = list(range(x.ndim))
+    a, b = normalize_axis_index(a, x.ndim), normalize_axis_index(b, x.ndim)
     axes[a], axes[b] = axes[b], axes[a]
     return _transpose(x, axes=tuple(axes))
 
 
 def flip(x, axis):
     """x with the order along `axis` (an int or a tuple) reversed."""
-    axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = normalize_axis_tuple(axis, x.ndim)
     return getitem(x, tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim)))
 
 
@@ -112,7 +114,7 @@ def concatenate(xs, axis=0):
     xs = list(xs)
     if not xs:
         raise ValueError("concatenate: needs at least one array")
-    return _concatenate(*xs, axis=axis % max(xs[0].ndim, 1))
+    return _concatenate(*xs, axis=normalize_axis_index(axis, xs[0].ndim))
 
 
 def stack(xs, axis=0):
@@ -129,12 +131,16 @@ class _Concatenate(Op):
     name = "concatenate"
     couples_samples = False
     out = None
-    explain = None
 
     def __init__(self, kernel):
         self.kernel = kernel
         self.plans = {}
         self.arguments = []
+        self.attributes = {"axis"}
+        self.defaults = {}
+
+    def explain(self, *arrays, axis):
+        return f"the shapes {', '.join(str(a.shape) for a in arrays)} must agree in all but axis {axis}"
 
     def plan(self, active):
         return self
@@ -169,7 +175,8 @@ def upsample(x, scale=2):
 
 def block_sum(x, scale=2):
     """Sums over blocks of scale x scale pixels of images (N, H, W, C); divided by scale**2 it is average pooling."""
-    if np.ndim(real_data(x)) != 4 or x.shape[1] % scale or x.shape[2] % scale:
+    scale = as_int(scale)
+    if np.ndim(real_data(x)) != 4 or scale < 1 or x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"block_sum: needs images (N, H, W, C) with sides divisible by {scale}, got shape {x.shape}")
     return _block_sum(x, scale=scale)
 

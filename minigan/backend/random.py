@@ -1,0 +1,411 @@
+"""Philox4x32-10: random numbers that are a function of (key, counter), and so the same on every device.
+
+A counter-based generator has no hidden state to carry along: block number b of the stream is philox(b),
+whoever computes it and in whatever order. That makes exact resume two numbers in a checkpoint, makes
+independent streams a matter of independent keys, and lets a CUDA thread compute its own four numbers without
+asking its neighbours.
+
+Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+
+The exact mapping of bits to values
+-----------------------------------
+Every implementation, on any device, must follow these rules to the bit.
+
+* **Key.** Seed s gives the key (s mod 2^32, s div 2^32).
+* **Blocks.** Block b is the four 32-bit lanes x0 x1 x2 x3 = philox4x32((b mod 2^32, b div 2^32, 0, 0), key).
+  A generator starts at block 0. A draw of n elements at block b uses the blocks b, b + 1, ... in order and
+  leaves the generator at b + ceil(n / k), where k is the number of elements made from one block; lanes left
+  over in the last block are discarded, so that where a draw starts depends only on the sizes of the draws
+  before it. Elements are counted in C order: element i is number i mod k of block b + i div k. Block numbers
+  wrap at 2^64.
+* **Words.** The 64-bit words of a block are w0 = x0 + 2^32 x1 and w1 = x2 + 2^32 x3.
+* **Uniform, float32** (k = 4): u_j = (x_j >> 8) * 2^-24. **Float64** (k = 2): u_j = (w_j >> 11) * 2^-53.
+  On [low, high) the value is min(low + (high - low) * u, the number before high), with low, high, and the
+  result of every single operation rounded to the dtype; on [0, 1) it is u itself.
+* **Normal, float32** (k = 4), by Box and Muller (1958): lane pair (x0, x1) gives elements 0 and 1 as r cos(2
+  pi t), r sin(2 pi t), and (x2, x3) gives elements 2 and 3. The first lane of a pair makes r, the second t:
+  r = sqrt(-2 ln u) with u = float32(x) * 2^-32 + 2^-33 in (0, 1], hence r <= 6.77; t = float32(int32(x)) *
+  2^-32, and the sine is the cosine of int32(x - 2^30), a quarter of a turn earlier. Logarithm and cosine are
+  the series of `_log` and `_cos_turns`, evaluated in float32 in the order written there, one IEEE rounding
+  per operation and no fused multiply-add: additions, products, a division and a square root are the same on
+  every machine, which no library's `log` and `cos` are.
+* **Normal, float64** (k = 2): r = sqrt(-2 ln(1 - u_0)), t = u_1, elements r cos(2 pi t), r sin(2 pi t), by
+  the platform's own functions. These values agree between platforms to rounding, not to the bit.
+* **Integers** (k = 2): low + floor(w_j * (high - low) / 2^64), in exact arithmetic.
+* **Permutation** of n: the stable order of n words, drawn as above (k = 2).
+* **Spawned** child number j (counted over the parent's life) has the key (x0, x1) of philox4x32((j, 0, 0, 1),
+  key): the 1 keeps these blocks apart from all that are drawn, so spawning does not disturb the parent's
+  stream.
+"""
+
+import math
+import operator
+
+import numpy as np
+
+__all__ = ["Generator", "philox4x32"]
+
+_MASK = np.uint64(0xFFFFFFFF)
+_HALF = np.uint64(32)
+# Row 0 multiplies lane x0, row 1 multiplies lane x2.
+_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
+_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+_ROUNDS = 10
+
+# Blocks per pass: 3 scratch arrays of 2 x 8192 x 8 bytes stay in a core's second-level cache, and a pass is
+# long enough that NumPy's cost per call (about 0.5 us) disappears.
+_PASS = 8192
+
+_DRAW, _SPAWN = 0, 1  # the last word of the counter: which of its two uses a block serves
+
+
+def philox4x32(counter, key):
+    """The Philox4x32-10 bijection: four 32-bit words scrambled under a 64-bit key.
+
+    counter: integers below 2^32, shape (..., 4). key: two integers below 2^32. Returns uint32, shape
+    (..., 4).
+    Raises ValueError where a shape is wrong or a word does not fit 32 bits.
+    Source: Salmon et al. 2011, section 3.2; known answers in `kat_vectors` of the Random123 distribution.
+    """
+    counter, key = _words("counter", counter, 4), _words("key", key, 2)
+    if key.ndim != 1:
+        raise ValueError(f"philox4x32: the key must have shape (2,), got {key.shape}")
+    lanes = np.ascontiguousarray(counter.reshape(-1, 4).T)
+    even, odd = lanes[0::2].copy(), lanes[1::2].copy()
+    _scramble(even, odd, _round_keys(key.tolist()))
+    out = np.empty((lanes.shape[1], 4), dtype=np.uint32)
+    _interleave(even, odd, out)
+    return out.reshape(counter.shape)
+
+
+def _words(name, values, width):
+    """`values` as uint64, once it is known to hold 32-bit words along a last axis of length `width`."""
+    words = np.asarray(values)
+    if words.ndim == 0 or words.shape[-1] != width:
+        raise ValueError(f"philox4x32: the {name} must have shape (..., {width}), got {words.shape}")
+    if words.dtype.kind not in "iu" or (words.size and (words.min() < 0 or words.max() > 0xFFFFFFFF)):
+        raise ValueError(f"philox4x32: the {name} must hold integers from 0 to 2**32 - 1")
+    return words.astype(np.uint64)
+
+
+def _round_keys(key):
+    """The key of each round: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
+    steps = range(_ROUNDS)
+    rows = [
+        [[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps
+    ]
+    return np.array(rows, dtype=np.uint64)
+
+
+def _scramble(even, odd, round_keys):
+    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64 arrays of shape (2,
+    blocks).
+
+    One 64-bit product per lane holds both halves that a round needs. The two rows trade places every round,
+    which a reversed view does for nothing.
+    """
+    product = np.empty_like(even)
+    crossed = product[::-1]
+    for key in round_keys:
+        np.multiply(even, _MULTIPLIERS, out=product)
+        np.right_shift(crossed, _HALF, out=even)
+        even ^= odd
+        even ^= key
+        np.bitwise_and(crossed, _MASK, out=odd)
+
+
+def _interleave(even, odd, out):
+    """Write lanes x0 x1 x2 x3 of every block as the rows of `out`, shape (blocks, 4)."""
+    # One column at a time: for a transposed assignment NumPy's inner loop would be the axis of length 2.
+    for column, lane in enumerate((even[0], odd[0], even[1], odd[1])):
+        out[:, column] = lane
+
+
+# Each writer below turns the lanes of some blocks into the rows of `out`, and may use the lanes as scratch
+# space.
+
+
+def _write_uniform32(even, odd, out):
+    bits = np.empty(out.shape, dtype=np.uint32)
+    _interleave(even, odd, bits)
+    bits >>= np.uint32(8)
+    # 24 bits leave the sign clear, and conversion from signed integers is the fast one.
+    np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=out, dtype=np.float32, casting="unsafe")
+
+
+def _write_words(even, odd, out):
+    odd <<= _HALF
+    odd |= even
+    out[:, 0], out[:, 1] = odd
+
+
+def _write_uniform64(even, odd, out):
+    odd <<= _HALF
+    odd |= even
+    odd >>= np.uint64(11)
+    for column, word in enumerate(odd.view(np.int64)):
+        np.multiply(word, 2.0**-53, out=out[:, column])
+
+
+def _write_normal32(even, odd, out):
+    radius = _radius(even)
+    turns = odd.astype(np.uint32)
+    cosine = _cos_turns(turns)
+    turns -= np.uint32(1 << 30)  # wraps, as angles do
+    sine = _cos_turns(turns)
+    for pair in range(2):
+        np.multiply(radius[pair], cosine[pair], out=out[:, 2 * pair])
+        np.multiply(radius[pair], sine[pair], out=out[:, 2 * pair + 1])
+
+
+def _radius(words):
+    """sqrt(-2 ln u) for u = (word + 1/2) / 2^32, float32. Neither a logarithm of 0 nor a negative root can
+    occur."""
+    u = words.view(np.int64).astype(np.float32)
+    u *= np.float32(2.0**-32)
+    u += np.float32(2.0**-33)
+    square = _log(u)
+    square *= np.float32(-2)
+    return np.sqrt(square, out=square)
+
+
+def _log(u):
+    """Natural logarithm of positive, normal float32 `u`, to 2e-7 of itself; `u` is overwritten.
+
+    u = 2^e m with sqrt(1/2) <= m < sqrt(2), and ln m = 2 artanh(s) = 2 (s + s^3/3 + ... + s^9/9) at
+    s = (m - 1) / (m + 1), where |s| < 0.172 leaves a relative truncation error of 2e-9.
+    """
+    bits = u.view(np.int32)
+    exponent = bits - np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
+    exponent >>= 23
+    bits -= exponent << 23
+    s = u - np.float32(1)
+    u += np.float32(1)
+    s /= u
+    result = _polynomial(s * s, (2 / 9, 2 / 7, 2 / 5, 2 / 3, 2))
+    result *= s
+    result += exponent.astype(np.float32) * np.float32(math.log(2))
+    return result
+
+
+def _cos_turns(turns):
+    """cos(2 pi t) for t = int32(turns) / 2^32 turns, float32, to 2e-7.
+
+    cos(2 pi t) = sin(2 pi (1/4 - |t|)), whose argument lies within a quarter of a turn for every t: there
+    the Taylor series to the 13th power is exact to 1e-9.
+    """
+    angle = turns.view(np.int32).astype(np.float32)
+    np.abs(angle, out=angle)
+    angle *= np.float32(-(2.0**-32))
+    angle += np.float32(0.25)
+    angle *= np.float32(2 * math.pi)
+    result = _polynomial(angle * angle, [(-1) ** (k // 2) / math.factorial(k) for k in range(13, 0, -2)])
+    result *= angle
+    return result
+
+
+def _polynomial(x, coefficients):
+    """Horner's rule in float32, highest power first, each coefficient, product and sum rounded."""
+    first, *rest = (np.float32(c) for c in coefficients)
+    result = np.full_like(x, first)
+    for c in rest:
+        result *= x
+        result += c
+    return result
+
+
+def _write_normal64(even, odd, out):
+    _write_uniform64(even, odd, out)
+    radius = np.sqrt(-2 * np.log(1 - out[:, 0]))
+    angle = out[:, 1] * (2 * math.pi)
+    np.multiply(radius, np.cos(angle), out=out[:, 0])
+    np.multiply(radius, np.sin(angle), out=out[:, 1])
+
+
+def _integer_writer(low, span):
+    """floor(word * span / 2^64) + low from the word's two halves: with span <= 2^32 no product passes 64
+    bits."""
+    span, low = np.uint64(span), np.int64(low)
+
+    def write(even, odd, out):
+        even *= span
+        even >>= _HALF
+        odd *= span
+        odd += even
+        odd >>= _HALF
+        for column, value in enumerate(odd.view(np.int64)):
+            np.add(value, low, out=out[:, column])
+
+    return write
+
+
+_UNIFORM = {np.dtype(np.float32): (4, _write_uniform32), np.dtype(np.float64): (2, _write_uniform64)}
+_NORMAL = {np.dtype(np.float32): (4, _write_normal32), np.dtype(np.float64): (2, _write_normal64)}
+
+
+class Generator:
+    """A stream of random numbers fixed by its seed: the same on every machine, and resumable to the bit.
+
+    seed: an integer from 0 to 2**64 - 1. device: where the arrays are made; "cpu" gives NumPy arrays.
+    Raises TypeError for a seed that is no integer, ValueError for one out of range or an unknown device.
+
+    There is no global generator and no default seed: what is random in a program can be seen in its
+    arguments. The bits behind every value are specified in `minigan.backend.random`.
+    """
+
+    __slots__ = ("_counter", "_key", "_round_keys", "_spawned", "device")
+
+    def __init__(self, seed, device="cpu"):
+        if device != "cpu":
+            raise ValueError(f"Generator: unknown device {device!r}; this generator makes arrays on 'cpu'")
+        seed = _integer("seed", seed)
+        if not 0 <= seed < 2**64:
+            raise ValueError(f"Generator: seed must be from 0 to 2**64 - 1, got {seed}")
+        self.device = device
+        self._place((seed & 0xFFFFFFFF, seed >> 32), counter=0, spawned=0)
+
+    def __repr__(self):
+        return f"Generator(seed={self._key[0] | self._key[1] << 32}, counter={self._counter})"
+
+    def normal(self, shape, dtype=np.float32):
+        """Standard normal values, `shape` and `dtype` (float32 or float64) as asked; never infinite or NaN.
+
+        In float32 no value passes 6.77 in size, in float64 8.58: the tails beyond hold 1e-11 and 1e-17.
+        Source: G. Box, M. Muller, "A note on the generation of random normal deviates", 1958.
+        """
+        dtype, per_block, write = _choose("normal", _NORMAL, dtype)
+        return self._draw(shape, dtype, per_block, write)
+
+    def uniform(self, shape, low=0.0, high=1.0, dtype=np.float32):
+        """Uniform values in [low, high): `high` itself is never returned. dtype: float32 or float64.
+
+        Raises ValueError unless low < high, both finite, and high - low is finite too in `dtype`.
+        """
+        dtype, per_block, write = _choose("uniform", _UNIFORM, dtype)
+        low, high, width = _interval(low, high, dtype)
+        out = self._draw(shape, dtype, per_block, write)
+        if (low, high) != (0, 1):
+            out *= width
+            out += low
+            np.minimum(out, np.nextafter(high, low), out=out)  # low + width * u may round up to high
+        return out
+
+    def integers(self, low, high, shape):
+        """Integers in [low, high), int64. At most 2**32 different values: high - low <= 2**32.
+
+        Not every value has exactly the same probability, but none differs from another by more than one part
+        in 2**32: it would take some 2**64 draws to notice.
+        Raises TypeError for bounds that are no integers, ValueError for bounds out of order or too far apart.
+        """
+        low, high = _integer("low", low), _integer("high", high)
+        if not (-(2**63) <= low < high <= 2**63 and high - low <= 2**32):
+            expected = "low < high within int64 and at most 2**32 apart"
+            raise ValueError(f"Generator.integers: expected {expected}, got [{low}, {high})")
+        return self._draw(shape, np.int64, 2, _integer_writer(low, high - low))
+
+    def permutation(self, n):
+        """The integers 0 to n - 1 in random order, int64, shape (n,)."""
+        words = self._draw(_integer("n", n), np.uint64, 2, _write_words)
+        return np.argsort(words, kind="stable").astype(np.int64, copy=False)
+
+    def spawn(self, n=None):
+        """A list of `n` generators whose streams are independent of this one's and of each other's; without
+        `n`, one.
+
+        Spawning leaves the parent's own stream as it is. Two of m streams coincide with probability m**2 /
+        2**65.
+        """
+        if n is None:
+            return self._child()
+        count = _integer("n", n)
+        if count < 0:
+            raise ValueError(f"Generator.spawn: n must not be negative, got {count}")
+        return [self._child() for _ in range(count)]
+
+    @property
+    def state(self):
+        """All that the next draws depend on, as a dict of plain integers that JSON can hold."""
+        return {"key": list(self._key), "counter": self._counter, "spawned": self._spawned}
+
+    def set_state(self, state):
+        """Continue exactly where the generator with this `state` was. Raises ValueError for anything else."""
+        try:
+            (low, high), counter, spawned = state["key"], state["counter"], state["spawned"]
+            words = [operator.index(word) for word in (low, high, counter, spawned)]
+        except (TypeError, KeyError, ValueError) as error:
+            expected = "{'key': [int, int], 'counter': int, 'spawned': int}"
+            raise ValueError(f"Generator.set_state: expected {expected}, got {state!r}") from error
+        for word, bits in zip(words, (32, 32, 64, 32), strict=True):
+            if not 0 <= word < 2**bits:
+                raise ValueError(f"Generator.set_state: {word} in {state!r} is not from 0 to 2**{bits} - 1")
+        self._place((words[0], words[1]), words[2], words[3])
+
+    def _place(self, key, counter, spawned):
+        self._key, self._counter, self._spawned = key, counter, spawned
+        self._round_keys = _round_keys(key)
+
+    def _child(self):
+        x0, x1, _, _ = philox4x32((self._spawned, 0, 0, _SPAWN), self._key).tolist()
+        self._spawned += 1
+        return Generator(x0 | x1 << 32, self.device)
+
+    def _draw(self, shape, dtype, per_block, write):
+        """An array of `shape` whose C-ordered elements `write` makes from the next blocks, `per_block` from
+        each."""
+        shape = _shape(shape)
+        size = math.prod(shape)
+        blocks = -(-size // per_block)
+        out = np.empty((blocks, per_block), dtype=dtype)
+        for start in range(0, blocks, _PASS):
+            rows = out[start : start + _PASS]
+            even, odd = self._lanes(self._counter + start, len(rows))
+            _scramble(even, odd, self._round_keys)
+            write(even, odd, rows)
+        self._counter = (self._counter + blocks) % 2**64
+        return out.reshape(-1)[:size].reshape(shape)
+
+    @staticmethod
+    def _lanes(first, count):
+        """The counters of `count` blocks from number `first`, as even and odd lanes of shape (2, count)."""
+        number = np.arange(count, dtype=np.uint64)
+        number += np.uint64(first % 2**64)
+        even, odd = np.zeros((2, 2, count), dtype=np.uint64)
+        np.bitwise_and(number, _MASK, out=even[0])
+        np.right_shift(number, _HALF, out=odd[0])
+        odd[1] = _DRAW
+        return even, odd
+
+
+def _integer(name, value):
+    if isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"Generator: {name} must be an integer, got the bool {value}")
+    try:
+        return operator.index(value)
+    except TypeError:
+        raise TypeError(f"Generator: {name} must be an integer, got {value!r}") from None
+
+
+def _shape(shape):
+    """`shape` as a tuple of non-negative ints; a bare int stands for one axis."""
+    axes = shape if isinstance(shape, (tuple, list)) else (shape,)
+    axes = tuple(_integer("shape", axis) for axis in axes)
+    if min(axes, default=0) < 0:
+        raise ValueError(f"Generator: shape must not have a negative axis, got {axes}")
+    return axes
+
+
+def _choose(method, table, dtype):
+    dtype = np.dtype(dtype)
+    if dtype not in table:
+        raise TypeError(f"Generator.{method}: dtype must be float32 or float64, got {dtype}")
+    return dtype, *table[dtype]
+
+
+def _interval(low, high, dtype):
+    """low, high and high - low, rounded to `dtype`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        ends = np.array([low, high], dtype=dtype)
+        width = ends[1] - ends[0]
+    if not (np.isfinite(width) and width > 0):
+        raise ValueError(f"Generator.uniform: expected finite low < high in {dtype}, got [{low}, {high})")
+    return ends[0], ends[1], width

@@ -1,0 +1,35 @@
+"""Oracles for derivatives: point one at a function, and it says where the derivation is wrong, or proves it right.
+
+| check | compares | accuracy |
+|---|---|---|
+| `gradcheck`, `gradgradcheck` | every vjp with central differences, at any order | about 1e-7 |
+| `create_graph_check` | the gradient recorded with the gradient not recorded | round-off |
+| `complex_step` | gives a directional derivative to compare with, for analytic code | round-off |
+| `taylor_test` | the remainder of Taylor's formula with the power of h it must follow | slopes 1, 2, 3 |
+| `adjoint_test` | <A x, y> with <x, At y>, for linear maps | round-off |
+| `kinks` | five points on a line with a parabola: is there a derivative at all? | |
+"""
+
+from .adjoint import AdjointError, adjoint_test
+from .complexstep import complex_step
+from .conditions import create_graph_check
+from .gradients import gradcheck, gradgradcheck
+from .kink import kinks
+from .report import Comparison, GradcheckError, GradcheckReport
+from .taylor import TaylorReport, TaylorTestError, taylor_test
+
+__all__ = [
+    "AdjointError",
+    "Comparison",
+    "GradcheckError",
+    "GradcheckReport",
+    "TaylorReport",
+    "TaylorTestError",
+    "adjoint_test",
+    "complex_step",
+    "create_graph_check",
+    "gradcheck",
+    "gradgradcheck",
+    "kinks",
+    "taylor_test",
+]

@@ -1,0 +1,222 @@
+"""IDX, the file format of the MNIST family: read without trusting, written without half-written files.
+
+An IDX file is two zero bytes, one byte for the element type, one for the number of axes, a big-endian uint32
+per axis, then the elements in C order, big-endian. It is usually gzipped, and whether it is can be seen in
+its first two bytes; names lie, since browsers and archive tools unpack files and keep the name.
+
+Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "the IDX file
+    format".
+"""
+
+import difflib
+import errno
+import gzip
+import math
+import os
+import secrets
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["IdxError", "read_idx", "write_idx"]
+
+_TYPES = {
+    0x08: np.dtype(np.uint8),
+    0x09: np.dtype(np.int8),
+    0x0B: np.dtype(np.int16),
+    0x0C: np.dtype(np.int32),
+    0x0D: np.dtype(np.float32),
+    0x0E: np.dtype(np.float64),
+}
+_CODES = {dtype: code for code, dtype in _TYPES.items()}
+_TYPE_LIST = ", ".join(f"0x{code:02x} {dtype}" for code, dtype in _TYPES.items())
+
+# What people have in hand when it is not IDX, by its first bytes.
+_OTHERS = {
+    b"<": "a web page or XML: the download failed and the server's answer was saved",
+    b"\x1f\x8b": "gzip inside gzip: the file was compressed twice",
+    b"PK": "a zip archive: unpack it first",
+    b"\x93NUMPY": "a NumPy file: read it with numpy.load",
+    b"\x89PNG": "a PNG picture",
+    b"\x80": "a Python pickle",
+    b"version https://git-lfs": "a Git LFS pointer: the real file was not fetched",
+}
+
+_GZIP = b"\x1f\x8b"
+_CHUNK = 1 << 20
+_MAX_AXES = 32  # what every NumPy can hold
+
+
+class IdxError(ValueError):
+    """A file is not valid IDX. Attributes: path, found, expected, cause (one clause each)."""
+
+    def __init__(self, path, found, expected, cause):
+        super().__init__(path, found, expected, cause)
+        self.path, self.found, self.expected, self.cause = path, found, expected, cause
+
+    def __str__(self):
+        return f"{self.path}: found {self.found}, expected {self.expected} (likely cause: {self.cause})"
+
+
+def read_idx(path, max_bytes=1 << 32):
+    """The array in an IDX file, plain or gzipped (told apart by content): writable, in native byte order.
+
+    path: of the file. max_bytes: the largest array to accept, since a small gzip can honestly unpack to a
+        huge one.
+    dtype: uint8, int8, int16, int32, float32 or float64, as the file says; shape likewise.
+
+    Memory grows with the bytes that the file really holds: neither the sizes in its header nor those in its
+    gzip trailer are believed, and reading stops at the first byte beyond what the header promised.
+
+    Raises IdxError for a malformed file, FileNotFoundError or another OSError where the file cannot be read.
+    """
+    path = Path(path)
+    with _unpacked(path) as stream, _gzip_errors(path):
+        dtype, shape = _read_header(stream, path, max_bytes)
+        promised = math.prod(shape) * dtype.itemsize
+        body = _read_at_most(stream, promised + 1)
+    _check_length(path, len(body), promised, shape, dtype)
+    array = np.ndarray(shape, dtype=dtype.newbyteorder(">"), buffer=body)
+    return array.astype(dtype, copy=False)
+
+
+def write_idx(path, array):
+    """Write `array` as IDX; gzipped when the name ends in ".gz". The file appears complete or not at all.
+
+    array: any shape with at most 32 axes; uint8, int8, int16, int32, float32 or float64, in any byte order.
+    The bytes depend on the array alone: no time and no name are stored (and, gzipped, on the zlib in use).
+    Raises TypeError for another dtype, ValueError for an axis of 2**32 or more, OSError where writing fails.
+    """
+    path, array = Path(path), np.asarray(array)
+    code = _CODES.get(array.dtype.newbyteorder("="))
+    if code is None:
+        names = ", ".join(str(dtype) for dtype in _CODES)
+        raise TypeError(f"write_idx: IDX cannot hold {array.dtype}; convert with .astype to one of {names}")
+    if array.ndim > _MAX_AXES or max(array.shape, default=0) >= 2**32:
+        raise ValueError(
+            f"write_idx: IDX needs at most {_MAX_AXES} axes, each below 2**32, got {array.shape}"
+        )
+    header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
+    body = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
+    with _replacing(path) as file:
+        if path.name.endswith(".gz"):
+            with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+                packed.write(header)
+                packed.write(body.data)
+        else:
+            file.write(header)
+            file.write(body.data)
+
+
+@contextmanager
+def _unpacked(path):
+    """A binary stream of the content of `path`, unpacked if it is gzip."""
+    with _open(path) as file:
+        if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
+            with gzip.GzipFile(fileobj=file) as stream:
+                yield stream
+        else:
+            yield file
+
+
+def _open(path):
+    try:
+        return open(path, "rb")
+    except FileNotFoundError as error:
+        raise FileNotFoundError(errno.ENOENT, f"no such IDX file; {_hint(path)}", str(path)) from error
+    except IsADirectoryError as error:
+        raise IsADirectoryError(errno.EISDIR, "expected an IDX file, found a folder", str(path)) from error
+
+
+def _hint(path):
+    folder = path.parent
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist either"
+    near = difflib.get_close_matches(path.name, os.listdir(folder), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"nothing in {folder} has a similar name"
+
+
+@contextmanager
+def _gzip_errors(path):
+    try:
+        yield
+    except EOFError as error:
+        raise IdxError(path, "gzip data that break off", "their end mark", "a partial download") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise IdxError(path, f"bad gzip data ({error})", "intact data", "a damaged download") from error
+
+
+def _read_header(stream, path, max_bytes):
+    """dtype and shape, as the header has them, once they describe an array that could exist."""
+    magic = _read_at_most(stream, 4)
+    dtype = _check_magic(magic, path)
+    sizes = _read_at_most(stream, 4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        expected = f"{4 + 4 * magic[3]} for {magic[3]} axes"
+        raise IdxError(path, f"a header of {4 + len(sizes)} bytes", expected, "a truncated file")
+    shape = tuple(np.frombuffer(sizes, dtype=">u4").tolist())
+    # An empty axis would hide the size of the others, which NumPy multiplies all the same.
+    if math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
+        raise IdxError(
+            path,
+            f"a header that promises shape {shape} of {dtype}",
+            f"at most {max_bytes} bytes",
+            "a damaged header, or a genuine file that needs a larger max_bytes",
+        )
+    return dtype, shape
+
+
+def _check_magic(magic, path):
+    if not magic:
+        raise IdxError(path, "no data at all", "an IDX header", "an interrupted download")
+    if len(magic) < 4:
+        raise IdxError(path, f"only {len(magic)} bytes", "a header of at least 4", "a truncated file")
+    if magic[:2] != b"\0\0":
+        causes = (cause for start, cause in _OTHERS.items() if magic.startswith(start[:4]))
+        raise IdxError(
+            path, f"first bytes {magic.hex(' ')}", "00 00, type, axes", next(causes, "not an IDX file at all")
+        )
+    if magic[2] not in _TYPES:
+        raise IdxError(path, f"element type 0x{magic[2]:02x}", f"one of {_TYPE_LIST}", "a damaged header")
+    if magic[3] > _MAX_AXES:
+        raise IdxError(path, f"{magic[3]} axes", f"at most {_MAX_AXES}", "a damaged header")
+    return _TYPES[magic[2]]
+
+
+def _read_at_most(stream, count):
+    """Up to `count` bytes, fewer only where the stream ends. The buffer grows as they arrive, not before.
+
+    Asking for one byte more than is wanted also makes gzip reach its end and verify its checksum.
+    """
+    data = bytearray()
+    while len(data) < count:
+        chunk = stream.read(min(_CHUNK, count - len(data)))
+        if not chunk:
+            break
+        data += chunk
+    return data
+
+
+def _check_length(path, got, promised, shape, dtype):
+    expected = f"{promised} bytes of {dtype} for shape {shape}"
+    if got < promised:
+        raise IdxError(path, f"{got} bytes of data", expected, "a truncated file or a damaged header")
+    if got > promised:
+        raise IdxError(path, "data beyond the last element", expected, "a damaged header or joined files")
+
+
+@contextmanager
+def _replacing(path):
+    """A file to write that takes the name `path` once all is on disk, and vanishes if anything fails."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

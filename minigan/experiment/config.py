@@ -1,0 +1,139 @@
+"""What decides a training run, and the presets that can be trained by name."""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import Literal
+
+
+LOSSES = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"]
+PENALTIES = Literal["none", "gradient_penalty", "zero_centered", "r1", "r1_r2", "dragan", "clip"]
+
+
+@dataclass(frozen=True)
+class Config:
+    """Every setting of a training run.  Two runs with equal settings on one machine are equal to the bit."""
+
+    data: str = "mnist-10k"
+    """A named data set (mnist-10k, digits-8x8, mnist, fashion-mnist, kmnist) or the path of an IDX image file."""
+    steps: int = 5000
+    """Generator updates."""
+    batch_size: int = 64
+    """Samples in each update."""
+    seed: int = 0
+    """Decides the weights, the order of the data and the noise."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; auto takes a GPU if there is one."""
+
+    model: Literal["dcgan", "dense"] = "dcgan"
+    """Convolutional or fully connected networks."""
+    conditional: bool = False
+    """Tell both networks the class of each sample; needs labelled data."""
+    latent: int = 100
+    """Numbers in the noise vector z."""
+    generator_width: int = 64
+    """Channels before the generator's last layer (dcgan), or units in a hidden layer (dense)."""
+    critic_width: int = 64
+    """Channels after the critic's first layer (dcgan), or units in a hidden layer (dense)."""
+    kernel: int = 5
+    """Side of the convolution kernels (dcgan)."""
+    refine: bool = False
+    """Add a stride-1 layer on the generator's smallest map (dcgan)."""
+    generator_slope: float = 0.2
+    """Slope of the generator's leaky ReLU; 0 is ReLU."""
+    critic_norm: bool = False
+    """Batch norm in the critic (dcgan); not with a gradient penalty."""
+    dropout: float = 0.0
+    """Share of the critic's activations that training sets to 0 (dcgan)."""
+
+    loss: LOSSES = "non_saturating"
+    """The two-player objective."""
+    penalty: PENALTIES = "none"
+    """What holds the critic's slope."""
+    penalty_weight: float = 10.0
+    """lambda or gamma of the penalty; the limit of the weights for clip."""
+    penalty_interval: int = 1
+    """Compute the penalty at every k-th critic step, times k."""
+    critic_steps: int = 1
+    """Critic updates for each generator update."""
+
+    optimizer: Literal["adam", "rmsprop"] = "adam"
+    """For both networks."""
+    generator_lr: float = 2e-4
+    """Learning rate of the generator."""
+    critic_lr: float = 2e-4
+    """Learning rate of the critic."""
+    beta1: float = 0.5
+    """Adam's first moment decay."""
+    beta2: float = 0.999
+    """Adam's second moment decay."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How both learning rates fall to 0 over the run."""
+    ema: float = 0.0
+    """Half-life of the averaged generator, as a share of the run; samples come from the average.  0 is no average."""
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "latent", "generator_width", "critic_width", "kernel", "penalty_interval", "critic_steps"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.critic_norm and self.penalty not in ("none", "clip"):
+            raise ValueError(f"critic_norm couples the samples of a batch, so it cannot go with penalty={self.penalty}")
+        if self.model == "dense" and (self.critic_norm or self.refine or self.dropout):
+            raise ValueError("critic_norm, refine and dropout belong to model=dcgan")
+        if not 0 <= self.ema < 1:
+            raise ValueError(f"ema is a share of the run, in [0, 1), got {self.ema}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named configuration, with a line on what it is and where it comes from."""
+
+    config: Config
+    about: str
+
+
+_WGAN_GP = Config(
+    steps=2000, refine=True, loss="wasserstein", penalty="gradient_penalty", penalty_weight=10.0, critic_steps=5,
+    generator_lr=1e-4, critic_lr=1e-4, beta2=0.9, dropout=0.3,
+)  # fmt: skip
+
+PRESETS = {
+    "digits": Preset(
+        Config(
+            steps=5000, batch_size=32, conditional=True, latent=64, generator_width=16, critic_width=16, kernel=4,
+            generator_slope=0.0, critic_norm=True, generator_lr=1e-3, critic_lr=1e-3, beta2=0.99, schedule="linear", ema=0.03,
+        ),
+        "the default: a small class-conditional DCGAN, projection critic, averaged generator; two minutes on two cores",
+    ),
+    "dcgan-28-wgan-gp": Preset(_WGAN_GP, "DCGAN of 28x28 images as a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)"),
+    "dcgan": Preset(
+        Config(steps=3000, refine=True, beta2=0.999),
+        "DCGAN with the non-saturating loss (Radford et al. 2015)",
+    ),
+    "wgan": Preset(
+        dataclasses.replace(
+            _WGAN_GP, penalty="clip", penalty_weight=0.01, dropout=0.0, optimizer="rmsprop", generator_lr=5e-5, critic_lr=5e-5
+        ),
+        "DCGAN as a Wasserstein GAN with clipped weights (Arjovsky et al. 2017)",
+    ),
+    "dense-128": Preset(
+        Config(steps=20000, model="dense", generator_width=128, critic_width=128, beta1=0.5),
+        "two hidden layers of 128: the smallest GAN that draws digits (Goodfellow et al. 2014)",
+    ),
+    "dense-1024": Preset(
+        Config(steps=5000, model="dense", generator_width=1024, critic_width=1024, beta1=0.5),
+        "two hidden layers of 1024",
+    ),
+}  # fmt: skip
+DEFAULT = "digits"
+
+
+def preset(name):
+    """The Config of a preset; ValueError with the nearest name if there is none."""
+    if name not in PRESETS:
+        near = difflib.get_close_matches(name, PRESETS, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"unknown preset {name!r}; {hint}There are: {', '.join(PRESETS)}")
+    return PRESETS[name].config

@@ -1,0 +1,113 @@
+"""Penalties on the critic's gradient in its input, by double backpropagation, and weight clipping.
+
+The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) in x_i is that of D(x_i).
+A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by name.
+Norms run over all axes but the first.
+"""
+
+import numpy as np
+
+from .. import backend, nn, ops
+from ..autodiff import ancestors, grad
+from ..op import recording
+from ..tensor import Parameter, Tensor
+
+
+def gradient_penalty(critic, real, fake, rng, target=1.0):
+    """E (||grad_x D(x^)||_2 - target)^2 at x^ = e x + (1 - e) G(z), e ~ U(0, 1), one per sample.
+
+    real, fake: (N, ...), arrays or Tensors of one shape; rng: the `minigan.random.Generator` of e.
+    Source: Gulrajani et al. 2017, equation 3 (without its factor lambda = 10).
+    """
+    norms = _norms(critic, _between(real, fake, rng))
+    return _mean_square(norms - target)
+
+
+def zero_centered(critic, real, fake, rng):
+    """E ||grad_x D(x^)||^2 at the same points as `gradient_penalty` (Thanh-Tung et al. 2019, equation 7)."""
+    return _squared_norms(critic, _between(real, fake, rng)).mean()
+
+
+def r1(critic, real):
+    """1/2 E ||grad_x D(x)||^2 on real data (Mescheder et al. 2018, equation 9, without its factor gamma)."""
+    return 0.5 * _squared_norms(critic, _leaf(real)).mean()
+
+
+def r2(critic, fake):
+    """1/2 E ||grad_x D(G(z))||^2 on generated data, the generator held fixed (Mescheder et al. 2018, equation 10)."""
+    return 0.5 * _squared_norms(critic, _leaf(fake)).mean()
+
+
+def dragan(critic, real, rng, target=1.0):
+    """E (||grad_x D(x + d)||_2 - target)^2 around real data, d = std(x) / 2 * U(0, 1) (Kodali et al. 2017, section 2.3)."""
+    x = _data(real)
+    noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
+    return _mean_square(_norms(critic, _leaf(x + noise)) - target)
+
+
+def clip_weights(module, limit):
+    """Hold every weight in [-limit, limit], in place (Arjovsky et al. 2017, algorithm 1).  Normalisation layers are left
+    alone: a clipped gamma would switch them off."""
+    if not limit > 0:
+        raise ValueError(f"clip_weights: limit must be positive, got {limit}")
+    norms = [layer for _, layer in module.modules() if isinstance(layer, nn.BatchNorm | nn.LayerNorm)]
+    spared = {parameter for layer in norms for parameter in layer.parameters()}
+    for parameter in module.parameters():
+        if parameter not in spared:
+            np.clip(parameter.data, -limit, limit, out=parameter.data)
+            parameter.touch()
+
+
+def input_gradient(critic, x):
+    """grad_x sum_i D(x_i), differentiable in the critic's weights; x is a leaf Tensor (N, ...)."""
+    with recording(True):
+        logits = critic(x)
+        if isinstance(logits, Tensor) and logits.node is not None:
+            _refuse_coupling(logits.node, x)
+            (g,) = grad(logits.sum(), [x], create_graph=True, allow_unused=True)
+            if g is not None:
+                return g
+    raise ValueError(
+        "a penalty needs a critic whose output depends on its input, but there is no path from one to the other: does the "
+        "critic detach it, or convert it to an array?"
+    )
+
+
+def _refuse_coupling(root, x):
+    for node in ancestors(root, x.node.id):
+        if node.op is not None and node.op.couples_samples:
+            names = [s.name.rpartition(".")[0] for s in node.saved if isinstance(s, Parameter)]
+            layer = f"layer {names[0]!r} ({node.op.name})" if any(names) else f"a {node.op.name} of shape {node.shape}"
+            raise ValueError(
+                f"a gradient penalty through {layer}: it couples the samples of a batch, so there is no "
+                "gradient per sample to penalise. Use layer norm or no normalisation in a penalised critic"
+            )
+
+
+def _norms(critic, x):
+    return ops.norm(ops.flatten(input_gradient(critic, x)), axis=1)
+
+
+def _squared_norms(critic, x):
+    g = ops.flatten(input_gradient(critic, x))
+    return (g * g).sum(axis=1)
+
+
+def _mean_square(x):
+    return (x * x).mean()
+
+
+def _between(real, fake, rng):
+    real, fake = _data(real), _data(fake)
+    if real.shape != fake.shape:
+        raise ValueError(f"a penalty between real {real.shape} and fake {fake.shape} samples needs one shape for both")
+    e = rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)
+    return _leaf(e * real + (1 - e) * fake)
+
+
+def _leaf(x):
+    return Tensor(_data(x), requires_grad=True)
+
+
+def _data(x):
+    return x.data if isinstance(x, Tensor) else backend.as_array(x)

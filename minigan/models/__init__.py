@@ -1,0 +1,3 @@
+"""Generators and critics, one short file for each family."""
+
+from . import conditional, dcgan, dense

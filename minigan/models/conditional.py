@@ -1,0 +1,41 @@
+"""Networks that are told the class: any generator fed its label, any critic asked about one."""
+
+import numpy as np
+
+from .. import nn, ops
+
+
+def one_hot(labels, classes, dtype="float32"):
+    """Integers (N,) -> (N, classes), a single 1 in each row.  ValueError for a label outside [0, classes)."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not 0 <= labels.min() <= labels.max() < classes):
+        raise ValueError(f"labels must be integers (N,) in [0, {classes}), got {labels.dtype} {labels.shape}")
+    return np.eye(classes, dtype=dtype)[labels]
+
+
+class LabelledGenerator(nn.Module):
+    """G(z, y) = body([z, one-hot y]) (Mirza and Osindero 2014); body takes latent + classes numbers."""
+
+    def __init__(self, body, classes):
+        self.body, self.classes = body, classes
+        self.named("generator")
+
+    def forward(self, z, labels):
+        return self.body(ops.concatenate([z, one_hot(labels, self.classes, z.dtype)], axis=1))
+
+
+class ProjectionCritic(nn.Module):
+    """D(x, y) = s(x)_0 + s(x)_(1 + y), where `scores` gives s (N, 1 + classes).
+
+    With a linear last layer this is psi(phi(x)) + <v_y, phi(x)>, the projection discriminator (Miyato and Koyama 2018,
+    equation 4).
+    """
+
+    def __init__(self, scores, classes):
+        self.scores, self.classes = scores, classes
+        self.named("critic")
+
+    def forward(self, x, labels):
+        chosen = one_hot(labels, self.classes, x.dtype)
+        chosen = np.concatenate([np.ones((len(chosen), 1), chosen.dtype), chosen], axis=1)
+        return ops.sum(self.scores(x) * chosen, axis=1, keepdims=True)

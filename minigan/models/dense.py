@@ -1,0 +1,45 @@
+"""Fully connected generator and critic."""
+
+import math
+
+from .. import nn
+
+
+def generator(latent=100, output_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh", *, rng=None, dtype="float32"):
+    """z (N, latent) -> `depth` hidden layers of `width` with leaky ReLU -> (N, *output_shape).
+
+    output: "tanh" for data in [-1, 1], "sigmoid" for [0, 1], "linear" for none.
+    """
+    rng = nn.or_entropy(rng)
+    layers = _hidden(latent, width, depth, slope, rng, dtype)
+    layers["out"] = nn.Linear(width, math.prod(output_shape), init=nn.init.xavier, rng=rng, dtype=dtype)
+    layers |= output_layer(output)
+    layers["shape"] = nn.Reshape(*output_shape)
+    return nn.Sequential(**layers).named("generator")
+
+
+def discriminator(input_shape=(28, 28, 1), width=128, depth=2, slope=0.2, outputs=1, *, rng=None, dtype="float32"):
+    """x (N, *input_shape) -> `depth` hidden layers of `width` with leaky ReLU -> (N, outputs)."""
+    rng = nn.or_entropy(rng)
+    layers = {"flatten": nn.Flatten()} | _hidden(math.prod(input_shape), width, depth, slope, rng, dtype)
+    layers["out"] = nn.Linear(width, outputs, init=nn.init.xavier, rng=rng, dtype=dtype)
+    return nn.Sequential(**layers).named("critic")
+
+
+def output_layer(output):
+    """The generator's last activation, by the range of its data."""
+    known = {"tanh": {"tanh": nn.Tanh()}, "sigmoid": {"sigmoid": nn.Sigmoid()}, "linear": {}}
+    if output not in known:
+        raise ValueError(f"output must be one of {', '.join(known)}, got {output!r}")
+    return known[output]
+
+
+def _hidden(inputs, width, depth, slope, rng, dtype):
+    if depth < 1:
+        raise ValueError(f"depth must be at least 1, got {depth}: the number of hidden layers")
+    layers = {}
+    for k in range(1, depth + 1):
+        layers[f"dense{k}"] = nn.Linear(inputs, width, init=nn.init.he, rng=rng, dtype=dtype)
+        layers[f"act{k}"] = nn.LeakyReLU(slope)
+        inputs = width
+    return layers
