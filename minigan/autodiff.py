@@ -57,12 +57,23 @@ def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
         g = gradients[node] if node in keep else gradients.pop(node)
         for parent, gradient in node.op.pull(node, g, path, create_graph):
             if gradient.shape != parent.shape:
-                gradient = sum_to(gradient, parent.shape)
+                gradient = _fit(gradient, parent, node)
             so_far = gradients.get(parent)
             gradients[parent] = gradient if so_far is None else so_far + gradient
         if not retain_graph:
             node.saved, node.parents = None, _FREED
     return {node: gradients[node] for node in keep if node in gradients}
+
+
+def _fit(gradient, parent, node):
+    """The gradient summed over the axes along which `parent` was broadcast."""
+    lead = len(gradient.shape) - len(parent.shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(parent.shape, gradient.shape[lead:], strict=True)):
+        raise ValueError(
+            f"operation {node.op.name!r}: a vjp returned a gradient of shape {gradient.shape} for an argument of shape "
+            f"{parent.shape}, which broadcasting does not explain"
+        )
+    return sum_to(gradient, parent.shape)
 
 
 _FREED = (Node(None, (), None, None, (), None),)

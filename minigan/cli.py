@@ -80,6 +80,7 @@ def main(arguments=None):
 def _train(arguments):
     options = _parse_train(arguments)
     config = options.config
+    config.check()
     if config.device == "cuda":
         raise ValueError("device cuda: this version computes with NumPy only; give --device cpu or auto")
     dataset = data.load(config.data)
@@ -100,7 +101,7 @@ def _train(arguments):
 
 def _parse_train(arguments):
     """The options, starting from the named preset, or from the run to resume."""
-    parsed = _parse(TrainOptions, "train", arguments)
+    parsed = _parse(TrainOptions, "train", [a for a in arguments if a not in ("-h", "--help")])
     if parsed.resume:
         if parsed.out is None:
             raise ValueError("--resume needs --out, the folder of the run to go on with")

@@ -98,8 +98,7 @@ def _round_keys(key):
 
 
 def _scramble(even, odd, round_keys):
-    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64 arrays of shape (2,
-    blocks).
+    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64, shape (2, blocks).
 
     One 64-bit product per lane holds both halves that a round needs. The two rows trade places every round,
     which a reversed view does for nothing.
@@ -121,8 +120,7 @@ def _interleave(even, odd, out):
         out[:, column] = lane
 
 
-# Each writer below turns the lanes of some blocks into the rows of `out`, and may use the lanes as scratch
-# space.
+# Each writer below turns the lanes of some blocks into the rows of `out`; the lanes are its scratch space.
 
 
 def _write_uniform32(even, odd, out):
@@ -244,13 +242,14 @@ _NORMAL = {np.dtype(np.float32): (4, _write_normal32), np.dtype(np.float64): (2,
 
 
 class Generator:
-    """A stream of random numbers fixed by its seed: the same on every machine, and resumable to the bit.
+    """A stream of random numbers fixed by its seed, the same on every machine, and resumable to the bit.
 
     seed: an integer from 0 to 2**64 - 1. device: where the arrays are made; "cpu" gives NumPy arrays.
     Raises TypeError for a seed that is no integer, ValueError for one out of range or an unknown device.
 
     There is no global generator and no default seed: what is random in a program can be seen in its
-    arguments. The bits behind every value are specified in `minigan.backend.random`.
+    arguments. The bits behind every value are specified in `minigan.backend.random`; only normal values in
+    float64 depend on the platform, in their last digit.
     """
 
     __slots__ = ("_counter", "_key", "_round_keys", "_spawned", "device")
@@ -309,11 +308,10 @@ class Generator:
         return np.argsort(words, kind="stable").astype(np.int64, copy=False)
 
     def spawn(self, n=None):
-        """A list of `n` generators whose streams are independent of this one's and of each other's; without
-        `n`, one.
+        """`n` generators, as a list, with streams independent of this one's and each other's; without n, one.
 
-        Spawning leaves the parent's own stream as it is. Two of m streams coincide with probability m**2 /
-        2**65.
+        Spawning leaves this generator's own stream as it is. That any two of m streams coincide has the
+        probability m**2 / 2**65.
         """
         if n is None:
             return self._child()
@@ -350,8 +348,7 @@ class Generator:
         return Generator(x0 | x1 << 32, self.device)
 
     def _draw(self, shape, dtype, per_block, write):
-        """An array of `shape` whose C-ordered elements `write` makes from the next blocks, `per_block` from
-        each."""
+        """An array of `shape` that `write` fills from the next blocks, `per_block` elements from each."""
         shape = _shape(shape)
         size = math.prod(shape)
         blocks = -(-size // per_block)

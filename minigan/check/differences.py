@@ -22,13 +22,13 @@ def difference(subject, k, probe, cotangents):
     """
     value, h = subject.variables[k].value, probe.h
     move = h * probe.direction(value)
-    slope = variance = 0.0
+    slope = size = 0.0
     with np.errstate(invalid="ignore", over="ignore"):
         ends = subject.evaluate(k, value + move), subject.evaluate(k, value - move)
         for above, below, u in zip(*ends, cotangents, strict=True):
             slope += np.sum(u.value * (above - below)) / (2 * h)
-            variance += np.sum((u.value * (np.abs(above) + np.abs(below))) ** 2)
-    return float(slope), float(ROUNDING * EPS * np.sqrt(variance) / (2 * h))
+            size = np.hypot(size, np.hypot.reduce(u.value * (np.abs(above) + np.abs(below)), axis=None))
+    return float(slope), float(ROUNDING * EPS * size / (2 * h))
 
 
 @dataclass(frozen=True)

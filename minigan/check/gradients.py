@@ -34,8 +34,8 @@ def gradcheck(f, inputs, *, order=1, mode="full", eps=None, rtol=1e-6, atol=1e-9
     Returns a GradcheckReport.  Raises GradcheckError, an AssertionError, which names the input, the element, both
     numbers and the likely cause; TypeError for inputs or outputs in another precision.
 
-    Sources: chapter "Numeric practice"; A. Griewank and A. Walther, Evaluating Derivatives (2008), ch. 1; the checks
-    of reentrancy and undefined gradients follow `torch.autograd.gradcheck`.
+    Sources: W. Press et al., Numerical Recipes (2007), section 5.7, for the step; the checks of reentrancy and of
+    undefined gradients follow `torch.autograd.gradcheck`.
     """
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
@@ -107,4 +107,4 @@ def relative_error(a, n, floor=0.0):
     with np.errstate(invalid="ignore"):
         scale = np.maximum(np.abs(a), np.abs(n)) + floor
         error = np.abs(a - n) / np.where(scale == 0, 1.0, scale)
-    return np.where(np.isfinite(error), error, np.inf)
+    return np.where(np.isfinite(error) & np.isfinite(scale), error, np.inf)

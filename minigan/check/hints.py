@@ -50,8 +50,8 @@ def _zero(analytic, numeric, wrong, order):
         where = "everywhere" if np.all(analytic == 0) else "there"
         who = "f" if order == 1 else "a vjp"
         return (
-            f"the gradient is zero {where}, where f does change: history lost ({who} uses .data, .numpy() or a detached "
-            "tensor), or a vjp that returns 0"
+            f"the gradient is zero {where}, where f does change: history lost ({who} uses .data, .numpy() or a "
+            "detached tensor), or a vjp that returns 0"
         )
     if np.all(numeric[wrong] == 0):
         return "f does not depend on this at all, but its gradient says so"

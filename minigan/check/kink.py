@@ -1,7 +1,7 @@
 """Is there a derivative at all?  Five points on a line, and a parabola through them.
 
-Within a small h a smooth function is a parabola up to h^3 f'''; where the slope jumps by J, a parabola misses by a share
-of h J.  Source: Chainer's `gradient_check.numerical_grad(detect_nondifferentiable=True)`.
+Within a small h a smooth function is a parabola up to h^3 f'''; where the slope jumps by J, a parabola misses by
+a share of h J.  Source: Chainer's `gradient_check.numerical_grad(detect_nondifferentiable=True)`.
 """
 
 import numpy as np
@@ -20,8 +20,8 @@ def kinks(f, x, v, *, h=STEP, rtol=1e-4, atol=1e-6):
     f, x, v: one array or Tensor, or a sequence of them; f gets Tensors where x holds Tensors.  A sequence of outputs
         gives a list.
     An output has a kink where its five values miss the best parabola by more than `rtol` of their spread, plus `atol`
-    times h (a change of slope below which nobody cares), plus round-off.  A curve looks the same where it bends within h
-    by a thousandth of its slope: a smaller h tells them apart.
+    times h (a change of slope below which nobody cares), plus round-off.  A smooth f looks the same
+    where h^2 |f'''| is more than about 0.004 |f'|: a smaller h tells them apart.
     """
     found = bends(on_line(f, x, v), h, rtol, atol)
     return found[0] if len(found) == 1 else found

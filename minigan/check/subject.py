@@ -48,10 +48,11 @@ class Subject:
 
     def cotangents(self, order, rng):
         """Random ones, one for each output."""
-        return [
-            Variable(random_like(y.shape, rng), None, "", f"the cotangent of output {j} {y.shape} at order {order}", y.device)
-            for j, y in enumerate(self.run(self.tensors()))
-        ]
+        found = []
+        for j, y in enumerate(self.run(self.tensors())):
+            label = f"the cotangent of output {j} {y.shape} at order {order}"
+            found.append(Variable(random_like(y.shape, rng), None, "", label, y.device))
+        return found
 
     def gradient(self, cotangents):
         """One order up: (variables, cotangents) -> the gradient of <cotangents, outputs>, with create_graph.
@@ -83,7 +84,8 @@ def subject(f, inputs, names=None):
     """f at `inputs` as a Subject whose variables are the float64 inputs; all others reach f as they are."""
     inputs = sequence(inputs)
     names = _names(f, inputs, names)
-    variables = {k: _variable(k, x, name) for k, (x, name) in enumerate(zip(inputs, names, strict=True)) if _varies(k, x, name)}
+    named = enumerate(zip(inputs, names, strict=True))
+    variables = {k: _variable(k, x, name) for k, (x, name) in named if _varies(k, x, name)}
     if not variables:
         raise ValueError("there is nothing to differentiate: none of the inputs is a float64 array or Tensor")
 
@@ -118,12 +120,9 @@ def _varies(k, x, name):
         return False
     if dtype == np.float64:
         return True
-    reason = (
-        "the step must be real; for complex arguments there is complex_step"
-        if dtype.kind == "c"
-        else f"in {dtype} a finite difference keeps no more than {max(int(-np.log10(np.finfo(dtype).eps) * 2 / 3), 1)} digits"
-    )
-    raise TypeError(f"gradcheck needs float64, but {_label(k, name, np.shape(x))} is {dtype}: {reason}. Use .astype('float64')")
+    digits = int(-np.log10(np.finfo(dtype).eps) * 2 / 3)
+    reason = "a step must be real" if dtype.kind == "c" else f"differences in it have at most {digits} good digits"
+    raise TypeError(f"gradcheck needs float64, but {_label(k, name, np.shape(x))} is {dtype}: {reason}; use .astype")
 
 
 def _variable(k, x, name):

@@ -4,11 +4,11 @@
     R1(h) = |f(x + h v) - f(x) - h <g, v>|                       ~ h^2  if g is the gradient
     R2(h) = |f(x + h v) - f(x) - h <g, v> - h^2/2 <v, H v>|      ~ h^3  if H v is right too
 
-The powers are read off at the smallest steps that round-off still leaves alone.  At larger steps a gradient that is wrong
-by 1 % looks right, because the curvature hides the error: the steepest slope of all would let it pass.
+The powers are read off at the smallest steps that round-off still leaves alone.  At larger steps a gradient that is
+wrong by 1 % looks right, because the curvature hides the error: the steepest slope of all would let it pass.
 
-Source: P. Farrell, D. Ham, S. Funke, M. Rognes, Automated derivation of the adjoint of high-level transient finite element
-programs, SIAM J. Sci. Comput. 35 (2013), section 6; the noise estimate is a short form of J. More and S. Wild, Estimating
+Sources: P. Farrell, D. Ham, S. Funke and M. Rognes, Automated derivation of the adjoint of high-level transient finite
+element programs, SIAM J. Sci. Comput. 35 (2013); the noise estimate is a short form of J. More and S. Wild, Estimating
 computational noise, SIAM J. Sci. Comput. 33 (2011).
 """
 
@@ -33,7 +33,8 @@ class TaylorReport:
 
     def __str__(self):
         return ", ".join(
-            f"R{k} ~ h^{slope:.2f}" if np.isfinite(slope) else f"R{k} is at round-off" for k, slope in enumerate(self.slopes)
+            f"R{k} ~ h^{slope:.2f}" if np.isfinite(slope) else f"R{k} is at round-off"
+            for k, slope in enumerate(self.slopes)
         )
 
 
@@ -72,10 +73,9 @@ def taylor_test(f, x, g, *, v=None, hvp=None, steps=STEPS, tol=0.2, rng=None):
     report = TaylorReport(steps, np.abs(remainders), tuple(_slope(steps, np.abs(r), noise) for r in remainders))
     for k, slope in enumerate(report.slopes[1:], start=1):
         if slope < k + 1 - tol:
-            what = "gradient" if k == 1 else "Hessian"
-            raise TaylorTestError(
-                f"the {what} is wrong, or f has a kink near x: R{k} vanishes like h^{slope:.2f}, not h^{k + 1} ({report})", report
-            )
+            what = "the gradient is wrong" if k == 1 else "the Hessian is wrong"
+            power = f"R{k} vanishes like h^{slope:.2f}, not h^{k + 1}"
+            raise TaylorTestError(f"{what}, or f has a kink near x: {power} ({report})", report)
     return report
 
 
@@ -117,7 +117,7 @@ def _noise(value):
 
 
 def _slope(steps, remainder, noise):
-    """The power of h in `remainder` at the smallest steps at which it is clear of the noise: the steepest segment there.
+    """The power of h in `remainder`: the steepest segment among the smallest steps at which it is clear of the noise.
 
     One segment is not enough: where two terms of the remainder cancel, its slope is anything on the finer side.
     """

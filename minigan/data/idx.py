@@ -13,12 +13,13 @@ import errno
 import gzip
 import math
 import os
-import secrets
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+
+from ..files import replacing
 
 __all__ = ["IdxError", "read_idx", "write_idx"]
 
@@ -100,7 +101,7 @@ def write_idx(path, array):
         )
     header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
     body = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
-    with _replacing(path) as file:
+    with replacing(path) as file:
         if path.name.endswith(".gz"):
             with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
                 packed.write(header)
@@ -205,18 +206,3 @@ def _check_length(path, got, promised, shape, dtype):
         raise IdxError(path, f"{got} bytes of data", expected, "a truncated file or a damaged header")
     if got > promised:
         raise IdxError(path, "data beyond the last element", expected, "a damaged header or joined files")
-
-
-@contextmanager
-def _replacing(path):
-    """A file to write that takes the name `path` once all is on disk, and vanishes if anything fails."""
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

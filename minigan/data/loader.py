@@ -94,7 +94,7 @@ class Loader:
         self.position = position
 
     def _begin_epoch(self, epoch):
-        # The order is drawn when its first batch is asked for; from the state kept here it can be drawn again.
+        # The order is drawn when its first batch is asked for; from the state kept here it can be redrawn.
         self.epoch, self.position = epoch, 0
         self._order, self._epoch_state = None, self._rng.state
 

@@ -174,7 +174,7 @@ def _looks_like_path(text):
 
 def _nearest(name):
     near = difflib.get_close_matches(name, _SETS, n=1)
-    return f": did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _check_part(name, part, parts):

@@ -72,7 +72,8 @@ class Config:
     ema: float = 0.0
     """Half-life of the averaged generator, as a share of the run; samples come from the average.  0 is no average."""
 
-    def __post_init__(self):
+    def check(self):
+        """ValueError if a setting is out of range or two contradict each other."""
         for name in ("steps", "batch_size", "latent", "generator_width", "critic_width", "kernel", "penalty_interval", "critic_steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")

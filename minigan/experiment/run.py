@@ -62,7 +62,9 @@ class Run:
         """(preset name, Config) as saved."""
         try:
             settings = json.loads(self.config_file.read_text())
-            return settings.pop("preset"), Config(**settings)
+            name, config = settings.pop("preset"), Config(**settings)
+            config.check()
+            return name, config
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise RunError(f"{self.config_file} is not the configuration of a run: {error}") from error
 

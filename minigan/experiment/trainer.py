@@ -14,6 +14,7 @@ class Trainer:
     """Everything that changes during a run.  All randomness comes from `config.seed`, in separate streams."""
 
     def __init__(self, config, dataset):
+        config.check()
         self.config = config
         self.image_shape = dataset.images.shape[1:]
         self.classes = _classes(config, dataset)
