@@ -9,8 +9,8 @@ import inspect
 from operator import itemgetter
 
 from .autodiff import grad
-from .op import Op, apply_rule, identity, plain, traced
-from .tensor import Tensor
+from .op import Op, apply_rule, identity, plain, refuse_stale, traced
+from .tensor import Tensor, changed_since
 
 
 def fused(*, reference, gradients, couples_samples=False):
@@ -54,6 +54,8 @@ class _FusedPlan:
         self.couples_samples = op.couples_samples
 
     def pull(self, node, g, path, create_graph):
+        if changed_since(node):
+            refuse_stale(node.saved, node)
         pulled = self._differentiate_reference if create_graph else self._run_kernel
         wanted = [k for k, parent in enumerate(node.parents) if parent in path]
         return zip([node.parents[k] for k in wanted], pulled(node, g, wanted), strict=True)

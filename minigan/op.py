@@ -21,8 +21,8 @@ from threading import local
 
 import numpy as np
 
-from .backend import as_array, ndarray
-from .tensor import Node, Parameter, Tensor, wrap
+from .backend import as_array, ndarray, of
+from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, wrap
 
 
 class _Mode(local):
@@ -117,14 +117,18 @@ class Plan:
         """Gradients of the parents of `node` that lie on `path`, given g, that of its output: (parent, gradient) pairs."""
         parents, attrs = node.parents, node.attrs
         saved = traced(node) if create_graph else plain(node)
+        changed = changed_since(node)
         pulled = []
         for i, vjp, pick, attributes in self.pulls:
             parent = parents[i]
             if parent in path:
+                operands = pick(saved)
+                if changed:
+                    refuse_stale(operands, node)
                 if attributes:
-                    gradient = vjp(g, *pick(saved), **{name: attrs[name] for name in attributes})
+                    gradient = vjp(g, *operands, **{name: attrs[name] for name in attributes})
                 else:
-                    gradient = vjp(g, *pick(saved))
+                    gradient = vjp(g, *operands)
                 pulled.append((parent, gradient))
         return pulled
 
@@ -140,31 +144,30 @@ def plain(node):
     """What `node` saved, as arrays."""
     arrays = []
     for s in node.saved:
-        if type(s) is Tensor:
-            s = s.data
-        elif type(s) is Parameter:
-            s = fresh(s, node).data
-        arrays.append(s)
+        arrays.append(s.data if isinstance(s, Tensor) else s)
     return arrays
 
 
 def traced(node):
     """What `node` saved, as Tensors with their history; `out` gets back the node it came from."""
-    saved = [fresh(s, node) if type(s) is Parameter else s for s in node.saved]
+    saved = list(node.saved)
     if node.op.out is not None:
         saved[node.op.out] = wrap(saved[node.op.out], node)
     return saved
 
 
-def fresh(parameter, node):
-    """`parameter`, once sure that it is still what `node` used."""
-    check_unchanged(parameter._leaf, node)
-    return parameter
+def refuse_stale(operands, node):
+    """RuntimeError if one of `operands` lies in the memory of a parameter that has changed since `node` was made."""
+    for operand in operands:
+        array = operand.data if isinstance(operand, Tensor) else operand
+        leaf = leaf_owning(array) if hasattr(array, "base") else None
+        if leaf is not None:
+            check_unchanged(leaf, node)
 
 
 def check_unchanged(leaf, node):
-    """RuntimeError if the parameter of `leaf` was changed after `node` had used it."""
-    if leaf.version > node.id:
+    """RuntimeError if the parameter of `leaf` has changed since `node` was made."""
+    if isinstance(leaf, Leaf) and leaf.version > node.id:
         raise RuntimeError(
             f"{leaf.name or 'a parameter'} {leaf.shape} changed after this forward (operation {node.op.name!r}): "
             "its old values are gone, so the gradient would be wrong. Run the forward again after optimizer.step()"
@@ -287,8 +290,9 @@ def _broadcast_to(x, *, shape):
 @op(x=lambda g, source: broadcast_to(g, source))
 def _sum_to(x, *, shape, source):
     lead = len(source) - len(shape)
-    axes = tuple(range(lead)) + tuple(i for i in range(lead, len(source)) if shape[i - lead] == 1 != source[i])
-    return x.sum(axes, keepdims=True).reshape(shape)
+    summed = of(x).sum_leading(x, lead) if lead else x
+    axes = tuple(i for i, n in enumerate(shape) if n != summed.shape[i])
+    return summed.sum(axes, keepdims=True) if axes else summed
 
 
 @op(x=lambda g: g)

@@ -16,6 +16,23 @@ from . import backend
 tick = count(1).__next__
 
 
+class _Changes:
+    """What is known of changing parameters: the tick of the latest change of any, and whose memory is whose."""
+
+    latest = 0
+    owners = {}  # noqa: RUF012  {id of a parameter's array: its leaf}
+
+
+def changed_since(node):
+    """Has any parameter changed since `node` was made?"""
+    return _Changes.latest > node.id
+
+
+def leaf_owning(array):
+    """The leaf of the parameter whose memory `array` is or views; None if there is none."""
+    return _Changes.owners.get(id(array if array.base is None else array.base))
+
+
 class Node:
     """One application of an operation: an edge list for the reverse sweep.
 
@@ -138,9 +155,15 @@ class Parameter(Tensor):
     __slots__ = ("_leaf",)
 
     def __init__(self, data, name=""):
-        super().__init__(data, requires_grad=True)
+        data = data.data if isinstance(data, Tensor) else data
+        super().__init__(backend.of(data).array(data), requires_grad=True)  # a copy: the memory is its own
         self._leaf = self.node
         self.name = name
+        _Changes.owners[id(self.data)] = self._leaf
+
+    def __del__(self):
+        if hasattr(self, "_leaf"):
+            del _Changes.owners[id(self.data)]
 
     version = property(lambda self: self._leaf.version)
 
@@ -167,7 +190,7 @@ class Parameter(Tensor):
 
     def touch(self):
         """Say that `data` was changed in place."""
-        self._leaf.version = tick()
+        _Changes.latest = self._leaf.version = tick()
 
     def __deepcopy__(self, memo):
         twin = Parameter(self.data.copy(), self.name)

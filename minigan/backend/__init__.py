@@ -4,6 +4,7 @@ from . import numpy_backend
 
 _BY_TYPE = {numpy_backend.ndarray: numpy_backend}
 _BY_NAME = {"cpu": numpy_backend}
+ndarray = numpy_backend.ndarray
 
 
 def of(array):
@@ -22,4 +23,8 @@ def named(device):
 def as_array(data):
     """`data` itself if it is an array of some backend, else a NumPy array of it."""
     return data if type(data) in _BY_TYPE else numpy_backend.asarray(data)
-ndarray = numpy_backend.ndarray
+
+
+def device_count():
+    """How many GPUs this installation can compute on."""
+    return sum(backend.device_count() for backend in _BY_NAME.values())

@@ -34,10 +34,10 @@ def conv_transpose2d(y, w, geometry):
     dtype = np.result_type(y, w)
     x = np.empty((n, *geometry.input, w.shape[2] * groups), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
-        taps = _per_tap(w_group)
+        taps = w_group.reshape(-1, *w_group.shape[2:])
         for some in _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize):
             rows = np.ascontiguousarray(y_group[some]).reshape(-1, w_group.shape[3])
-            scatter_taps(rows @ taps, geometry, x_group[some])
+            scatter_taps(_per_tap(rows, taps), geometry, x_group[some])
     return x
 
 
@@ -62,6 +62,9 @@ def im2col(x, geometry):
         return np.ascontiguousarray(x).reshape(-1, c)
     padded = _padded(x, geometry)
     a, b, d, e = padded.strides
+    if c == 1:  # the same matrix, filled by columns: rows of pixels are longer runs than the taps of one row
+        taps = as_strided(padded, (kh, kw, n, oh, ow), (b * dh, d * dw, a, b * sh, d * sw), writeable=False)
+        return taps.reshape(kh * kw, n * oh * ow).T
     fields = as_strided(padded, (n, oh, ow, kh, kw, c), (a, b * sh, d * sw, b * dh, d * dw, e), writeable=False)
     return fields.reshape(n * oh * ow, kh * kw * c)
 
@@ -99,9 +102,11 @@ def _ceil(length, stride, least):
     return max(-(-length // stride), least)
 
 
-def _per_tap(w):
-    """w (kH, kW, C_in, C_out) as (kH * kW, C_out, C_in): what a row of y is multiplied by, for each tap."""
-    return np.ascontiguousarray(w.reshape(-1, *w.shape[2:]).swapaxes(1, 2))
+def _per_tap(rows, taps):
+    """(taps, M, C_in) from rows (M, C_out) and taps (taps, C_in, C_out); for a single channel that is one product."""
+    if taps.shape[1] == 1:
+        return taps[:, 0] @ rows.T
+    return rows @ np.ascontiguousarray(taps.swapaxes(1, 2))
 
 
 def _padded(x, geometry):

@@ -2,20 +2,22 @@
 
 import numpy as np
 
+from .numpy_reduce import sum_leading
+
 
 def moments(x, axis):
     """Mean and biased variance of the matrix x over `axis`, in two passes, both with that axis kept."""
-    mean = x.mean(axis, keepdims=True)
+    mean = _mean(x, axis)
     centred = x - mean
-    return mean, np.expand_dims(_dot(centred, centred, axis) / x.shape[axis], axis)
+    centred *= centred
+    return mean, _mean(centred, axis)
 
 
 def normalize(x, gamma, beta, mean, inv):
     """(x - mean) * inv * gamma + beta."""
     out = x - mean
-    out *= inv * gamma if inv.shape[0] == 1 else inv
-    if inv.shape[0] != 1:
-        out *= gamma
+    out *= inv
+    out *= gamma
     out += beta
     return out
 
@@ -24,16 +26,16 @@ def normalize_gradients(g, x, gamma, mean, inv, axis):
     """The gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
     normal = x - mean
     normal *= inv
-    d_beta = g.sum(0)
-    d_gamma = _dot(g, normal, 0)
+    d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
     h = g * gamma
-    h_mean = h.mean(axis, keepdims=True)
-    normal *= np.expand_dims(_dot(h, normal, axis) / x.shape[axis], axis)
+    h_mean = _mean(h, axis)
+    normal *= _mean(h * normal, axis)
     h -= h_mean
     h -= normal
     h *= inv
     return h, d_gamma, d_beta
 
 
-def _dot(a, b, axis):
-    return np.einsum("ij,ij->j" if axis == 0 else "ij,ij->i", a, b)
+def _mean(x, axis):
+    """The mean of the matrix x over `axis`, which is kept."""
+    return np.expand_dims(sum_leading(x, 1), 0) / x.shape[0] if axis == 0 else x.mean(1, keepdims=True)

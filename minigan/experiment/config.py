@@ -103,10 +103,10 @@ _WGAN_GP = Config(
 PRESETS = {
     "digits": Preset(
         Config(
-            steps=5000, batch_size=32, conditional=True, latent=64, generator_width=16, critic_width=16, kernel=4,
+            steps=4000, batch_size=32, conditional=True, latent=64, generator_width=16, critic_width=16, kernel=4,
             generator_slope=0.0, critic_norm=True, generator_lr=1e-3, critic_lr=1e-3, beta2=0.99, schedule="linear", ema=0.03,
         ),
-        "the default: a small class-conditional DCGAN, projection critic, averaged generator; two minutes on two cores",
+        "the default: a small class-conditional DCGAN, projection critic, averaged generator; about a minute on two cores",
     ),
     "dcgan-28-wgan-gp": Preset(_WGAN_GP, "DCGAN of 28x28 images as a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)"),
     "dcgan": Preset(

@@ -31,15 +31,15 @@ def train(config, run, dataset, *, resume=False, output=sys.stderr):
     picture = None
     started = time.perf_counter()
     with tqdm(
-        total=config.steps, initial=trainer.step_count, unit="step", file=output, dynamic_ncols=True, mininterval=0.5,
-        desc="training", miniters=1 if output.isatty() else max(config.steps // 20, 1),
+        total=config.steps * config.batch_size, initial=trainer.step_count * config.batch_size, unit="img", unit_scale=True,
+        file=output, dynamic_ncols=True, mininterval=0.5 if output.isatty() else 10,
     ) as bar:  # fmt: skip
         try:
             while trainer.step_count < config.steps:
                 report = trainer.step()
                 _refuse_nan(report, trainer.step_count)
                 seconds = time.perf_counter() - started
-                _show(bar, report, config)
+                _show(bar, trainer, report)
                 if _every(LOG_LINES, trainer.step_count, config.steps):
                     run.log({"step": trainer.step_count, "seconds": round(seconds, 3)} | report)
                 if _every(PICTURES, trainer.step_count, config.steps):
@@ -89,9 +89,10 @@ def _every(times, step, steps):
     return step == steps or step % max(math.ceil(steps / times), 1) == 0
 
 
-def _show(bar, report, config):
+def _show(bar, trainer, report):
+    bar.set_description(f"step {trainer.step_count}/{trainer.config.steps}", refresh=False)
     bar.set_postfix({name.replace("_loss", ""): f"{value:.3f}" for name, value in report.items()}, refresh=False)
-    bar.update()
+    bar.update(trainer.config.batch_size)
 
 
 def _refuse_nan(report, step):

@@ -21,6 +21,7 @@ class Game:
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval = loss, penalty, penalty_interval
         self.critic_steps = 0
+        self._critic_parameters = critic.parameters()
 
     def critic_step(self, real, z, labels=None):
         """One update of the critic on real samples (N, ...) and noise z (N, latent).  Returns its loss and penalty.
@@ -47,14 +48,18 @@ class Game:
         real (N, ...) is needed by a loss that pairs samples; labels as in `critic_step`.
         """
         generator, critic = _given(self.generator, labels), _given(self.critic, labels)
-        self.critic.requires_grad_(False)
+        self._thaw_critic(False)
         try:
             real_logits = critic(_constant(real)) if self.loss.pairs else None
             loss = self.loss.generator(critic(generator(z)), real_logits)
         finally:
-            self.critic.requires_grad_(True)
+            self._thaw_critic(True)
         self.generator_optimizer.step(grad(loss, self.generator_optimizer.parameters))
         return {"generator_loss": loss.item()}
+
+    def _thaw_critic(self, flag):
+        for parameter in self._critic_parameters:
+            parameter.requires_grad_(flag)
 
 
 def _given(network, labels):

@@ -46,9 +46,10 @@ def discriminator(
     batch_norm: after every convolution but the first; not for a critic with a gradient penalty.
     """
     rng = nn.or_entropy(rng)
+    doublings = _doublings(image_shape)
     height, breadth, channels = image_shape
     layers = {}
-    for k in range(1, _doublings(image_shape) + 1):
+    for k in range(1, doublings + 1):
         co = width << (k - 1)
         normed = batch_norm and k > 1
         layers[f"conv{k}"] = nn.Conv2d(channels, co, kernel, 2, "same", bias=not normed, init=init, rng=rng, dtype=dtype)

@@ -124,7 +124,7 @@ class BatchNorm(Module):
         if x.shape[-1:] != self.gamma.shape:
             raise ValueError(f"BatchNorm of {self.gamma.size} channels got x {x.shape}; channels are the last axis")
         scale = self.gamma / np.sqrt(self.running_var + self.eps)
-        return x * scale + (self.beta - scale * self.running_mean)
+        return x * scale + (self.beta - scale * self.running_mean.copy())  # a later forward moves the mean
 
     def _track(self, mean, variance, rows):
         unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics

@@ -8,7 +8,7 @@ Images are (N, H, W, C), kernels (kH, kW, C_in / groups, C_out).
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from operator import index
 
 from .. import backend
@@ -26,18 +26,18 @@ class ConvGeometry:
     dilation: tuple
     groups: int
 
-    @property
+    @cached_property
     def extent(self):
         """What a kernel covers: dilation * (kernel - 1) + 1."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
-    @property
+    @cached_property
     def output(self):
         """(OH, OW) = floor((input + padding - extent) / stride) + 1."""
         sides = zip(self.input, self.padding, self.extent, self.stride, strict=True)
         return tuple((n + sum(p) - e) // s + 1 for n, p, e, s in sides)
 
-    @property
+    @cached_property
     def is_pointwise(self):
         return self.kernel == self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
 

@@ -44,8 +44,9 @@ def power(x, p):
     """x ** p.  p: a number, or an array or Tensor (then d/dp is NaN where x < 0, as x ** p exists only for integers)."""
     if isinstance(p, int | float | np.number):
         return _power(x, p=p.item() if isinstance(p, np.number) else p)
-    if isinstance(x, int | float):
-        x = np.asarray(x, p.dtype)
+    if isinstance(x, int | float | np.number):
+        x = x.item() if isinstance(x, np.number) else x
+        x = np.asarray(x, np.result_type(x, p.dtype))
     return _power_of(x, p)
 
 
@@ -179,11 +180,7 @@ def _leaky_relu(x, *, slope):
 # A product: a masked copy of random signs is 25 times slower, for the branches that the processor mispredicts.
 @op(x=lambda g, mask, slope: _gate(g, mask=mask, slope=slope))
 def _gate(x, *, mask, slope):
-    if not slope:
-        return x * mask
-    factor = mask.astype(x.real.dtype)
-    np.maximum(factor, slope, out=factor)
-    return x * factor
+    return x * (np.maximum(mask, slope, dtype=x.real.dtype) if slope else mask)
 
 
 def maximum(x, y):

@@ -259,9 +259,8 @@ def test_transposed_gradient():
 
 
 def test_transposed_gradient_of_another_shape():
-    """The engine reshapes what a vjp returns without a word, so only the numbers can tell."""
     square = mg.op(lambda x: x * x, x=lambda g, x: ops.transpose(g * 2 * x))
-    with pytest.raises(GradcheckError, match="transposed: axes 0 and 1"):
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) for an argument of shape \(2, 3\)"):
         gradcheck(lambda x: square(x), [normal(2, 3)])
 
 
