@@ -21,10 +21,12 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
     allow_unused: return None for an input that the outputs do not depend on, where otherwise a ValueError names it.
 
     Only what lies between `inputs` and `outputs` is visited: the gradient of a generator's weights computes no weight
-    gradient of the critic it went through.
+    gradient of the critic it went through.  Gradients may share memory with each other: read them, do not write to them.
     """
     outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     for k, x in enumerate(inputs):
+        if x.dtype.kind not in "fc":
+            raise TypeError(f"inputs[{k}], {_name(x)}: only floating-point tensors have gradients")
         if x.node is None:
             raise ValueError(f"inputs[{k}], {_name(x)}, does not require a gradient: make it with requires_grad=True, outside no_grad()")
     retain_graph = create_graph if retain_graph is None else retain_graph
@@ -138,11 +140,14 @@ def ancestors(node, since=0):
 
 
 def vjp(f, *primals):
-    """(f(*primals), pullback), where pullback(g) is the tuple of J_k^T g, one for each primal (reverse mode)."""
+    """(f(*primals), pullback), where pullback(g) is the tuple of J_k^T g, one for each primal (reverse mode).
+
+    Like all functions here, differentiable in what requires a gradient already: primals, or what f closes over.
+    """
     xs = [_variable(x) for x in primals]
-    outer = any(map(_traced, primals))
     with recording(True):
         y = f(*xs)
+    outer = _depends_on_more(y, xs)
     return y, lambda g: grad(y, xs, g, create_graph=outer or _traced(g), retain_graph=True, allow_unused=True)
 
 
@@ -162,8 +167,7 @@ def jvp(f, primals, tangents):
         terms = [(g * t).sum() for g, t in zip(pulled, ts, strict=True) if g is not None and g.requires_grad]
         if not terms:
             return y, wrap(np.zeros_like(y.data), None)
-        traced = any(map(_traced, [*_sequence(primals), *ts]))
-        return y, grad(terms, [u], create_graph=traced)[0]
+        return y, grad(terms, [u], create_graph=_depends_on_more(y, xs) or any(map(_traced, ts)))[0]
 
 
 def hvp(f, primals, v):
@@ -175,10 +179,11 @@ def hvp(f, primals, v):
     vs = [_constant(t) for t in _sequence(v)]
     _same_shapes("v", vs, "primals", xs)
     with recording(True):
-        first = grad(f(*xs), xs, create_graph=True, allow_unused=True)
+        y = f(*xs)
+        first = grad(y, xs, create_graph=True, allow_unused=True)
         terms = [(g * t).sum() for g, t in zip(first, vs, strict=True) if g is not None and g.requires_grad]
-    traced = any(map(_traced, [*_sequence(primals), *vs]))
-    second = grad(terms, xs, create_graph=traced, allow_unused=True) if terms else [None] * len(xs)
+    outer = _depends_on_more(y, xs) or any(map(_traced, vs))
+    second = grad(terms, xs, create_graph=outer, allow_unused=True) if terms else [None] * len(xs)
     products = tuple([wrap(np.zeros_like(x.data), None) if h is None else h for h, x in zip(second, xs, strict=True)])
     return products if isinstance(primals, list | tuple) else products[0]
 
@@ -211,18 +216,15 @@ def _rows(y, x):
 
 
 def value_and_grad(f, argnums=0):
-    """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple.
-
-    The gradient can itself be differentiated in those arguments that require a gradient.  What f closes over is a constant:
-    pass it as an argument to differentiate in it.
-    """
+    """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple."""
     positions = _sequence(argnums)
 
     def evaluate(*args, **kwargs):
         xs = {k: _variable(args[k]) for k in positions}
         with recording(True):
             y = f(*[xs.get(k, a) for k, a in enumerate(args)], **kwargs)
-        gradients = grad(y, [xs[k] for k in positions], create_graph=any(_traced(args[k]) for k in positions))
+        wanted = list(xs.values())
+        gradients = grad(y, wanted, create_graph=_depends_on_more(y, wanted))
         return y, gradients if isinstance(argnums, list | tuple) else gradients[0]
 
     return evaluate
@@ -240,15 +242,19 @@ def checkpoint(f, *args):
         raise TypeError(f"checkpoint: f must return one Tensor, got {type(y).__name__}")
     if y.node is None:
         return y
-    inputs = [n for n in ancestors(y.node, start) if n.id < start]
-    return wrap(y.data, Node(_RECOMPUTE, inputs, (f, args, y.data), None, y.shape, y.dtype))
+    inside = ancestors(y.node, start)
+    coupled = any(n.op is not None and n.op.couples_samples for n in inside if n.id >= start)
+    inputs = [n for n in inside if n.id < start]
+    return wrap(y.data, Node(_Recompute(coupled), inputs, (f, args, y.data), None, y.shape, y.dtype))
 
 
 class _Recompute:
     """The operation of a checkpoint's node: its pull runs the forward again, recorded, and sweeps that."""
 
     name = "checkpoint"
-    couples_samples = False
+
+    def __init__(self, couples_samples):
+        self.couples_samples = couples_samples
 
     def pull(self, node, g, path, create_graph):
         f, args, before = node.saved
@@ -263,9 +269,6 @@ class _Recompute:
             )
         inputs = [n for n in node.parents if n in path]
         return sweep([y.node], [g], inputs, create_graph, retain_graph=create_graph, partial=True).items()
-
-
-_RECOMPUTE = _Recompute()
 
 
 def _cotangents(outputs, given, create_graph):
@@ -307,6 +310,12 @@ def _same_shapes(role, values, other, references):
 def _variable(x):
     """A fresh alias of x that requires a gradient, and through which an outer derivative still sees x."""
     return identity(x) if _traced(x) else Tensor(x.data if isinstance(x, Tensor) else x, requires_grad=True)
+
+
+def _depends_on_more(y, xs):
+    """Does y depend on a leaf other than those of `xs`: on a traced primal, or on what a function closed over?"""
+    own = {x.node for x in xs}
+    return y.requires_grad and any(isinstance(n, Leaf) and n not in own for n in ancestors(y.node))
 
 
 def _constant(x):

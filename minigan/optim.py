@@ -176,6 +176,17 @@ class EMA:
         for parameter in self.module.parameters():
             parameter.touch()
 
+    def state_dict(self):
+        """The averaged parameters and buffers under "module.", and the number of updates."""
+        averages = {f"module.{name}": array for name, array in self.module.state_dict().items()}
+        return {"updates": np.array(self.updates)} | averages
+
+    def load_state_dict(self, state):
+        """Restore what `state_dict` gave."""
+        averages = {name.removeprefix("module."): array for name, array in state.items() if name != "updates"}
+        self.module.load_state_dict(averages)
+        self.updates = int(state["updates"])
+
 
 def clip_grad_norm(grads, max_norm):
     """(gradients scaled so that their joint Euclidean norm is at most max_norm, the norm before)."""

@@ -106,7 +106,7 @@ def _per_tap(rows, taps):
     """(taps, M, C_in) from rows (M, C_out) and taps (taps, C_in, C_out); for a single channel that is one product."""
     if taps.shape[1] == 1:
         return taps[:, 0] @ rows.T
-    return rows @ np.ascontiguousarray(taps.swapaxes(1, 2))
+    return rows @ taps.swapaxes(1, 2)
 
 
 def _padded(x, geometry):

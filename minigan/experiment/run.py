@@ -85,7 +85,7 @@ class Run:
         metadata = {_METADATA: json.dumps({"step": step} | state)}
         path = self.checkpoints / f"step-{step:07d}.safetensors"
         with replacing(path) as file:
-            file.write(save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata))
+            file.write(save({name: np.asarray(a, order="C") for name, a in arrays.items()}, metadata))
         for old in sorted(self.checkpoints.glob("step-*.safetensors"))[:-keep]:
             old.unlink()
         return path

@@ -58,7 +58,7 @@ def draw(run, n, seed=0, label=None):
     """
     _, config = run.read_config()
     arrays, state = run.load_checkpoint()
-    classes, part = state["classes"], "ema" if config.ema else "generator"
+    classes, part = state["classes"], "ema.module" if config.ema else "generator"
     generator, _ = build(config, tuple(state["image_shape"]), classes, Generator(0))
     generator.load_state_dict({k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")})
     rng = Generator(seed)

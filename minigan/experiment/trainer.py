@@ -59,7 +59,6 @@ class Trainer:
             "image_shape": list(self.image_shape),
             "classes": self.classes,
             "critic_steps": self.game.critic_steps,
-            "ema_updates": self.ema.updates if self.ema else 0,
             "loader": self.loader.state_dict(),
             "generators": [rng.state for rng in self._generators()],
         }
@@ -70,8 +69,6 @@ class Trainer:
             owner.load_state_dict({k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")})
         self.step_count = state["step"]
         self.game.critic_steps = state["critic_steps"]
-        if self.ema:
-            self.ema.updates = state["ema_updates"]
         self.loader.load_state_dict(state["loader"])
         for rng, saved in zip(self._generators(), state["generators"], strict=True):
             rng.set_state(saved)
@@ -83,7 +80,7 @@ class Trainer:
             "generator_optimizer": self.game.generator_optimizer,
             "critic_optimizer": self.game.critic_optimizer,
         }
-        return parts | ({"ema": self.ema.module} if self.ema else {})
+        return parts | ({"ema": self.ema} if self.ema else {})
 
     def _generators(self):
         dropout = [module.rng for _, module in self.critic.modules() if hasattr(module, "rng")]

@@ -1,5 +1,7 @@
 """The alternating game: some steps of the critic, then one of the generator (Goodfellow et al. 2014, algorithm 1)."""
 
+from contextlib import contextmanager
+
 from ..autodiff import grad
 from ..op import no_grad
 from ..tensor import Tensor
@@ -20,8 +22,9 @@ class Game:
         self.generator, self.critic = generator, critic
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval = loss, penalty, penalty_interval
+        if penalty_interval < 1:
+            raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
         self.critic_steps = 0
-        self._critic_parameters = critic.parameters()
 
     def critic_step(self, real, z, labels=None):
         """One update of the critic on real samples (N, ...) and noise z (N, latent).  Returns its loss and penalty.
@@ -48,18 +51,24 @@ class Game:
         real (N, ...) is needed by a loss that pairs samples; labels as in `critic_step`.
         """
         generator, critic = _given(self.generator, labels), _given(self.critic, labels)
-        self._thaw_critic(False)
-        try:
-            real_logits = critic(_constant(real)) if self.loss.pairs else None
+        with _frozen(self.critic):
+            real_logits = critic(_constant(real)) if self.loss.pairs and real is not None else None
             loss = self.loss.generator(critic(generator(z)), real_logits)
-        finally:
-            self._thaw_critic(True)
         self.generator_optimizer.step(grad(loss, self.generator_optimizer.parameters))
         return {"generator_loss": loss.item()}
 
-    def _thaw_critic(self, flag):
-        for parameter in self._critic_parameters:
-            parameter.requires_grad_(flag)
+
+@contextmanager
+def _frozen(module):
+    """A module whose parameters are constants inside the block; those that already were stay so."""
+    thawed = [p for p in module.parameters() if p.requires_grad]
+    for parameter in thawed:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)
 
 
 def _given(network, labels):

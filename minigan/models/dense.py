@@ -5,23 +5,23 @@ import math
 from .. import nn
 
 
-def generator(latent=100, output_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh", *, rng=None, dtype="float32"):
-    """z (N, latent) -> `depth` hidden layers of `width` with leaky ReLU -> (N, *output_shape).
+def generator(latent=100, image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh", *, rng=None, dtype="float32"):
+    """z (N, latent) -> `depth` hidden layers of `width` with leaky ReLU -> (N, *image_shape).
 
     output: "tanh" for data in [-1, 1], "sigmoid" for [0, 1], "linear" for none.
     """
     rng = nn.or_entropy(rng)
     layers = _hidden(latent, width, depth, slope, rng, dtype)
-    layers["out"] = nn.Linear(width, math.prod(output_shape), init=nn.init.xavier, rng=rng, dtype=dtype)
+    layers["out"] = nn.Linear(width, math.prod(image_shape), init=nn.init.xavier, rng=rng, dtype=dtype)
     layers |= output_layer(output)
-    layers["shape"] = nn.Reshape(*output_shape)
+    layers["shape"] = nn.Reshape(*image_shape)
     return nn.Sequential(**layers).named("generator")
 
 
-def discriminator(input_shape=(28, 28, 1), width=128, depth=2, slope=0.2, outputs=1, *, rng=None, dtype="float32"):
-    """x (N, *input_shape) -> `depth` hidden layers of `width` with leaky ReLU -> (N, outputs)."""
+def discriminator(image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, outputs=1, *, rng=None, dtype="float32"):
+    """x (N, *image_shape) -> `depth` hidden layers of `width` with leaky ReLU -> (N, outputs)."""
     rng = nn.or_entropy(rng)
-    layers = {"flatten": nn.Flatten()} | _hidden(math.prod(input_shape), width, depth, slope, rng, dtype)
+    layers = {"flatten": nn.Flatten()} | _hidden(math.prod(image_shape), width, depth, slope, rng, dtype)
     layers["out"] = nn.Linear(width, outputs, init=nn.init.xavier, rng=rng, dtype=dtype)
     return nn.Sequential(**layers).named("critic")
 

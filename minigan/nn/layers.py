@@ -237,10 +237,10 @@ class Upsample(Function):
 
 
 class Reshape(Module):
-    """(N, ...) -> (N, *shape)."""
+    """(N, ...) -> (N, *shape); the shape as numbers or as one tuple."""
 
     def __init__(self, *shape):
-        self.shape = shape
+        self.shape = shape[0] if shape and isinstance(shape[0], tuple) else shape
 
     def forward(self, x):
         return ops.reshape(x, (x.shape[0], *self.shape))
