@@ -49,7 +49,9 @@ def chain_rows():
             torch.autograd.grad(torch.autograd.grad(y, x, ones, create_graph=True)[0], x, ones)
 
     names = ("forward", "forward + backward", "forward + create_graph + second backward")
-    return [(f"chain, {n}, us/op", lambda k=k: ours(k), lambda k=k: theirs(k), 1e6 / CHAIN) for k, n in enumerate(names)]
+    return [
+        (f"chain, {n}, us/op", lambda k=k: ours(k), lambda k=k: theirs(k), 1e6 / CHAIN) for k, n in enumerate(names)
+    ]
 
 
 def dcgan_rows():
@@ -60,7 +62,12 @@ def dcgan_rows():
     critic, generator = _their_steps(torch.tensor(real.transpose(0, 3, 1, 2)).contiguous())
     return [
         ("DCGAN-28 WGAN-GP critic step, ms", lambda: game.critic_step(real, rng.normal((BATCH, LATENT))), critic, 1e3),
-        ("DCGAN-28 WGAN-GP generator step, ms", lambda: game.generator_step(rng.normal((BATCH, LATENT))), generator, 1e3),
+        (
+            "DCGAN-28 WGAN-GP generator step, ms",
+            lambda: game.generator_step(rng.normal((BATCH, LATENT))),
+            generator,
+            1e3,
+        ),
     ]
 
 
@@ -75,7 +82,8 @@ def _our_game(rng):
 
 def _their_steps(real):
     generator = tnn.Sequential(
-        tnn.Linear(LATENT, 7 * 7 * 256, bias=False), tnn.Unflatten(1, (256, 7, 7)), tnn.BatchNorm2d(256), tnn.LeakyReLU(0.2),
+        tnn.Linear(LATENT, 7 * 7 * 256, bias=False),
+        tnn.Unflatten(1, (256, 7, 7)), tnn.BatchNorm2d(256), tnn.LeakyReLU(0.2),
         tnn.ConvTranspose2d(256, 128, 5, 1, 2, bias=False), tnn.BatchNorm2d(128), tnn.LeakyReLU(0.2),
         tnn.ConvTranspose2d(128, 64, 5, 2, 2, 1, bias=False), tnn.BatchNorm2d(64), tnn.LeakyReLU(0.2),
         tnn.ConvTranspose2d(64, 1, 5, 2, 2, 1, bias=False), tnn.Tanh(),
@@ -131,8 +139,9 @@ def main():
         print(f"{name:52}{r['minigan']:9.2f}{r['pytorch']:9.2f}{r['ratio']:7.2f}")
     if options.json:
         about = {
-            "minigan": mg.__version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version(),
-            "machine": platform.machine(), "threads": torch.get_num_threads(), "repeat": options.repeat,
+            "minigan": mg.__version__, "torch": torch.__version__, "numpy": np.__version__,
+            "python": platform.python_version(), "machine": platform.machine(),
+            "threads": torch.get_num_threads(), "repeat": options.repeat,
         }  # fmt: skip
         with open(options.json, "w", encoding="utf-8") as file:
             json.dump({"about": about, "results": results}, file, indent=2)

@@ -21,14 +21,18 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
     allow_unused: return None for an input that the outputs do not depend on, where otherwise a ValueError names it.
 
     Only what lies between `inputs` and `outputs` is visited: the gradient of a generator's weights computes no weight
-    gradient of the critic it went through.  Gradients may share memory with each other: read them, do not write to them.
+    gradient of the critic it went through.
+    Gradients may share memory with each other: read them, do not write to them.
     """
     outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     for k, x in enumerate(inputs):
         if x.dtype.kind not in "fc":
             raise TypeError(f"inputs[{k}], {_name(x)}: only floating-point tensors have gradients")
         if x.node is None:
-            raise ValueError(f"inputs[{k}], {_name(x)}, does not require a gradient: make it with requires_grad=True, outside no_grad()")
+            raise ValueError(
+                f"inputs[{k}], {_name(x)}, does not require a gradient: "
+                "make it with requires_grad=True, outside no_grad()"
+            )
     retain_graph = create_graph if retain_graph is None else retain_graph
     cotangents = _cotangents(outputs, grad_outputs, create_graph)
     wanted = [x.node for x in inputs]
@@ -38,8 +42,8 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
         for k, x in enumerate(inputs):
             if wanted[k] not in gradients:
                 raise ValueError(
-                    f"inputs[{k}], {_name(x)}, is not reachable from the outputs: they were computed without it, or from a "
-                    "detached copy. Pass allow_unused=True to get None instead"
+                    f"inputs[{k}], {_name(x)}, is not reachable from the outputs: they were computed without it, "
+                    "or from a detached copy. Pass allow_unused=True to get None instead"
                 )
     return tuple([_as_tensor(gradients[n]) if n in gradients else None for n in wanted])
 
@@ -118,7 +122,9 @@ def backward(output, gradient=None, *, retain_graph=False, create_graph=False):
     Gradients accumulate until the optimizer's `zero_grad()` or `leaf.grad = None`.
     """
     if create_graph:
-        raise ValueError("backward() cannot create_graph (stored gradients would keep the graph alive in a cycle): use mg.grad")
+        raise ValueError(
+            "backward() cannot create_graph (stored gradients would keep the graph alive in a cycle): use mg.grad"
+        )
     if output.node is None:
         raise ValueError(f"backward() of {_name(output)}: it depends on nothing that requires a gradient")
     leaves = [n for n in ancestors(output.node) if isinstance(n, Leaf)]
@@ -233,8 +239,9 @@ def value_and_grad(f, argnums=0):
 def checkpoint(f, *args):
     """f(*args), keeping nothing of its inside: the reverse sweep runs f again.  Memory for time.
 
-    f returns one Tensor and must compute the same again, to the bit, or the sweep raises RuntimeError: so noise is drawn
-    outside and passed in.  Gradients reach the arguments and whatever f closes over, parameters included, at any order.
+    f returns one Tensor and must compute the same again, to the bit, or the sweep raises RuntimeError: so noise is
+    drawn outside and passed in.  Gradients reach the arguments and whatever f closes over, parameters included, at
+    any order.
     """
     start = tick()
     y = f(*args)
@@ -264,8 +271,8 @@ class _Recompute:
             y = f(*args)
         if not ((y.data == before) | (before != before)).all():  # a NaN is allowed to stay one
             raise RuntimeError(
-                "checkpoint: f gave other values when it ran again: a frozen parameter or an array that it reads has changed, "
-                "or it draws noise; draw it outside and pass it in"
+                "checkpoint: f gave other values when it ran again: a frozen parameter or an array that it reads "
+                "has changed, or it draws noise; draw it outside and pass it in"
             )
         inputs = [n for n in node.parents if n in path]
         return sweep([y.node], [g], inputs, create_graph, retain_graph=create_graph, partial=True).items()
@@ -275,7 +282,9 @@ def _cotangents(outputs, given, create_graph):
     if given is None:
         for k, y in enumerate(outputs):
             if y.size != 1:
-                raise ValueError(f"outputs[{k}], {_name(y)}, has {y.size} elements: pass grad_outputs, or sum it to one number")
+                raise ValueError(
+                    f"outputs[{k}], {_name(y)}, has {y.size} elements: pass grad_outputs, or sum it to one number"
+                )
         cotangents = [wrap(np.ones_like(y.data), None) for y in outputs]
     else:
         given = _sequence(given)
@@ -286,7 +295,9 @@ def _cotangents(outputs, given, create_graph):
         _same_shapes("grad_outputs", cotangents, "outputs", outputs)
         for k, (g, y) in enumerate(zip(cotangents, outputs, strict=True)):
             if g.dtype != y.dtype and g.dtype.kind != "c":
-                raise TypeError(f"grad_outputs[{k}] is {g.dtype} but outputs[{k}] is {y.dtype}: convert it with .astype(...)")
+                raise TypeError(
+                    f"grad_outputs[{k}] is {g.dtype} but outputs[{k}] is {y.dtype}: convert it with .astype(...)"
+                )
     return cotangents if create_graph else [g.data for g in cotangents]
 
 
@@ -304,7 +315,10 @@ def _tensors(values, role):
 
 def _same_shapes(role, values, other, references):
     if [v.shape for v in values] != [r.shape for r in references]:
-        raise ValueError(f"{role} have shapes {[v.shape for v in values]}, {other} have {[r.shape for r in references]}: they must agree")
+        raise ValueError(
+            f"{role} have shapes {[v.shape for v in values]}, {other} have {[r.shape for r in references]}: "
+            "they must agree"
+        )
 
 
 def _variable(x):

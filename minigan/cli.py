@@ -10,7 +10,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
-from tyro.conf import FlagConversionOff, OmitArgPrefixes, Positional, arg
+from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import __version__, data, viz
 from .experiment import DEFAULT, PRESETS, Config, Run, RunError, draw, preset, train
@@ -42,7 +42,8 @@ class TrainOptions:
 class SampleOptions:
     """Draw images from the newest checkpoint of a run.
 
-    A .npy file gets float32 (N, H, W, C) in the data's range, [-1, 1]: -1 is background, 1 is ink.  A .png file gets a grid.
+    A .npy file gets float32 (N, H, W, C) in the data's range, [-1, 1]: -1 is background, 1 is ink.
+    A .png file gets a grid.
     """
 
     run: Annotated[Positional[Path], arg(metavar="RUN")]
@@ -85,16 +86,29 @@ def _train(arguments):
         raise ValueError("device cuda: this version computes with NumPy only; give --device cpu or auto")
     dataset = data.load(config.data)
     if config.batch_size > len(dataset):
-        raise ValueError(f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(dataset)} images")
-    run = Run.open(options.out) if options.resume else Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
-    print(f"{options.preset}: {config.steps} steps on {len(dataset)} images of {dataset.name}, into {run.folder}", file=sys.stderr)
+        raise ValueError(
+            f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(dataset)} images"
+        )
+    run = (
+        Run.open(options.out)
+        if options.resume
+        else Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
+    )
+    print(
+        f"{options.preset}: {config.steps} steps on {len(dataset)} images of {dataset.name}, into {run.folder}",
+        file=sys.stderr,
+    )
     started = time.perf_counter()
     try:
         picture = train(config, run, dataset, resume=options.resume)
     except KeyboardInterrupt:
         print(f"\nstopped and saved; go on with: minigan train --out {run.folder} --resume", file=sys.stderr)
         return 130
-    print(f"trained in {time.perf_counter() - started:.0f} s; draw more with: minigan sample {run.folder} --n 100 --out samples.png", file=sys.stderr)
+    print(
+        f"trained in {time.perf_counter() - started:.0f} s; "
+        f"draw more with: minigan sample {run.folder} --n 100 --out samples.png",
+        file=sys.stderr,
+    )
     print(picture)
     return 0
 
@@ -107,9 +121,13 @@ def _parse_train(arguments):
             raise ValueError("--resume needs --out, the folder of the run to go on with")
         name, config = Run.open(parsed.out).read_config()
         again = _parse(TrainOptions, "train", arguments, TrainOptions(name, config=config))
-        changed = [f.name for f in dataclasses.fields(Config) if getattr(again.config, f.name) != getattr(config, f.name)]
+        changed = [
+            f.name for f in dataclasses.fields(Config) if getattr(again.config, f.name) != getattr(config, f.name)
+        ]
         if changed or again.preset != name:
-            raise ValueError(f"--resume goes on with the run as it was: {', '.join(changed or ['preset'])} cannot be changed")
+            raise ValueError(
+                f"--resume goes on with the run as it was: {', '.join(changed or ['preset'])} cannot be changed"
+            )
         return again
     return _parse(TrainOptions, "train", arguments, TrainOptions(parsed.preset, config=preset(parsed.preset)))
 

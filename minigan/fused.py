@@ -17,7 +17,8 @@ def fused(*, reference, gradients, couples_samples=False):
     """Declare a fused operation; a decorator for its forward kernel, whose keyword-only parameters are attributes.
 
     reference(*arguments, **attributes) is the same function written in ops; it takes those attributes that it names.
-    gradients(g, ...) is a kernel that returns the gradients of all arguments at once; like a vjp, it names what it needs.
+    gradients(g, ...) is a kernel that returns the gradients of all arguments at once; like a vjp,
+    it names what it needs.
     """
 
     def declare(kernel):

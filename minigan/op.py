@@ -66,7 +66,9 @@ class Op:
         self.explain = explain
         self.arguments = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         if list(vjps) != self.arguments:
-            raise TypeError(f"op {self.name}: arguments {self.arguments} but vjps for {list(vjps)}; they must match, in order")
+            raise TypeError(
+                f"op {self.name}: arguments {self.arguments} but vjps for {list(vjps)}; they must match, in order"
+            )
         self.attributes = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
         self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
         self.plans = {}
@@ -99,7 +101,9 @@ class Plan:
         needs = {i: list(inspect.signature(op.vjps[op.arguments[i]]).parameters)[1:] for i in wanted}
         for i, names in needs.items():
             if unknown := [n for n in names if n not in source and n not in op.attributes]:
-                raise TypeError(f"op {op.name}: the vjp of {op.arguments[i]} asks for {unknown}, which the kernel does not have")
+                raise TypeError(
+                    f"op {op.name}: the vjp of {op.arguments[i]} asks for {unknown}, which the kernel does not have"
+                )
         self.name = op.name
         self.couples_samples = op.couples_samples
         kept = sorted({source[n] for names in needs.values() for n in names if n in source})
@@ -107,14 +111,20 @@ class Plan:
         position = {k: i for i, k in enumerate(kept)}
         self.out = position.get(len(op.arguments))
         self.pulls = [
-            (i, op.vjps[op.arguments[i]],
-             picker([position[source[n]] for n in names if n in source]),
-             [n for n in names if n not in source])
+            (
+                i,
+                op.vjps[op.arguments[i]],
+                picker([position[source[n]] for n in names if n in source]),
+                [n for n in names if n not in source],
+            )
             for i, names in needs.items()
         ]
 
     def pull(self, node, g, path, create_graph):
-        """Gradients of the parents of `node` that lie on `path`, given g, that of its output: (parent, gradient) pairs."""
+        """Gradients of the parents of `node` that lie on `path`, as (parent, gradient) pairs.
+
+        g is the gradient of the node's output.
+        """
         parents, attrs = node.parents, node.attrs
         saved = traced(node) if create_graph else plain(node)
         changed = changed_since(node)
@@ -192,7 +202,10 @@ def apply_rule(rule):
     @wraps(kernel)
     def apply(*args, **attrs):
         if attrs and not attributes.issuperset(attrs):
-            raise TypeError(f"{rule.name}: {', '.join(attrs.keys() - attributes)} cannot be given by keyword; pass arrays by position")
+            raise TypeError(
+                f"{rule.name}: {', '.join(attrs.keys() - attributes)} cannot be given by keyword; "
+                "pass arrays by position"
+            )
         if defaults:
             attrs = defaults | attrs
         arrays, parents = [], []
@@ -240,8 +253,8 @@ def conform(rule, data, args, arrays, attrs):
     given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
     if len(precisions) > 1:
         raise TypeError(
-            f"{given}: mixed dtypes {', '.join(sorted(map(str, floating)))}; nothing is converted silently, so convert one "
-            "argument with .astype(...)"
+            f"{given}: mixed dtypes {', '.join(sorted(map(str, floating)))}; nothing is converted silently, "
+            "so convert one argument with .astype(...)"
         )
     if not floating or "dtype" in attrs:  # integers follow NumPy; an operation with a dtype converts on purpose
         return data, args
@@ -266,7 +279,9 @@ def is_scalar(a):
 
 
 def describe(a):
-    return f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a) if isinstance(a, int | float) else type(a).__name__
+    return (
+        f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a) if isinstance(a, int | float) else type(a).__name__
+    )
 
 
 # The one pair of operations that the engine itself uses: broadcasting, and its adjoint.

@@ -35,9 +35,9 @@ class Optimizer:
         self.state = [[np.zeros_like(p.data, order="C") for _ in range(self.slots)] for p in self.parameters]
 
     def step(self, grads=None):
-        """Update every parameter from `grads`, one for each in order; without them from `.grad`, as `backward()` left it.
+        """Update every parameter from `grads`, one for each in order.
 
-        A gradient that is None leaves its parameter alone.
+        Without them it takes `.grad`, as `backward()` left it.  A gradient that is None leaves its parameter alone.
         """
         grads = [p.grad for p in self.parameters] if grads is None else list(grads)
         if len(grads) != len(self.parameters):
@@ -56,7 +56,10 @@ class Optimizer:
                 p.touch()
 
     def update(self, t, p, g, *state):
-        """Change p, and the state, by its t-th gradient g: flat arrays of at most BLOCK elements, all but g in place."""
+        """Change p, and the state, by its t-th gradient g.
+
+        All are flat arrays of at most BLOCK elements; all but g change in place.
+        """
         raise NotImplementedError
 
     def zero_grad(self):
@@ -98,7 +101,8 @@ class SGD(Optimizer):
 class Adam(Optimizer):
     """Adam (Kingma and Ba 2015, algorithm 1), with PyTorch's placement of eps:
 
-    m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  p -= lr m^ / (sqrt(v^) + eps),  m^ = m / (1 - b1^t), v^ likewise.
+    m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  p -= lr m^ / (sqrt(v^) + eps),
+    m^ = m / (1 - b1^t), v^ likewise.
     """
 
     slots = 2
@@ -197,7 +201,10 @@ def clip_grad_norm(grads, max_norm):
 
 
 def cosine(step, steps, start=1.0, end=0.0):
-    """A cosine from `start` at step 0 to `end` at `steps`, constant afterwards (Loshchilov and Hutter 2017, equation 5)."""
+    """A cosine from `start` at step 0 to `end` at `steps`, constant afterwards.
+
+    Loshchilov and Hutter 2017, equation 5.
+    """
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 

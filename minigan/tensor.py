@@ -126,7 +126,9 @@ class Tensor:
 
     def __bool__(self):
         if self.data.size != 1:
-            raise ValueError(f"the truth of a tensor of shape {self.shape} is ambiguous; compare its .data with any() or all()")
+            raise ValueError(
+                f"the truth of a tensor of shape {self.shape} is ambiguous; compare its .data with any() or all()"
+            )
         return bool(self.data)
 
     def __float__(self):
@@ -137,7 +139,9 @@ class Tensor:
 
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
-            raise TypeError("NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose")
+            raise TypeError(
+                "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose"
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __repr__(self):
@@ -184,7 +188,9 @@ class Parameter(Tensor):
         """Overwrite the values in place.  A graph built on the old ones will refuse to run backward."""
         values = values.data if isinstance(values, Tensor) else values
         if np.shape(values) != self.shape:
-            raise ValueError(f"assign_ to {self.name or 'a parameter'} of shape {self.shape}: got shape {np.shape(values)}")
+            raise ValueError(
+                f"assign_ to {self.name or 'a parameter'} of shape {self.shape}: got shape {np.shape(values)}"
+            )
         self.data[...] = values
         self.touch()
 
@@ -202,7 +208,9 @@ class Parameter(Tensor):
 
 def leaf_for(data):
     if data.dtype.kind not in "fc":
-        raise TypeError(f"requires_grad=True needs a floating-point tensor, got {data.dtype}: convert with .astype('float32')")
+        raise TypeError(
+            f"requires_grad=True needs a floating-point tensor, got {data.dtype}: convert with .astype('float32')"
+        )
     return Leaf(data)
 
 

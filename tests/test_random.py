@@ -190,9 +190,7 @@ def test_normal_float64_is_box_muller():
     u = np.array([(w >> 11) * 2.0**-53 for w in reference_words(SEED, 0, 100)]).reshape(-1, 2)
     radius, angle = np.sqrt(-2 * np.log(1 - u[:, 0])), 2 * math.pi * u[:, 1]
     expected = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1).reshape(-1)
-    np.testing.assert_allclose(
-        Generator(SEED).normal(200, dtype=np.float64), expected, rtol=1e-13, atol=1e-13
-    )
+    np.testing.assert_allclose(Generator(SEED).normal(200, dtype=np.float64), expected, rtol=1e-13, atol=1e-13)
 
 
 def test_log_and_cosine_are_accurate_over_their_whole_range():

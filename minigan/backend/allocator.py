@@ -2,8 +2,8 @@
 
 glibc returns a large freed block to the kernel, which hands it out again page by page, each page zeroed at a fault.  A
 training step frees and takes the same megabytes over and over, and those faults cost as much as its arithmetic: keeping
-the blocks halved the step of the default preset.  The settings hold for the whole process; `MINIGAN_MALLOC=default` in the
-environment leaves them alone.
+the blocks halved the step of the default preset.  The settings hold for the whole process; `MINIGAN_MALLOC=default` in
+the environment leaves them alone.
 """
 
 import ctypes

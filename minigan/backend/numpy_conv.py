@@ -70,11 +70,12 @@ def im2col(x, geometry):
 
 
 def scatter_taps(columns, geometry, x):
-    """Write into x (N, H, W, C) the adjoint of taking its receptive fields: columns (kH * kW, N * OH * OW, C), one for each
-    tap of the kernel, added to where the tap came from.
+    """Write into x (N, H, W, C) the adjoint of taking its receptive fields.
 
-    The sum is formed in one plane for each residue of the position modulo the stride: there the pixels that a tap reaches
-    lie next to each other, and whole rows are added at once.
+    columns: (kH * kW, N * OH * OW, C), one for each tap of the kernel, added to where the tap came from.
+
+    The sum is formed in one plane for each residue of the position modulo the stride: there the pixels that a tap
+    reaches lie next to each other, and whole rows are added at once.
     """
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (oh, ow), (h, w), ((top, _), (left, _)) = geometry.output, geometry.input, geometry.padding

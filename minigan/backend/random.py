@@ -91,9 +91,7 @@ def _words(name, values, width):
 def _round_keys(key):
     """The key of each round: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
     steps = range(_ROUNDS)
-    rows = [
-        [[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps
-    ]
+    rows = [[[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps]
     return np.array(rows, dtype=np.uint64)
 
 

@@ -96,9 +96,7 @@ def write_idx(path, array):
         names = ", ".join(str(dtype) for dtype in _CODES)
         raise TypeError(f"write_idx: IDX cannot hold {array.dtype}; convert with .astype to one of {names}")
     if array.ndim > _MAX_AXES or max(array.shape, default=0) >= 2**32:
-        raise ValueError(
-            f"write_idx: IDX needs at most {_MAX_AXES} axes, each below 2**32, got {array.shape}"
-        )
+        raise ValueError(f"write_idx: IDX needs at most {_MAX_AXES} axes, each below 2**32, got {array.shape}")
     header = bytes([0, 0, code, array.ndim]) + np.array(array.shape, dtype=">u4").tobytes()
     body = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder(">"))
     with replacing(path) as file:

@@ -33,9 +33,7 @@ class Loader:
         self._count = _common_length(self._arrays)
         self.batch_size = operator.index(batch_size)
         if not 1 <= self.batch_size <= self._count:
-            raise ValueError(
-                f"Loader: batch_size must be from 1 to the {self._count} samples, not {batch_size}"
-            )
+            raise ValueError(f"Loader: batch_size must be from 1 to the {self._count} samples, not {batch_size}")
         self.drop_last = drop_last
         self.transform = transform
         self._rng = rng.spawn()
@@ -83,9 +81,7 @@ class Loader:
             raise ValueError(f"Loader.load_state_dict: expected a dict of {list(mine)}, got {state!r}")
         for name in ("samples", "batch_size", "drop_last"):
             if state[name] != mine[name]:
-                raise ValueError(
-                    f"Loader.load_state_dict: {name} is {mine[name]} here, {state[name]} in the state"
-                )
+                raise ValueError(f"Loader.load_state_dict: {name} is {mine[name]} here, {state[name]} in the state")
         epoch, position = state["epoch"], state["position"]
         if epoch < 0 or position not in range(0, len(self) * self.batch_size, self.batch_size):
             raise ValueError(f"Loader.load_state_dict: no batch starts at epoch {epoch}, position {position}")

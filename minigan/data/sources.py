@@ -38,13 +38,9 @@ class Dataset:
     def __post_init__(self):
         images, labels = self.images, self.labels
         if images.ndim != 4 or images.dtype != np.uint8:
-            raise ValueError(
-                f"{self.name}: images must be uint8 (N, H, W, C), not {images.dtype} {images.shape}"
-            )
+            raise ValueError(f"{self.name}: images must be uint8 (N, H, W, C), not {images.dtype} {images.shape}")
         if labels is not None and (labels.dtype != np.int64 or labels.shape != images.shape[:1]):
-            raise ValueError(
-                f"{self.name}: labels must be int64 {images.shape[:1]}, got {labels.dtype} {labels.shape}"
-            )
+            raise ValueError(f"{self.name}: labels must be int64 {images.shape[:1]}, got {labels.dtype} {labels.shape}")
 
     def __len__(self):
         return len(self.images)

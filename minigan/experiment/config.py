@@ -5,7 +5,6 @@ import difflib
 from dataclasses import dataclass
 from typing import Literal
 
-
 LOSSES = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"]
 PENALTIES = Literal["none", "gradient_penalty", "zero_centered", "r1", "r1_r2", "dragan", "clip"]
 
@@ -74,7 +73,16 @@ class Config:
 
     def check(self):
         """ValueError if a setting is out of range or two contradict each other."""
-        for name in ("steps", "batch_size", "latent", "generator_width", "critic_width", "kernel", "penalty_interval", "critic_steps"):
+        for name in (
+            "steps",
+            "batch_size",
+            "latent",
+            "generator_width",
+            "critic_width",
+            "kernel",
+            "penalty_interval",
+            "critic_steps",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.critic_norm and self.penalty not in ("none", "clip"):
@@ -104,18 +112,24 @@ PRESETS = {
     "digits": Preset(
         Config(
             steps=4000, batch_size=32, conditional=True, latent=64, generator_width=16, critic_width=16, kernel=4,
-            generator_slope=0.0, critic_norm=True, generator_lr=1e-3, critic_lr=1e-3, beta2=0.99, schedule="linear", ema=0.03,
+            generator_slope=0.0, critic_norm=True, generator_lr=1e-3, critic_lr=1e-3, beta2=0.99, schedule="linear",
+            ema=0.03,
         ),
-        "the default: a small class-conditional DCGAN, projection critic, averaged generator; about a minute on two cores",
+        "the default: a small class-conditional DCGAN, projection critic, averaged generator; "
+        "about a minute on two cores",
     ),
-    "dcgan-28-wgan-gp": Preset(_WGAN_GP, "DCGAN of 28x28 images as a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)"),
+    "dcgan-28-wgan-gp": Preset(
+        _WGAN_GP,
+        "DCGAN of 28x28 images as a Wasserstein GAN with gradient penalty (Gulrajani et al. 2017)",
+    ),
     "dcgan": Preset(
         Config(steps=3000, refine=True, beta2=0.999),
         "DCGAN with the non-saturating loss (Radford et al. 2015)",
     ),
     "wgan": Preset(
         dataclasses.replace(
-            _WGAN_GP, penalty="clip", penalty_weight=0.01, dropout=0.0, optimizer="rmsprop", generator_lr=5e-5, critic_lr=5e-5
+            _WGAN_GP, penalty="clip", penalty_weight=0.01, dropout=0.0, optimizer="rmsprop",
+            generator_lr=5e-5, critic_lr=5e-5,
         ),
         "DCGAN as a Wasserstein GAN with clipped weights (Arjovsky et al. 2017)",
     ),

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from tqdm import tqdm
 
-from .. import data, viz
+from .. import viz
 from ..random import Generator
 from .run import RunError
 from .trainer import Trainer, build, sample
@@ -31,8 +31,8 @@ def train(config, run, dataset, *, resume=False, output=sys.stderr):
     picture = None
     started = time.perf_counter()
     with tqdm(
-        total=config.steps * config.batch_size, initial=trainer.step_count * config.batch_size, unit="img", unit_scale=True,
-        file=output, dynamic_ncols=True, mininterval=0.5 if output.isatty() else 10,
+        total=config.steps * config.batch_size, initial=trainer.step_count * config.batch_size,
+        unit="img", unit_scale=True, file=output, dynamic_ncols=True, mininterval=0.5 if output.isatty() else 10,
     ) as bar:  # fmt: skip
         try:
             while trainer.step_count < config.steps:
@@ -98,4 +98,7 @@ def _show(bar, trainer, report):
 def _refuse_nan(report, step):
     for name, value in report.items():
         if not math.isfinite(value):
-            raise RunError(f"{name} became {value} at step {step}: training has diverged. Lower the learning rates, or add a penalty")
+            raise RunError(
+                f"{name} became {value} at step {step}: training has diverged. "
+                "Lower the learning rates, or add a penalty"
+            )

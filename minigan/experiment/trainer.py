@@ -28,7 +28,9 @@ class Trainer:
         )  # fmt: skip
         self.ema = optim.EMA(self.generator, half_life=max(config.ema * config.steps, 1)) if config.ema else None
         arrays = (dataset.images, dataset.labels) if config.conditional else (dataset.images,)
-        self.loader = data.Loader(arrays, config.batch_size, order, transform=lambda batch: (data.scale(batch[0]), *batch[1:]))
+        self.loader = data.Loader(
+            arrays, config.batch_size, order, transform=lambda batch: (data.scale(batch[0]), *batch[1:])
+        )
         self.step_count = 0
 
     def step(self):
@@ -53,7 +55,9 @@ class Trainer:
     def state(self):
         """({name: array}, JSON-able dict): all that `load_state` needs to go on as if nothing had happened."""
         arrays = {
-            f"{part}.{name}": array for part, owner in self._parts().items() for name, array in owner.state_dict().items()
+            f"{part}.{name}": array
+            for part, owner in self._parts().items()
+            for name, array in owner.state_dict().items()
         }
         return arrays, {
             "image_shape": list(self.image_shape),
@@ -66,7 +70,9 @@ class Trainer:
     def load_state(self, arrays, state):
         """Restore what `state` gave.  ValueError if it belongs to another configuration."""
         for part, owner in self._parts().items():
-            owner.load_state_dict({k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")})
+            owner.load_state_dict(
+                {k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")}
+            )
         self.step_count = state["step"]
         self.game.critic_steps = state["critic_steps"]
         self.loader.load_state_dict(state["loader"])
@@ -90,7 +96,9 @@ class Trainer:
         return Tensor(self.noise.normal((n, self.config.latent)))
 
     def _set_learning_rates(self):
-        fall = {"constant": lambda step, steps: 1.0, "linear": optim.linear, "cosine": optim.cosine}[self.config.schedule]
+        fall = {"constant": lambda step, steps: 1.0, "linear": optim.linear, "cosine": optim.cosine}[
+            self.config.schedule
+        ]
         factor = fall(self.step_count, self.config.steps)
         self.game.generator_optimizer.lr = self.config.generator_lr * factor
         self.game.critic_optimizer.lr = self.config.critic_lr * factor
@@ -133,7 +141,10 @@ def build(config, image_shape, classes, rng):
 
 
 def sample(generator, z, labels=None):
-    """G(z), or G(z, labels), as float32 (N, H, W, C) in [-1, 1], in evaluation mode; the generator's mode is restored."""
+    """G(z), or G(z, labels), as float32 (N, H, W, C) in [-1, 1], in evaluation mode.
+
+    The generator's mode is restored.
+    """
     training = generator.training
     generator.eval()
     try:

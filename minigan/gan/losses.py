@@ -41,8 +41,8 @@ def _check(loss, real, fake):
     same = real.shape == fake.shape if loss.pairs else real.shape[1:] == fake.shape[1:] and real.ndim == fake.ndim
     if not same:
         raise ValueError(
-            f"{loss.name}: real_logits have shape {real.shape}, fake_logits {fake.shape}; a loss does not broadcast, so give "
-            "both one shape, as in D(x).reshape(-1)"
+            f"{loss.name}: real_logits have shape {real.shape}, fake_logits {fake.shape}; a loss does not broadcast, "
+            "so give both one shape, as in D(x).reshape(-1)"
         )
 
 

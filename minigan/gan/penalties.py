@@ -39,15 +39,20 @@ def r2(critic, fake):
 
 
 def dragan(critic, real, rng, target=1.0):
-    """E (||grad_x D(x + d)||_2 - target)^2 around real data, d = std(x) / 2 * U(0, 1) (Kodali et al. 2017, section 2.3)."""
+    """E (||grad_x D(x + d)||_2 - target)^2 around real data (Kodali et al. 2017, section 2.3).
+
+    d = std(x) / 2 * U(0, 1).
+    """
     x = _data(real)
     noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
     return _mean_square(_norms(critic, _leaf(x + noise)) - target)
 
 
 def clip_weights(module, limit):
-    """Hold every weight in [-limit, limit], in place (Arjovsky et al. 2017, algorithm 1).  Normalisation layers are left
-    alone: a clipped gamma would switch them off."""
+    """Hold every weight in [-limit, limit], in place (Arjovsky et al. 2017, algorithm 1).
+
+    Normalisation layers are left alone: a clipped gamma would switch them off.
+    """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit must be positive, got {limit}")
     norms = [layer for _, layer in module.modules() if isinstance(layer, nn.BatchNorm | nn.LayerNorm)]
@@ -68,8 +73,8 @@ def input_gradient(critic, x):
             if g is not None:
                 return g
     raise ValueError(
-        "a penalty needs a critic whose output depends on its input, but there is no path from one to the other: does the "
-        "critic detach it, or convert it to an array?"
+        "a penalty needs a critic whose output depends on its input, but there is no path from one to the other: "
+        "does the critic detach it, or convert it to an array?"
     )
 
 

@@ -12,13 +12,16 @@ class Game:
 
     loss: one of `gan.losses`.
     penalty(critic, real, fake) -> scalar Tensor, its weight included, or None; see `gan.penalties`.
-    penalty_interval: compute the penalty at every k-th critic step only, times k (lazy regularisation, Karras et al. 2020).
+    penalty_interval: compute the penalty at every k-th critic step only, times k
+        (lazy regularisation, Karras et al. 2020).
 
     Neither step computes a gradient that it does not use: the critic's never enters the generator, and the generator's
     passes through the critic without touching its weights.
     """
 
-    def __init__(self, generator, critic, generator_optimizer, critic_optimizer, loss, *, penalty=None, penalty_interval=1):
+    def __init__(
+        self, generator, critic, generator_optimizer, critic_optimizer, loss, *, penalty=None, penalty_interval=1
+    ):
         self.generator, self.critic = generator, critic
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval = loss, penalty, penalty_interval

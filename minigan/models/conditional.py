@@ -8,7 +8,11 @@ from .. import nn, ops
 def one_hot(labels, classes, dtype="float32"):
     """Integers (N,) -> (N, classes), a single 1 in each row.  ValueError for a label outside [0, classes)."""
     labels = np.asarray(labels)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu" or (labels.size and not 0 <= labels.min() <= labels.max() < classes):
+    if (
+        labels.ndim != 1
+        or labels.dtype.kind not in "iu"
+        or (labels.size and not 0 <= labels.min() <= labels.max() < classes)
+    ):
         raise ValueError(f"labels must be integers (N,) in [0, {classes}), got {labels.dtype} {labels.shape}")
     return np.eye(classes, dtype=dtype)[labels]
 

@@ -30,7 +30,9 @@ def generator(
     }
     for k, (ci, co) in enumerate(zip(widths, [*widths[1:], channels], strict=True), 1):
         stride = 1 if refine and k == 1 else 2
-        layers[f"conv{k}"] = nn.ConvTranspose2d(ci, co, kernel, stride, "same", bias=False, init=init, rng=rng, dtype=dtype)
+        layers[f"conv{k}"] = nn.ConvTranspose2d(
+            ci, co, kernel, stride, "same", bias=False, init=init, rng=rng, dtype=dtype
+        )
         if k < len(widths):
             layers[f"norm{k}"] = nn.BatchNorm(co, dtype=dtype)
             layers[f"act{k}"] = nn.LeakyReLU(slope)
@@ -38,8 +40,8 @@ def generator(
 
 
 def discriminator(
-    image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, dropout=0.0, batch_norm=False, outputs=1, init=nn.init.dcgan,
-    *, rng=None, dtype="float32",
+    image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, dropout=0.0, batch_norm=False, outputs=1,
+    init=nn.init.dcgan, *, rng=None, dtype="float32",
 ):  # fmt: skip
     """Images -> convolutions of stride 2 with leaky ReLU, the channels doubling from `width` -> dense -> (N, outputs).
 
@@ -52,7 +54,9 @@ def discriminator(
     for k in range(1, doublings + 1):
         co = width << (k - 1)
         normed = batch_norm and k > 1
-        layers[f"conv{k}"] = nn.Conv2d(channels, co, kernel, 2, "same", bias=not normed, init=init, rng=rng, dtype=dtype)
+        layers[f"conv{k}"] = nn.Conv2d(
+            channels, co, kernel, 2, "same", bias=not normed, init=init, rng=rng, dtype=dtype
+        )
         if normed:
             layers[f"norm{k}"] = nn.BatchNorm(co, dtype=dtype)
         layers[f"act{k}"] = nn.LeakyReLU(slope)
@@ -73,5 +77,7 @@ def _doublings(image_shape):
     while side % 2 == 0 and min(height, breadth) >> doublings > 4:
         side, doublings = side // 2, doublings + 1
     if not doublings:
-        raise ValueError(f"images of {height} x {breadth} cannot be halved: DCGAN needs even sides of at least 6 pixels")
+        raise ValueError(
+            f"images of {height} x {breadth} cannot be halved: DCGAN needs even sides of at least 6 pixels"
+        )
     return doublings

@@ -5,7 +5,9 @@ import math
 from .. import nn
 
 
-def generator(latent=100, image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh", *, rng=None, dtype="float32"):
+def generator(
+    latent=100, image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh", *, rng=None, dtype="float32"
+):
     """z (N, latent) -> `depth` hidden layers of `width` with leaky ReLU -> (N, *image_shape).
 
     output: "tanh" for data in [-1, 1], "sigmoid" for [0, 1], "linear" for none.

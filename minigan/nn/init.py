@@ -1,8 +1,8 @@
 """Initialisers: functions (rng, shape, fan_in, fan_out) -> array.
 
-fan_in and fan_out are the numbers of terms in a sum of the forward and of the backward pass: features, times the kernel's
-area for a convolution.  As in other libraries strides are left out of account, so the sums of a transposed convolution of
-stride s have s^2 times fewer terms than its fan_in says.
+fan_in and fan_out are the numbers of terms in a sum of the forward and of the backward pass: features, times the
+kernel's area for a convolution.  As in other libraries strides are left out of account, so the sums of a transposed
+convolution of stride s have s^2 times fewer terms than its fan_in says.
 """
 
 import math

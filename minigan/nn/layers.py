@@ -69,16 +69,17 @@ class Conv2d(Module):
 
 
 class ConvTranspose2d(Module):
-    """Images (N, H, W, in_channels) -> (N, H', W', out_channels), the adjoint of a convolution; see `ops.conv_transpose2d`.
+    """Images (N, H, W, in_channels) -> (N, H', W', out_channels), the adjoint of a convolution.
 
+    See `ops.conv_transpose2d`.
     weight: (kH, kW, out_channels / groups, in_channels), that of the convolution whose adjoint this is.
     """
 
     output_axis = 2
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, dilation=1, groups=1, bias=True,
-        *, init=lecun_uniform, rng=None, dtype=np.float32,
+        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, dilation=1, groups=1,
+        bias=True, *, init=lecun_uniform, rng=None, dtype=np.float32,
     ):  # fmt: skip
         kernel = _square(kernel_size)
         _check_groups(in_channels, out_channels, groups)
@@ -87,7 +88,8 @@ class ConvTranspose2d(Module):
         self.weight = draw((*kernel, out_channels // groups, in_channels))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         self.options = {
-            "stride": stride, "padding": padding, "output_padding": output_padding, "dilation": dilation, "groups": groups,
+            "stride": stride, "padding": padding, "output_padding": output_padding,
+            "dilation": dilation, "groups": groups,
         }  # fmt: skip
 
     def forward(self, x):

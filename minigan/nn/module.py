@@ -63,7 +63,11 @@ class Module:
 
     def named_buffers(self):
         """(dotted path, array) pairs: state that is saved and averaged but not optimised."""
-        return [(_join(path, name), getattr(module, name)) for path, module in self.modules() for name in module.buffer_names]
+        return [
+            (_join(path, name), getattr(module, name))
+            for path, module in self.modules()
+            for name in module.buffer_names
+        ]
 
     def train(self, mode=True):
         """Training mode on or off, here and below.  Returns the module."""
@@ -89,12 +93,18 @@ class Module:
         """Overwrite parameters and buffers.  Nothing is changed unless names and shapes all fit."""
         own = dict(self._state())
         if missing := own.keys() - state.keys():
-            raise ValueError(f"load_state_dict: missing {sorted(missing)}; was the state saved by another architecture?")
+            raise ValueError(
+                f"load_state_dict: missing {sorted(missing)}; was the state saved by another architecture?"
+            )
         if unexpected := state.keys() - own.keys():
-            raise ValueError(f"load_state_dict: unexpected {sorted(unexpected)}; was the state saved by another architecture?")
+            raise ValueError(
+                f"load_state_dict: unexpected {sorted(unexpected)}; was the state saved by another architecture?"
+            )
         for path, array in own.items():
             if np.shape(state[path]) != array.shape:
-                raise ValueError(f"load_state_dict: {path} has shape {array.shape}, the state has {np.shape(state[path])}")
+                raise ValueError(
+                    f"load_state_dict: {path} has shape {array.shape}, the state has {np.shape(state[path])}"
+                )
         for path, parameter in self.named_parameters():
             parameter.assign_(state[path])
         for path, array in self.named_buffers():
@@ -124,7 +134,10 @@ class Module:
 
 
 class Sequential(Module):
-    """Modules applied one after another.  Given by position they are called 0, 1, ...; by keyword, as they are named."""
+    """Modules applied one after another.
+
+    Given by position they are called 0, 1, ...; by keyword, as they are named.
+    """
 
     def __init__(self, *layers, **named_layers):
         layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers

@@ -51,24 +51,34 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
     Returns (N, OH, OW, C_out), OH = floor((H + top + bottom - dilation * (kH - 1) - 1) / stride) + 1.
     """
     _check_ranks("conv2d", x, w)
-    geometry = conv_geometry(tuple(x.shape[1:3]), tuple(w.shape[:2]), _key(stride), _key(padding), _key(dilation), groups)
+    geometry = conv_geometry(
+        tuple(x.shape[1:3]), tuple(w.shape[:2]), _key(stride), _key(padding), _key(dilation), groups
+    )
     if x.shape[3] != w.shape[2] * groups or w.shape[3] % groups:
         raise ValueError(
-            f"conv2d: x {x.shape} has {x.shape[3]} channels, w {w.shape} with groups={groups} expects {w.shape[2] * groups}"
-            f" and a multiple of {groups} output channels; layouts are (N, H, W, C) and (kH, kW, C_in / groups, C_out)"
+            f"conv2d: x {x.shape} has {x.shape[3]} channels, w {w.shape} with groups={groups} expects "
+            f"{w.shape[2] * groups} and a multiple of {groups} output channels; "
+            "layouts are (N, H, W, C) and (kH, kW, C_in / groups, C_out)"
         )
     return _conv2d(x, w, geometry=geometry)
 
 
 def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
-    """The adjoint of `conv2d` in its images: y (N, H, W, C_out) and the convolution's own w (kH, kW, C_in / groups, C_out).
+    """The adjoint of `conv2d` in its images.
 
+    y: images (N, H, W, C_out); w: the convolution's own kernels (kH, kW, C_in / groups, C_out).
     Returns (N, H', W', C_in): H' = (H - 1) * stride + dilation * (kH - 1) + 1 - top - bottom + output_padding, and
     H * stride for "same".  Note that the channels go from C_out to C_in.
     """
     _check_ranks("conv_transpose2d", y, w)
     geometry = transposed_geometry(
-        tuple(y.shape[1:3]), tuple(w.shape[:2]), _key(stride), _key(padding), _key(output_padding), _key(dilation), groups
+        tuple(y.shape[1:3]),
+        tuple(w.shape[:2]),
+        _key(stride),
+        _key(padding),
+        _key(output_padding),
+        _key(dilation),
+        groups,
     )
     if y.shape[3] != w.shape[3] or w.shape[3] % groups:
         raise ValueError(
@@ -114,8 +124,8 @@ def conv_geometry(size, kernel, stride, padding, dilation, groups):
     geometry = ConvGeometry(size, kernel, stride, _sides(padding), dilation, groups)
     if min(geometry.output) < 1:
         raise ValueError(
-            f"a {kernel} kernel with dilation {dilation} covers {geometry.extent} pixels and does not fit into images of "
-            f"{size} padded by {geometry.padding}"
+            f"a {kernel} kernel with dilation {dilation} covers {geometry.extent} pixels and does not fit into "
+            f"images of {size} padded by {geometry.padding}"
         )
     return geometry
 
@@ -127,17 +137,22 @@ def transposed_geometry(size, kernel, stride, padding, output_padding, dilation,
     extra = _pair("output_padding", output_padding, 0)
     _check_groups(groups)
     if any(e >= s for e, s in zip(extra, stride, strict=True)):
-        raise ValueError(f"output_padding {extra} must be smaller than stride {stride}: only so many sizes are possible")
+        raise ValueError(
+            f"output_padding {extra} must be smaller than stride {stride}: only so many sizes are possible"
+        )
     if padding == "same":
         if any(extra):
             raise ValueError('output_padding has no meaning with padding="same", which gives input * stride')
-        return conv_geometry(tuple(n * s for n, s in zip(size, stride, strict=True)), kernel, stride, padding, dilation, groups)
+        return conv_geometry(
+            tuple(n * s for n, s in zip(size, stride, strict=True)), kernel, stride, padding, dilation, groups
+        )
     padding = _sides(padding)
     full = zip(size, stride, kernel, dilation, padding, extra, strict=True)
     images = tuple((n - 1) * s + d * (k - 1) + 1 - sum(p) + e for n, s, k, d, p, e in full)
     if min(images) < 1:
         raise ValueError(
-            f"conv_transpose2d of {size} with kernel {kernel}, stride {stride}, padding {padding} leaves {images} pixels"
+            f"conv_transpose2d of {size} with kernel {kernel}, stride {stride}, padding {padding} "
+            f"leaves {images} pixels"
         )
     return ConvGeometry(images, kernel, stride, padding, dilation, groups)
 
@@ -176,5 +191,6 @@ def _check_groups(groups):
 def _check_ranks(name, images, w):
     if len(images.shape) != 4 or len(w.shape) != 4:
         raise ValueError(
-            f"{name}: needs images (N, H, W, C) and kernels (kH, kW, C_in, C_out), got shapes {images.shape} and {w.shape}"
+            f"{name}: needs images (N, H, W, C) and kernels (kH, kW, C_in, C_out), "
+            f"got shapes {images.shape} and {w.shape}"
         )

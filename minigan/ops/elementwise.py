@@ -41,7 +41,10 @@ def neg(x):
 
 
 def power(x, p):
-    """x ** p.  p: a number, or an array or Tensor (then d/dp is NaN where x < 0, as x ** p exists only for integers)."""
+    """x ** p.
+
+    p: a number, or an array or Tensor (then d/dp is NaN where x < 0, as x ** p exists only for integers).
+    """
     if isinstance(p, int | float | np.number):
         return _power(x, p=p.item() if isinstance(p, np.number) else p)
     if isinstance(x, int | float | np.number):
@@ -143,8 +146,8 @@ def binary_cross_entropy_with_logits(logits, targets, reduction="mean"):
     """
     if np.shape(logits) != np.shape(targets):
         raise ValueError(
-            f"binary_cross_entropy_with_logits: logits have shape {np.shape(logits)}, targets {np.shape(targets)}; a loss does "
-            "not broadcast, so reshape one of them"
+            f"binary_cross_entropy_with_logits: logits have shape {np.shape(logits)}, targets {np.shape(targets)}; "
+            "a loss does not broadcast, so reshape one of them"
         )
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"reduction must be 'mean', 'sum' or 'none', got {reduction!r}")
@@ -219,7 +222,10 @@ def where(condition, x, y):
     return _where(x, y, condition=condition.data if isinstance(condition, Tensor) else np.asarray(condition))
 
 
-@op(x=lambda g, condition: _where(g, 0.0, condition=condition), y=lambda g, condition: _where(0.0, g, condition=condition))
+@op(
+    x=lambda g, condition: _where(g, 0.0, condition=condition),
+    y=lambda g, condition: _where(0.0, g, condition=condition),
+)
 def _where(x, y, *, condition):
     return np.where(condition, x, y)
 
@@ -262,4 +268,3 @@ def real(x):
 
 def _magnitude(x):
     return np.where(x.real >= 0, x, -x)
-

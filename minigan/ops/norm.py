@@ -64,6 +64,6 @@ def _apply(op, x, gamma, beta, mu, variance, axis, eps):
 def _check(name, x, gamma, beta):
     if len(x.shape) < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
-            f"{name}: x {x.shape} needs gamma and beta of shape {tuple(x.shape[-1:])}, got {gamma.shape} and {beta.shape}; "
-            "channels are the last axis"
+            f"{name}: x {x.shape} needs gamma and beta of shape {tuple(x.shape[-1:])}, "
+            f"got {gamma.shape} and {beta.shape}; channels are the last axis"
         )

@@ -140,9 +140,7 @@ def test_images_and_labels_of_different_length_are_refused(home):
         load("mnist")
 
 
-@pytest.mark.parametrize(
-    ("name", "part"), [("mnist", "valid"), ("mnist-10k", "test"), ("digits-8x8", "test")]
-)
+@pytest.mark.parametrize(("name", "part"), [("mnist", "valid"), ("mnist-10k", "test"), ("digits-8x8", "test")])
 def test_unknown_parts(home, name, part):
     with pytest.raises(ValueError, match=f"{name} has no part '{part}'; it has: train"):
         load(name, part=part)
@@ -212,9 +210,7 @@ def test_colour_images_keep_their_channels(tmp_path):
     assert found.classes == 3
 
 
-@pytest.mark.parametrize(
-    "array", [np.zeros(5, np.uint8), np.zeros((2, 3), np.uint8), np.zeros((2, 3, 3), np.float32)]
-)
+@pytest.mark.parametrize("array", [np.zeros(5, np.uint8), np.zeros((2, 3), np.uint8), np.zeros((2, 3, 3), np.float32)])
 def test_files_without_images_are_refused(tmp_path, array):
     write_idx(tmp_path / "file", array)
     with pytest.raises(ValueError, match="images must be uint8"):
@@ -278,9 +274,7 @@ def test_scale_and_back_is_exact_for_every_pixel():
 
 def test_to_uint8_rounds_to_the_nearest_and_clips():
     step = 1 / 127.5
-    x = np.array(
-        [-np.inf, -5, -1, -1 + 0.4 * step, -1 + 0.6 * step, 1 - 0.6 * step, 1 - 0.4 * step, 1, 9, np.inf]
-    )
+    x = np.array([-np.inf, -5, -1, -1 + 0.4 * step, -1 + 0.6 * step, 1 - 0.6 * step, 1 - 0.4 * step, 1, 9, np.inf])
     assert to_uint8(x).tolist() == [0, 0, 0, 0, 1, 254, 255, 255, 255, 255]
 
 
@@ -303,9 +297,7 @@ before = set(sys.modules)
 import minigan.data
 print(*{name.partition(".")[0] for name in set(sys.modules) - before} - set(sys.stdlib_module_names))
 """
-    run = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment()
-    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment())
     assert set(run.stdout.split()) <= {"numpy", "minigan"}
 
 

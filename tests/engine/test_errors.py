@@ -12,7 +12,11 @@ WRONG = {
     "inputs-array": (lambda: mg.grad(X.sum(), [np.ones(3)]), TypeError, ["inputs[0]", "Tensor", "ndarray"]),
     "outputs-number": (lambda: mg.grad(3.0, [X]), TypeError, ["outputs[0]", "Tensor", "float"]),
     "inputs-None": (lambda: mg.grad(X.sum(), [X, None]), TypeError, ["inputs[1]", "NoneType"]),
-    "not-scalar": (lambda: mg.grad(X * 2.0, [X]), ValueError, ["outputs[0]", "float64 (2, 3)", "6 elements", "grad_outputs"]),
+    "not-scalar": (
+        lambda: mg.grad(X * 2.0, [X]),
+        ValueError,
+        ["outputs[0]", "float64 (2, 3)", "6 elements", "grad_outputs"],
+    ),
     "second-not-scalar": (lambda: mg.grad([X.sum(), X[0]], [X]), ValueError, ["outputs[1]", "3 elements"]),
     "constant-input": (
         lambda: mg.grad(X.sum(), [mg.tensor([1.0])]),
@@ -24,8 +28,16 @@ WRONG = {
         ValueError,
         ["net.w", "(2,)"],
     ),
-    "grad_outputs-shape": (lambda: mg.grad(X * 2.0, [X], np.ones(3)), ValueError, ["grad_outputs", "(3,)", "outputs", "(2, 3)"]),
-    "grad_outputs-count": (lambda: mg.grad([X.sum(), X.sum()], [X], [mg.tensor(1.0)]), ValueError, ["grad_outputs", "1", "2"]),
+    "grad_outputs-shape": (
+        lambda: mg.grad(X * 2.0, [X], np.ones(3)),
+        ValueError,
+        ["grad_outputs", "(3,)", "outputs", "(2, 3)"],
+    ),
+    "grad_outputs-count": (
+        lambda: mg.grad([X.sum(), X.sum()], [X], [mg.tensor(1.0)]),
+        ValueError,
+        ["grad_outputs", "1", "2"],
+    ),
     "no-grad-input": (lambda: no_grad_result(), ValueError, ["does not require a gradient", "no_grad"]),
     "item": (lambda: X.item(), ValueError, ["item()", "(2, 3)"]),
     "bool": (lambda: bool(X), ValueError, ["ambiguous", "(2, 3)"]),

@@ -40,7 +40,10 @@ def tower(f, order, x=X, w=W):
 
 @pytest.mark.parametrize("order", [0, 1, 2, 3])
 def test_a_fused_operation_is_its_reference(order):
-    found, expected = tower(lambda x, w: scaled_sine(x, w, power=3), order), tower(lambda x, w: reference(x, w, 3), order)
+    found, expected = (
+        tower(lambda x, w: scaled_sine(x, w, power=3), order),
+        tower(lambda x, w: reference(x, w, 3), order),
+    )
     for a, b in zip(found, expected, strict=True):
         assert np.allclose(a, b, rtol=1e-13)
 
@@ -54,7 +57,9 @@ def test_arguments_that_depend_on_one_another():
         (g,) = mg.grad(f(x, w).sum(), [x], create_graph=True)
         return [g.data, *[h.data for h in mg.grad(g.sum(), [x, w])]]
 
-    for a, b in zip(through(lambda x, w: scaled_sine(x, w, power=2)), through(lambda x, w: reference(x, w, 2)), strict=True):
+    for a, b in zip(
+        through(lambda x, w: scaled_sine(x, w, power=2)), through(lambda x, w: reference(x, w, 2)), strict=True
+    ):
         assert np.allclose(a, b, rtol=1e-13)
 
 
@@ -66,7 +71,9 @@ def test_the_cotangent_may_depend_on_the_arguments():
         (h,) = mg.grad(g.sum(), [x], create_graph=True)
         return g.data, h.data, mg.grad(h.sum(), [x])[0].data
 
-    for a, b in zip(through(lambda x, w: scaled_sine(x, w, power=2)), through(lambda x, w: reference(x, w, 2)), strict=True):
+    for a, b in zip(
+        through(lambda x, w: scaled_sine(x, w, power=2)), through(lambda x, w: reference(x, w, 2)), strict=True
+    ):
         assert np.allclose(a, b, rtol=1e-12)
 
 
@@ -106,7 +113,9 @@ def test_the_kernel_runs_at_order_1_and_the_reference_at_higher_ones():
 
 def test_a_wrong_kernel_gradient_and_a_wrong_reference_show():
     """Negative controls: order 1 tells the kernels apart, order 2 the reference."""
-    wrong_kernel = fused(reference=reference, gradients=lambda g, x, w, power: (g * np.cos(x), g))(scaled_sine.op.kernel)
+    wrong_kernel = fused(reference=reference, gradients=lambda g, x, w, power: (g * np.cos(x), g))(
+        scaled_sine.op.kernel
+    )
     wrong_reference = fused(reference=lambda x, w, power: ops.sin(x) * w, gradients=gradients)(scaled_sine.op.kernel)
     expected = tower(lambda x, w: reference(x, w, 3), 2)
     assert not np.allclose(tower(lambda x, w: wrong_kernel(x, w, power=3), 1)[1], expected[1])
@@ -137,7 +146,9 @@ def test_third_order_of_a_norm_with_gamma_0(norm, axis):
 
 def test_batch_norm_couples_the_samples_of_a_batch_and_layer_norm_does_not():
     x = mg.tensor(np.ones((2, 3)), requires_grad=True)
-    flags = {f: f(x, np.ones(3), np.ones(3)).node.parents[0].op.couples_samples for f in (ops.batch_norm, ops.layer_norm)}
+    flags = {
+        f: f(x, np.ones(3), np.ones(3)).node.parents[0].op.couples_samples for f in (ops.batch_norm, ops.layer_norm)
+    }
     assert flags == {ops.batch_norm: True, ops.layer_norm: False}
 
 

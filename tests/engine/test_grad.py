@@ -226,7 +226,9 @@ FORMS = {
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("number", [2, 2.5, np.float64(2.5), np.float32(2.5), np.int64(2)], ids=lambda n: f"{type(n).__name__}")
+@pytest.mark.parametrize(
+    "number", [2, 2.5, np.float64(2.5), np.float32(2.5), np.int64(2)], ids=lambda n: f"{type(n).__name__}"
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_numbers_are_weak(dtype, number, form):
     x = mg.tensor([1.5, 0.5], requires_grad=True, dtype=dtype)

@@ -1,4 +1,7 @@
-"""Random directed graphs of smooth operations, differentiated three ways: reverse mode, complex step, finite differences."""
+"""Random directed graphs of smooth operations, differentiated three ways.
+
+Reverse mode, complex step, finite differences.
+"""
 
 import numpy as np
 import pytest

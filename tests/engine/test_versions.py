@@ -37,7 +37,9 @@ def test_a_parameter_changed_after_the_forward_is_named(x, w, name, frozen, crea
     w.assign_(w.data * 2)
     with pytest.raises(
         RuntimeError,
-        match=r"changed" if frozen and name == "checkpoint" else r"critic.conv2.weight \(2, 2\) changed after this forward",
+        match=r"changed"
+        if frozen and name == "checkpoint"
+        else r"critic.conv2.weight \(2, 2\) changed after this forward",
     ):
         mg.grad(y, [x], create_graph=create_graph)
 

@@ -56,7 +56,13 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(digits):
     "change",
     [
         {},
-        {"critic_norm": False, "penalty": "gradient_penalty", "loss": "wasserstein", "critic_steps": 2, "penalty_interval": 2},
+        {
+            "critic_norm": False,
+            "penalty": "gradient_penalty",
+            "loss": "wasserstein",
+            "critic_steps": 2,
+            "penalty_interval": 2,
+        },
         {"dropout": 0.3, "ema": 0.0, "conditional": False, "optimizer": "rmsprop", "penalty": "clip"},
         {"critic_norm": False, "penalty": "r1_r2", "loss": "relativistic", "model": "dense", "schedule": "cosine"},
         {"critic_norm": False, "penalty": "dragan", "refine": True},
@@ -175,7 +181,9 @@ def test_a_damaged_checkpoint_is_named(tmp_path, digits, damage):
         run.load_checkpoint()
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"preset": "x", "steps": 3, "colour": 1}', '{"preset": "x", "steps": "3"}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"preset": "x", "steps": 3, "colour": 1}', '{"preset": "x", "steps": "3"}']
+)
 def test_a_damaged_config_is_named(tmp_path, text):
     run = Run.create(tmp_path, "tiny", TINY)
     run.config_file.write_text(text)

@@ -64,7 +64,16 @@ def gradient_penalty(critic, real, fake):
         (losses.non_saturating, {"penalty": r1(0.3)}, 1.499e-7),
         (losses.minimax, {"penalty": r1(1.0)}, 7.5e-17),
     ],
-    ids=["gan", "non-saturating", "relativistic", "clipped", "wgan-gp", "gan + r1", "non-saturating + r1", "gan + critical r1"],
+    ids=[
+        "gan",
+        "non-saturating",
+        "relativistic",
+        "clipped",
+        "wgan-gp",
+        "gan + r1",
+        "non-saturating + r1",
+        "gan + critical r1",
+    ],
 )
 def test_final_radius(loss, options, radius):
     assert abs(math.hypot(*play(loss, **options)) / radius - 1) < 5e-3

@@ -99,7 +99,9 @@ def test_a_generator_step_computes_no_weight_gradient_of_the_critic(kernels, swe
     game = make()
     game.generator_step(noise())
     transposed = sorted(p.shape for p in game.generator.parameters() if len(p.shape) == 4)
-    assert sorted(kernels["shapes"]) == transposed, "one weight gradient for each layer of the generator, none for the critic"
+    assert sorted(kernels["shapes"]) == transposed, (
+        "one weight gradient for each layer of the generator, none for the critic"
+    )
     # forward: 2 transposed + 1 convolution; back: the critic's input, then the inputs of the generator's two layers
     assert (kernels["conv_transpose2d"], kernels["conv2d"], kernels["conv2d_weight"]) == (2 + 1, 1 + 2, 2)
     reached = {parent for _, parent in sweeps}
@@ -281,7 +283,9 @@ def count_nodes():
     return sum(issubclass(type(o), Node) for o in gc.get_objects())  # isinstance would ask strangers for __class__
 
 
-@pytest.mark.parametrize("recipe", [(losses.wasserstein, wgan_gp), (losses.relativistic, None)], ids=["wgan-gp", "relativistic"])
+@pytest.mark.parametrize(
+    "recipe", [(losses.wasserstein, wgan_gp), (losses.relativistic, None)], ids=["wgan-gp", "relativistic"]
+)
 def test_no_node_outlives_its_step_with_the_collector_off(recipe):
     game = make(recipe[0], penalty=recipe[1])
     batches = [(data(), noise(), noise(9))] * 3

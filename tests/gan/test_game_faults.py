@@ -13,7 +13,14 @@ def play(loss=losses.non_saturating, **options):
     rng = Generator(0)
     generator = mg.models.dense.generator(3, (2, 2, 1), 4, rng=rng)
     critic = mg.models.dense.discriminator((2, 2, 1), 4, rng=rng)
-    return Game(generator, critic, mg.optim.SGD(generator.parameters(), 0.1), mg.optim.SGD(critic.parameters(), 0.1), loss, **options)
+    return Game(
+        generator,
+        critic,
+        mg.optim.SGD(generator.parameters(), 0.1),
+        mg.optim.SGD(critic.parameters(), 0.1),
+        loss,
+        **options,
+    )
 
 
 Z = np.ones((2, 3), np.float32)

@@ -114,7 +114,10 @@ K = 1000.0
 EXTREME = {  # (critic, generator) at real = +K, fake = -K, and at real = -K, fake = +K
     "minimax": ((0, 0), (2 * K, -K)),
     "non_saturating": ((0, K), (2 * K, 0)),
-    "least_squares": ((0.5 * ((K - 1) ** 2 + K**2), 0.5 * (K + 1) ** 2), (0.5 * ((K + 1) ** 2 + K**2), 0.5 * (K - 1) ** 2)),
+    "least_squares": (
+        (0.5 * ((K - 1) ** 2 + K**2), 0.5 * (K + 1) ** 2),
+        (0.5 * ((K + 1) ** 2 + K**2), 0.5 * (K - 1) ** 2),
+    ),
     "hinge": ((0, K), (2 * (K + 1), -K)),
     "wasserstein": ((-2 * K, K), (2 * K, -K)),
     "relativistic": ((0, 2 * K), (2 * K, 0)),
@@ -129,7 +132,9 @@ def test_extreme_logits_in_float32(name, side):
     with np.errstate(over="raise", invalid="raise", divide="raise"):
         critic, generator = both(name, real, fake)
         grads = mg.grad(critic, [real, fake], create_graph=True) + mg.grad(generator, [fake], create_graph=True)
-        curvature = [mg.grad(g.sum(), [fake], allow_unused=True, retain_graph=True)[0] for g in grads if g.requires_grad]
+        curvature = [
+            mg.grad(g.sum(), [fake], allow_unused=True, retain_graph=True)[0] for g in grads if g.requires_grad
+        ]
     np.testing.assert_allclose([critic.item(), generator.item()], EXTREME[name][side], rtol=1e-6, atol=1e-30)
     for g in [*grads, *curvature]:
         assert g is None or np.isfinite(g.numpy()).all()

@@ -72,7 +72,9 @@ def test_gradient_penalty_of_a_linear_critic(shape, target):
 @every_shape
 def test_the_target_is_1_unless_said_otherwise(shape):
     w = normal(shape[1:])
-    penalty = penalties.gradient_penalty(Linear(w / np.sqrt((w * w).sum())), normal(shape, 1), normal(shape, 2), Generator(3))
+    penalty = penalties.gradient_penalty(
+        Linear(w / np.sqrt((w * w).sum())), normal(shape, 1), normal(shape, 2), Generator(3)
+    )
     assert penalty.item() < 1e-25
 
 

@@ -64,9 +64,12 @@ def test_the_28x28_dcgan_is_that_of_the_tensorflow_tutorial():
     assert count(critic) == 25 * 64 + 64 + 25 * 64 * 128 + 128 + 7 * 7 * 128 + 1
     # fmt: off
     assert [(p.name, p.shape) for p in generator.parameters()] == [
-        ("generator.dense.weight", (100, 12544)), ("generator.norm0.gamma", (256,)), ("generator.norm0.beta", (256,)),
-        ("generator.conv1.weight", (5, 5, 128, 256)), ("generator.norm1.gamma", (128,)), ("generator.norm1.beta", (128,)),
-        ("generator.conv2.weight", (5, 5, 64, 128)), ("generator.norm2.gamma", (64,)), ("generator.norm2.beta", (64,)),
+        ("generator.dense.weight", (100, 12544)),
+        ("generator.norm0.gamma", (256,)), ("generator.norm0.beta", (256,)),
+        ("generator.conv1.weight", (5, 5, 128, 256)),
+        ("generator.norm1.gamma", (128,)), ("generator.norm1.beta", (128,)),
+        ("generator.conv2.weight", (5, 5, 64, 128)),
+        ("generator.norm2.gamma", (64,)), ("generator.norm2.beta", (64,)),
         ("generator.conv3.weight", (5, 5, 1, 64)),
     ]
     # fmt: on
@@ -84,7 +87,9 @@ def test_dcgan_weights_start_as_radford_says_and_batch_norm_as_the_identity():
 
 
 def test_another_initialiser_and_slope_are_passed_on():
-    zeros = models.dcgan.generator(4, (8, 8, 1), 2, init=lambda rng, shape, i, o: np.zeros(shape), slope=0.3, rng=Generator(0))
+    zeros = models.dcgan.generator(
+        4, (8, 8, 1), 2, init=lambda rng, shape, i, o: np.zeros(shape), slope=0.3, rng=Generator(0)
+    )
     assert not zeros.conv2.weight.data.any()
     assert zeros.act1.options["slope"] == 0.3
     assert models.dcgan.discriminator((8, 8, 1), 2, slope=0.1, rng=Generator(0)).act1.options["slope"] == 0.1
@@ -102,7 +107,9 @@ def test_critic_options():
     assert masks[0].state != masks[1].state
     plain = models.dcgan.discriminator((16, 16, 1), 2, rng=Generator(0))
     assert not any(isinstance(layer, nn.BatchNorm | nn.Dropout) for layer in plain)
-    assert models.dcgan.discriminator((8, 8, 1), 2, outputs=4, rng=Generator(0))(np.zeros((3, 8, 8, 1), "float32")).shape == (
+    assert models.dcgan.discriminator((8, 8, 1), 2, outputs=4, rng=Generator(0))(
+        np.zeros((3, 8, 8, 1), "float32")
+    ).shape == (
         3,
         4,
     )

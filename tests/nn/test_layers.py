@@ -59,7 +59,9 @@ def naive_transpose(y, w, stride, before, size):
     full = np.zeros((n, stride * h + kh, stride * wide + kw, co))
     for i in range(h):
         for j in range(wide):
-            full[:, i * stride : i * stride + kh, j * stride : j * stride + kw] += np.einsum("nc,abdc->nabd", y[:, i, j], w)
+            full[:, i * stride : i * stride + kh, j * stride : j * stride + kw] += np.einsum(
+                "nc,abdc->nabd", y[:, i, j], w
+            )
     return full[:, before : before + size, before : before + size]
 
 
@@ -175,7 +177,9 @@ def test_layer_norm(shape):
     x = 1 + 2 * normal(*shape)
     inside = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 0.01)
     for mode in (True, False):
-        np.testing.assert_allclose(run(layer.train(mode), x), inside * layer.gamma.data + layer.beta.data, rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(
+            run(layer.train(mode), x), inside * layer.gamma.data + layer.beta.data, rtol=1e-10, atol=1e-12
+        )
 
 
 # --- dropout -----------------------------------------------------------------------------------------------

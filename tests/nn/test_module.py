@@ -73,7 +73,9 @@ def test_buffers_are_listed_apart_from_parameters():
 def test_modules_yields_every_module_once_with_its_path():
     paths = [path for path, _ in Net().modules()]
     # fmt: off
-    assert paths == ["", "zeta", "zeta.first", "zeta.norm", "alpha", "blocks.0", "blocks.1", "heads.b", "heads.a", "drop"]
+    assert paths == [
+        "", "zeta", "zeta.first", "zeta.norm", "alpha", "blocks.0", "blocks.1", "heads.b", "heads.a", "drop",
+    ]
     # fmt: on
 
 
@@ -372,7 +374,12 @@ def test_sequential_applies_in_order_by_position_and_by_keyword():
         assert net[0] is a
         assert net[-1] is b
         assert list(net) == [net[i] for i in range(4)]
-    assert [n for n, _ in nn.Sequential(a, act=nn.ReLU(), z=b).named_parameters()] == ["0.weight", "0.bias", "z.weight", "z.bias"]
+    assert [n for n, _ in nn.Sequential(a, act=nn.ReLU(), z=b).named_parameters()] == [
+        "0.weight",
+        "0.bias",
+        "z.weight",
+        "z.bias",
+    ]
 
 
 def test_a_layer_replaced_by_name_is_the_one_that_runs():

@@ -101,7 +101,9 @@ def test_the_gradient_flows_through_sigma(case):
 
     (got,) = mg.grad((module(x) * c).sum(), [layer.weight])
     np.testing.assert_allclose(as_matrix(got.numpy()), expected, rtol=1e-10, atol=1e-12)
-    assert abs((got.numpy() * layer.weight.data).sum()) < 1e-10, "the output does not depend on the length of the weight"
+    assert abs((got.numpy() * layer.weight.data).sum()) < 1e-10, (
+        "the output does not depend on the length of the weight"
+    )
 
 
 def test_a_later_forward_does_not_change_the_gradient_of_an_earlier_one(case):

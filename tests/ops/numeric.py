@@ -1,6 +1,7 @@
-"""What the check matrix is made of: derivatives of any order along random directions, and ways to find them without autodiff.
+"""What the check matrix is made of: derivatives of any order along random directions.
 
-From a sample (a function f and inputs x) and random constants c, v1, v2, v3 of the shapes of f(x) and x:
+And ways to find them without autodiff.  From a sample (a function f and inputs x) and random constants c, v1, v2, v3
+of the shapes of f(x) and x:
 
     phi_0(x) = <c, f(x)>        phi_k(x) = <grad phi_{k-1}(x), v_k>
 
@@ -20,8 +21,8 @@ import minigan as mg
 class Sample:
     """One way of calling an operation.
 
-    f takes Tensors, `reference` the same as NumPy arrays.  A sample at a kink has no derivative to compare with: it gives
-    `gradients`, those of sum(f), instead.  `complex_step` is off where a kernel has to be real.
+    f takes Tensors, `reference` the same as NumPy arrays.  A sample at a kink has no derivative to compare with: it
+    gives `gradients`, those of sum(f), instead.  `complex_step` is off where a kernel has to be real.
     """
 
     op: str
@@ -88,7 +89,9 @@ def close(found, expected, tolerance, what):
     finite = np.abs(expected[np.isfinite(expected)])
     scale = max(1.0, finite.max(initial=0.0))
     worst = error.max(initial=0.0) / scale
-    assert worst <= tolerance, f"{what}: relative error {worst:.2e} above {tolerance:.0e}\nfound    {found}\nexpected {expected}"
+    assert worst <= tolerance, (
+        f"{what}: relative error {worst:.2e} above {tolerance:.0e}\nfound    {found}\nexpected {expected}"
+    )
 
 
 def along(sample, order, constants):
@@ -189,7 +192,12 @@ def check_layouts(sample):
         for create_graph in (False, True):
             found = derivatives(sample.f, inputs, 1, constants, create_graph)
             for k, (a, b) in enumerate(zip(found, gradients, strict=True)):
-                close(a, b, max(1e-12, sample.tolerance / 10), f"{sample.label}: gradient, {layout}, {create_graph=}, input {k}")
+                close(
+                    a,
+                    b,
+                    max(1e-12, sample.tolerance / 10),
+                    f"{sample.label}: gradient, {layout}, {create_graph=}, input {k}",
+                )
 
 
 def check_arrays(sample):
@@ -203,7 +211,9 @@ def check_fused(sample):
     """A fused op is its reference, at orders 0 to 3."""
     constants = sample.constants()
     tensors = [mg.tensor(x) for x in sample.inputs]
-    close(sample.f(*tensors).data, sample.fused_reference(*tensors).data, 1e-12, f"{sample.label}: value of the reference")
+    close(
+        sample.f(*tensors).data, sample.fused_reference(*tensors).data, 1e-12, f"{sample.label}: value of the reference"
+    )
     for order in (1, 2, 3):
         for create_graph in (False, True):
             found = derivatives(sample.f, sample.inputs, order, constants, create_graph)

@@ -109,8 +109,19 @@ for name, (f, reference) in BINARY.items():
         sample(name, label, f, [positive(*a), positive(*b)], reference)
 
 CHOICE = np.array([True, False, True, False])
-for label, (a, b) in {"same": ((3, 4), (3, 4)), "row": ((3, 1), (4,)), "scalar": ((), (4,)), "empty": ((0, 4), (1, 4))}.items():
-    sample("where", label, lambda x, y: ops.where(CHOICE, x, y), [normal(*a), normal(*b)], lambda x, y: np.where(CHOICE, x, y))
+for label, (a, b) in {
+    "same": ((3, 4), (3, 4)),
+    "row": ((3, 1), (4,)),
+    "scalar": ((), (4,)),
+    "empty": ((0, 4), (1, 4)),
+}.items():
+    sample(
+        "where",
+        label,
+        lambda x, y: ops.where(CHOICE, x, y),
+        [normal(*a), normal(*b)],
+        lambda x, y: np.where(CHOICE, x, y),
+    )
 sample(
     "where",
     "condition-broadcasts",
@@ -186,7 +197,12 @@ for name, forms in NUMBERS.items():
     for label, f in forms.items():
         sample(name, f"number-{label}", f, [positive(2, 3)], NUMBER_REFERENCES.get(name, f))
 ROW = positive(3)
-for name, f in {"add": lambda x: x + ROW, "sub": lambda x: ROW - x, "mul": lambda x: ROW * x, "div": lambda x: ROW / x}.items():
+for name, f in {
+    "add": lambda x: x + ROW,
+    "sub": lambda x: ROW - x,
+    "mul": lambda x: ROW * x,
+    "div": lambda x: ROW / x,
+}.items():
     sample(name, "constant-array", f, [positive(2, 3)], f, float32=False)
 
 sample("div", "negative", ops.div, [normal(4), -positive(4)], np.divide)
@@ -377,7 +393,11 @@ MOVES = {
         "empty": (ops.upsample, lambda x: np.zeros((0, 4, 4, 1)), (0, 2, 2, 1)),
     },
     "block_sum": {
-        "2": (ops.block_sum, lambda x: x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2], (2, 4, 2, 3)),
+        "2": (
+            ops.block_sum,
+            lambda x: x[:, ::2, ::2] + x[:, 1::2, ::2] + x[:, ::2, 1::2] + x[:, 1::2, 1::2],
+            (2, 4, 2, 3),
+        ),
         "3": (lambda x: ops.block_sum(x, 3), lambda x: x.sum((1, 2), keepdims=True), (1, 3, 3, 2)),
         "empty": (ops.block_sum, lambda x: np.zeros((0, 1, 1, 1)), (0, 2, 2, 1)),
     },
@@ -451,7 +471,9 @@ for label, (axis, shapes) in JOINS.items():
         lambda *xs, a=axis: np.concatenate(xs, a),
     )
 same = normal(2, 2)
-sample("concatenate", "twice", lambda x: ops.concatenate([x, x * x, x]), [same], lambda x: np.concatenate([x, x * x, x]))
+sample(
+    "concatenate", "twice", lambda x: ops.concatenate([x, x * x, x]), [same], lambda x: np.concatenate([x, x * x, x])
+)
 sample(
     "concatenate",
     "constant",
@@ -461,7 +483,11 @@ sample(
 )
 for label, axis in {"first": 0, "middle": 1, "last": -1}.items():
     sample(
-        "stack", label, lambda *xs, a=axis: ops.stack(xs, a), [normal(2, 3), normal(2, 3)], lambda *xs, a=axis: np.stack(xs, a)
+        "stack",
+        label,
+        lambda *xs, a=axis: ops.stack(xs, a),
+        [normal(2, 3), normal(2, 3)],
+        lambda *xs, a=axis: np.stack(xs, a),
     )
 sample("stack", "scalars", lambda *xs: ops.stack(xs), [normal(), normal(), normal()], lambda *xs: np.stack(xs))
 
@@ -492,15 +518,30 @@ REDUCTIONS = {
 for name, (f, reference) in REDUCTIONS.items():
     for label, (options, shape) in AXES.items():
         expected = (lambda x, axis: x) if (name, label) == ("logsumexp", "no-axis") else reference  # SciPy cannot
-        sample(name, label, lambda x, f=f, o=options: f(x, **o), [away(*shape)], lambda x, r=expected, o=options: r(x, **o))
+        sample(
+            name, label, lambda x, f=f, o=options: f(x, **o), [away(*shape)], lambda x, r=expected, o=options: r(x, **o)
+        )
 for name in ("sum", "mean", "var", "max", "min"):
     sample(name, "method", lambda x, m=name: getattr(x, m)(0), [away(3, 4)], lambda x, m=name: getattr(x, m)(0))
 sample("sum", "axis-list", lambda x: ops.sum(x, [0, 1]), [normal(2, 3)], np.sum)
 sample("sum", "over-empty", lambda x: ops.sum(x, 0), [normal(0, 3)], lambda x: np.zeros(3))
 sample("sum", "all-empty", ops.sum, [normal(0, 3)], lambda x: np.float64(0))
-sample("mean", "over-empty", lambda x: ops.mean(x, 0), [normal(0, 2)], lambda x: np.full(2, np.nan), gradients=lambda x: [x])
+sample(
+    "mean",
+    "over-empty",
+    lambda x: ops.mean(x, 0),
+    [normal(0, 2)],
+    lambda x: np.full(2, np.nan),
+    gradients=lambda x: [x],
+)
 for ddof in (1, 2):
-    sample("var", f"ddof-{ddof}", lambda x, d=ddof: ops.var(x, 0, ddof=d), [normal(4, 2)], lambda x, d=ddof: np.var(x, 0, ddof=d))
+    sample(
+        "var",
+        f"ddof-{ddof}",
+        lambda x, d=ddof: ops.var(x, 0, ddof=d),
+        [normal(4, 2)],
+        lambda x, d=ddof: np.var(x, 0, ddof=d),
+    )
 sample("var", "of-one", lambda x: ops.var(x, 0), [normal(1, 3)], lambda x: np.zeros(3))
 sample("var", "constant", ops.var, [np.full(4, 2.5)], lambda x: np.float64(0))
 
@@ -521,8 +562,17 @@ sample(
     lambda x: x.min(1),
     gradients=lambda x: [np.array([[1, 0, 0], [1 / 3, 1 / 3, 1 / 3], [0, 1, 0]])],
 )
-sample("max", "infinite", ops.max, [np.array([1.0, np.inf, -np.inf])], np.max, gradients=lambda x: [np.array([0.0, 1, 0])])
-sample("max", "all-minus-infinity", ops.max, [np.array([-np.inf, -np.inf])], np.max, gradients=lambda x: [np.array([0.5, 0.5])])
+sample(
+    "max", "infinite", ops.max, [np.array([1.0, np.inf, -np.inf])], np.max, gradients=lambda x: [np.array([0.0, 1, 0])]
+)
+sample(
+    "max",
+    "all-minus-infinity",
+    ops.max,
+    [np.array([-np.inf, -np.inf])],
+    np.max,
+    gradients=lambda x: [np.array([0.5, 0.5])],
+)
 sample("norm", "at-0", ops.norm, [np.zeros(3)], lambda x: np.float64(0), gradients=lambda x: [np.zeros(3)])
 sample(
     "norm",
@@ -569,7 +619,9 @@ for name, f, reference in [
         "vector": (0, (4,)),
         "one": (-1, (2, 1)),
     }.items():
-        sample(name, label, lambda x, f=f, a=axis: f(x, a), [normal(*shape)], lambda x, r=reference, a=axis: r(x, axis=a))
+        sample(
+            name, label, lambda x, f=f, a=axis: f(x, a), [normal(*shape)], lambda x, r=reference, a=axis: r(x, axis=a)
+        )
     sample(name, "default", f, [normal(2, 3)], lambda x, r=reference: r(x, axis=-1))
     sample(name, "empty", f, [normal(0, 3)], lambda x: x)
     sample(name, "large", f, [np.array([1000.0, 999.0, 0.0])], lambda x, r=reference: r(x, axis=-1))
@@ -701,7 +753,9 @@ NORMS = {
 
 
 def on_rows(axis, eps):
-    return lambda x, gamma, beta: ops.reshape(normalized(ops.reshape(x, -1, x.shape[-1]), gamma, beta, axis, eps), x.shape)
+    return lambda x, gamma, beta: ops.reshape(
+        normalized(ops.reshape(x, -1, x.shape[-1]), gamma, beta, axis, eps), x.shape
+    )
 
 
 def by_numpy(batch, eps):
@@ -714,7 +768,9 @@ def by_numpy(batch, eps):
 
 for op, f in {"batch_norm": ops.batch_norm, "layer_norm": ops.layer_norm}.items():
     batch = op == "batch_norm"
-    inputs = {label: ([normal(*shape), positive(shape[-1]), normal(shape[-1])], eps) for label, (shape, eps) in NORMS.items()}
+    inputs = {
+        label: ([normal(*shape), positive(shape[-1]), normal(shape[-1])], eps) for label, (shape, eps) in NORMS.items()
+    }
     inputs["gamma-0"] = [normal(4, 3), np.array([1.0, 0, 0]), normal(3)], 1e-5
     inputs["variance-0"] = (
         [np.tile([[1.0, 2.0, 3.0]] if batch else [[1.0], [2.0]], (4, 1) if batch else (1, 3)), positive(3), normal(3)],

@@ -1,4 +1,7 @@
-"""The trio against seven loops on random geometries, its adjoint identities, and what it says of sizes that do not fit."""
+"""The trio against seven loops on random geometries, and its adjoint identities.
+
+Also what it says of sizes that do not fit.
+"""
 
 import naive_conv
 import numpy as np
@@ -85,7 +88,9 @@ def test_the_transpose_is_seven_loops(case, h, w, data):
             (n - 1) * s + d * (k - 1) + 1
             for n, s, k, d in zip((h, w), options["stride"], kernel, options["dilation"], strict=True)
         ]
-        options["padding"] = tuple((min(a, (f - 1) // 2), min(b, (f - 1) // 2)) for (a, b), f in zip(sides, full, strict=True))
+        options["padding"] = tuple(
+            (min(a, (f - 1) // 2), min(b, (f - 1) // 2)) for (a, b), f in zip(sides, full, strict=True)
+        )
     rng = np.random.default_rng(case["seed"])
     y, weights = rng.standard_normal((case["n"], h, w, c_out)), rng.standard_normal((*kernel, per_in, c_out))
     near(ops.conv_transpose2d(y, weights, **options), naive_conv.conv_transpose2d(y, weights, **options))
@@ -110,10 +115,18 @@ def test_large_batches_go_through_in_chunks(monkeypatch):
     x, w, y = rng.standard_normal((7, 6, 5, 4)), rng.standard_normal((3, 2, 2, 6)), rng.standard_normal((7, 2, 2, 6))
     options = {"stride": 2, "groups": 2}
     geometry = conv_geometry((6, 5), (3, 2), 2, 0, 1, 2)
-    whole = ops.conv2d(x, w, **options), _conv_transpose2d(y, w, geometry=geometry), _conv2d_weight(x, y, geometry=geometry)
+    whole = (
+        ops.conv2d(x, w, **options),
+        _conv_transpose2d(y, w, geometry=geometry),
+        _conv2d_weight(x, y, geometry=geometry),
+    )
     for limit in (1, 3000, 5000):
         monkeypatch.setattr(numpy_conv, "CHUNK_BYTES", limit)
-        pieces = ops.conv2d(x, w, **options), _conv_transpose2d(y, w, geometry=geometry), _conv2d_weight(x, y, geometry=geometry)
+        pieces = (
+            ops.conv2d(x, w, **options),
+            _conv_transpose2d(y, w, geometry=geometry),
+            _conv2d_weight(x, y, geometry=geometry),
+        )
         for a, b in zip(pieces, whole, strict=True):
             near(a, b)
 

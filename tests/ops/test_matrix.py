@@ -1,4 +1,7 @@
-"""The check matrix: every operation, every sample, every way to be wrong that we know of, and a planted example of each."""
+"""The check matrix: every operation, every sample, every way to be wrong that we know of.
+
+And a planted example of each way.
+"""
 
 import numpy as np
 import pytest
@@ -111,7 +114,9 @@ def test_integers():
 
 
 def planted(kernel, vjp, reference=np.sin, **options):
-    return Sample("planted", "wrong", mg.op(kernel, x=vjp), [np.linspace(0.5, 1.5, 6).reshape(2, 3)], reference, **options)
+    return Sample(
+        "planted", "wrong", mg.op(kernel, x=vjp), [np.linspace(0.5, 1.5, 6).reshape(2, 3)], reference, **options
+    )
 
 
 def sin(x):
@@ -146,8 +151,12 @@ def forgets_history(g, x):
     return g * ops.cos(x.data if isinstance(x, mg.Tensor) else x)
 
 
-cos_wrong_when_traced = mg.op(lambda x: np.cos(x), x=lambda g, x: -g * ops.sin(x) * (1.5 if isinstance(g, mg.Tensor) else 1.0))
-half_sin = mg.op(lambda x: np.sin(x), x=lambda g, x: g * ops.cos(x) * 0.5)  # wrong at its first order, so at the third of
+cos_wrong_when_traced = mg.op(
+    lambda x: np.cos(x), x=lambda g, x: -g * ops.sin(x) * (1.5 if isinstance(g, mg.Tensor) else 1.0)
+)
+half_sin = mg.op(
+    lambda x: np.sin(x), x=lambda g, x: g * ops.cos(x) * 0.5
+)  # wrong at its first order, so at the third of
 cos_by_half_sin = mg.op(lambda x: np.cos(x), x=lambda g, x: -(g * half_sin(x)))  # an operation whose vjp is this one
 
 
@@ -201,7 +210,9 @@ CONTROLS = {
 @pytest.mark.parametrize("control", CONTROLS)
 def test_a_planted_bug_is_caught(control):
     check, sample = CONTROLS[control]
-    with pytest.raises((AssertionError, TypeError), match=r"planted-wrong|mixed dtypes|would turn|writing_sin|widening"):
+    with pytest.raises(
+        (AssertionError, TypeError), match=r"planted-wrong|mixed dtypes|would turn|writing_sin|widening"
+    ):
         check(sample)
 
 

@@ -52,8 +52,16 @@ WRONG = {
         ValueError,
         ["batch_norm", "(2, 3)", "(3,)", "(2,)"],
     ),
-    "batch_norm-rank": (lambda: ops.batch_norm(np.zeros(3), np.ones(3), np.ones(3)), ValueError, ["batch_norm", "(3,)"]),
-    "batch_norm-empty": (lambda: ops.batch_norm(np.zeros((0, 3)), np.ones(3), np.ones(3)), ValueError, ["empty", "(0, 3)"]),
+    "batch_norm-rank": (
+        lambda: ops.batch_norm(np.zeros(3), np.ones(3), np.ones(3)),
+        ValueError,
+        ["batch_norm", "(3,)"],
+    ),
+    "batch_norm-empty": (
+        lambda: ops.batch_norm(np.zeros((0, 3)), np.ones(3), np.ones(3)),
+        ValueError,
+        ["empty", "(0, 3)"],
+    ),
     "layer_norm-shapes": (lambda: ops.layer_norm(X, np.ones(3), np.ones(2)), ValueError, ["layer_norm", "(2,)"]),
     "index": (lambda: X[2], IndexError, ["getitem", "(2, 3)", "index 2"]),
     "mask": (lambda: X[np.ones(3, bool)], IndexError, ["getitem", "boolean"]),

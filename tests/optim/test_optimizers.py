@@ -149,7 +149,9 @@ def test_neither_layout_nor_stride_matters(kind):
     assert np.array_equal(ps[0].data, ps[2].data)
     p, q = mg.Parameter(np.ones((2, 3))), mg.Parameter(np.ones((2, 3)))
     make([p]).step([np.full((2, 3), 2.0)])
-    make([q]).step([np.broadcast_to(2.0, (2, 3))])  # what the gradient of a sum looks like: read-only, no memory of its own
+    make([q]).step(
+        [np.broadcast_to(2.0, (2, 3))]
+    )  # what the gradient of a sum looks like: read-only, no memory of its own
     assert np.array_equal(p.data, q.data)
 
 

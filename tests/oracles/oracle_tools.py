@@ -30,7 +30,10 @@ def derivatives(f, arrays, cotangent, directions):
 
 
 def disagreement(found, expected):
-    """The largest difference, relative to the largest number (1 at least); infinite where shapes or infinities differ."""
+    """The largest difference, relative to the largest number (1 at least).
+
+    Infinite where shapes or infinities differ.
+    """
     found, expected = np.asarray(found), np.asarray(expected)
     if found.shape != expected.shape:
         return np.inf
@@ -58,7 +61,9 @@ def torch_derivatives(f, arrays, cotangent, directions):
             gradients = torch.autograd.grad(total, tensors, create_graph=True, allow_unused=True)
         else:
             gradients = [None] * len(tensors)
-        found.append([np.zeros_like(a) if g is None else g.numpy(force=True) for g, a in zip(gradients, arrays, strict=True)])
+        found.append(
+            [np.zeros_like(a) if g is None else g.numpy(force=True) for g, a in zip(gradients, arrays, strict=True)]
+        )
         if order < len(directions):
             total = total.detach() * 0
             for g, v in zip(gradients, directions[order], strict=True):

@@ -1,4 +1,7 @@
-"""Channels-last convolution against JAX in float64, "SAME" padding and transposed convolution included, orders 0 to 2."""
+"""Channels-last convolution against JAX in float64, orders 0 to 2.
+
+"SAME" padding and transposed convolution are included.
+"""
 
 import numpy as np
 import pytest
@@ -40,7 +43,9 @@ def compare_with_jax(ours, theirs, arrays, orders=2, tolerance=1e-12):
     (cotangent,) = constants(1, [expected.shape])
     directions = [constants(2 + k, [a.shape for a in arrays]) for k in range(orders - 1)]
     found = derivatives(ours, arrays, cotangent, directions)
-    for order, (mine, other) in enumerate(zip(found, jax_derivatives(theirs, arrays, cotangent, directions), strict=True), 1):
+    for order, (mine, other) in enumerate(
+        zip(found, jax_derivatives(theirs, arrays, cotangent, directions), strict=True), 1
+    ):
         for k, (a, b) in enumerate(zip(mine, other, strict=True)):
             assert_close(a, b, tolerance, f"order {order}, argument {k}")
 
@@ -122,7 +127,12 @@ def test_conv_transpose2d_is_the_one_of_jax(name):
 
     def theirs(y, w):
         return jax.lax.conv_transpose(
-            y, w, pair(options.get("stride", 1)), options["padding"].upper(), dimension_numbers=LAYOUT, transpose_kernel=True
+            y,
+            w,
+            pair(options.get("stride", 1)),
+            options["padding"].upper(),
+            dimension_numbers=LAYOUT,
+            transpose_kernel=True,
         )
 
     compare_with_jax(lambda y, w: ops.conv_transpose2d(y, w, **options), theirs, arrays(y, w))

@@ -1,6 +1,7 @@
-"""Convolution and normalisation against PyTorch, orders 0 to 2; third orders against PyTorch operations composed by hand.
+"""Convolution and normalisation against PyTorch, orders 0 to 2.
 
-PyTorch's own fused norms are not compared at third order: they are wrong there (the statistics are saved without history).
+Third orders are compared with PyTorch operations composed by hand, not with PyTorch's own fused norms: those are wrong
+there (the statistics are saved without history).
 """
 
 import numpy as np
@@ -58,7 +59,11 @@ CONVOLUTIONS = {
 def test_conv2d(name):
     x, w, options = CONVOLUTIONS[name]
     compare_with_torch(
-        lambda x, w: nchw(ops.conv2d(nhwc(x), hwio(w), **options)), lambda x, w: F.conv2d(x, w, **options), arrays(x, w), 3, 1e-12
+        lambda x, w: nchw(ops.conv2d(nhwc(x), hwio(w), **options)),
+        lambda x, w: F.conv2d(x, w, **options),
+        arrays(x, w),
+        3,
+        1e-12,
     )
 
 
@@ -183,11 +188,17 @@ def test_layer_norm(name):
 
 
 def test_third_orders_of_the_peers_fused_norm_differ():
-    """Why the third order is compared with a composition: this documents the peer, and the sharpness of our comparison."""
+    """Why the third order is compared with a composition.
+
+    This documents the peer, and the sharpness of our comparison.
+    """
     inputs, eps = norm_inputs((6, 3))
     shapes = [a.shape for a in inputs]
     rng = np.random.default_rng(0)
-    cotangent, directions = rng.uniform(0.5, 1.5, (6, 3)), [[rng.uniform(0.5, 1.5, s) for s in shapes] for _ in range(2)]
+    cotangent, directions = (
+        rng.uniform(0.5, 1.5, (6, 3)),
+        [[rng.uniform(0.5, 1.5, s) for s in shapes] for _ in range(2)],
+    )
     fused = torch_derivatives(
         lambda x, g, b: F.batch_norm(x, None, None, g, b, training=True, eps=eps), inputs, cotangent, directions
     )

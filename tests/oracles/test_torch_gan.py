@@ -26,7 +26,10 @@ def _one_thread():
 
 
 def as_torch(array):
-    """A parameter in PyTorch's layout: (kH, kW, I, O) to (O, I, kH, kW), for both kinds of convolution; (I, O) to (O, I)."""
+    """A parameter in PyTorch's layout.
+
+    (kH, kW, I, O) to (O, I, kH, kW), for both kinds of convolution; (I, O) to (O, I).
+    """
     axes = {4: (3, 2, 0, 1), 2: (1, 0)}.get(array.ndim, tuple(range(array.ndim)))
     return torch.tensor(np.ascontiguousarray(array.transpose(axes)))
 
@@ -72,7 +75,14 @@ def play(network, weights, buffers, x, training=True):
         elif isinstance(layer, nn.BatchNorm):
             mean, variance = buffers[f"{name}.running_mean"], buffers[f"{name}.running_var"]
             x = functional.batch_norm(
-                x, mean, variance, weights[f"{name}.gamma"], weights[f"{name}.beta"], training, layer.momentum, layer.eps
+                x,
+                mean,
+                variance,
+                weights[f"{name}.gamma"],
+                weights[f"{name}.beta"],
+                training,
+                layer.momentum,
+                layer.eps,
             )
         elif isinstance(layer, nn.LeakyReLU):
             x = functional.leaky_relu(x, layer.options["slope"])
@@ -120,7 +130,9 @@ PENALTIES = {  # ours(critic, real, fake, rng), theirs(critic, real, fake, e, no
     ),
     "dragan": (
         lambda c, r, f, rng: 10.0 * gan.penalties.dragan(c, r, rng),
-        lambda c, r, f, e, noise: 10 * (squared_norms(c, r + r.std(correction=0) / 2 * noise).sqrt() - 1).square().mean(),
+        lambda c, r, f, e, noise: (
+            10 * (squared_norms(c, r + r.std(correction=0) / 2 * noise).sqrt() - 1).square().mean()
+        ),
     ),
 }
 
@@ -139,7 +151,9 @@ def close(got, expected, tolerance):
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize(("shape", "kernel"), [((8, 8, 1), 5), ((12, 20, 2), 3)])
 def test_a_penalised_critic_loss_and_all_its_weight_gradients(name, shape, kernel):
-    critic = models.dcgan.discriminator(shape, width=4, kernel=kernel, init=nn.init.he, rng=Generator(0), dtype="float64")
+    critic = models.dcgan.discriminator(
+        shape, width=4, kernel=kernel, init=nn.init.he, rng=Generator(0), dtype="float64"
+    )
     for p in critic.parameters():
         p.assign_(p.data + 0.1 * Generator(p.size).normal(p.shape, "float64"))  # biases too
     real, fake = (Generator(seed).normal((5, *shape), "float64") for seed in (1, 2))
@@ -224,7 +238,9 @@ def train_minigan(generator, critic, recipe):
     history = []
     for t in range(STEPS):
         state["step"] = t
-        history.append(game.critic_step(real_batch(t), noise(100 + t)) | game.generator_step(noise(200 + t), real_batch(400 + t)))
+        history.append(
+            game.critic_step(real_batch(t), noise(100 + t)) | game.generator_step(noise(200 + t), real_batch(400 + t))
+        )
     return history
 
 
@@ -297,7 +313,11 @@ def test_spectral_norm(kind):
     layer, module, shape = {
         "linear": (nn.Linear(6, 4, rng=rng, dtype="float64"), torch.nn.Linear(6, 4), (3, 6)),
         "conv": (nn.Conv2d(2, 5, 3, rng=rng, dtype="float64"), torch.nn.Conv2d(2, 5, 3), (3, 6, 6, 2)),
-        "transposed": (nn.ConvTranspose2d(3, 4, 3, rng=rng, dtype="float64"), torch.nn.ConvTranspose2d(3, 4, 3), (3, 4, 4, 3)),
+        "transposed": (
+            nn.ConvTranspose2d(3, 4, 3, rng=rng, dtype="float64"),
+            torch.nn.ConvTranspose2d(3, 4, 3),
+            (3, 4, 4, 3),
+        ),
     }[kind]
     module = module.double()
     with torch.no_grad():

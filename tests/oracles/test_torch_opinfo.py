@@ -1,7 +1,8 @@
 """PyTorch's own sample inputs for every operation that both libraries have: values, first and second derivatives.
 
-Each adapter has the signature of the PyTorch function and is written in minigan; a rule may name, for one sample, a feature
-that minigan does not have.  The number of samples compared is part of the table, so nothing can be skipped unseen.
+Each adapter has the signature of the PyTorch function and is written in minigan; a rule may name, for one sample, a
+feature that minigan does not have.  The number of samples compared is part of the table, so nothing can be
+skipped unseen.
 """
 
 import random
@@ -105,7 +106,9 @@ def t_linear(x, weight, bias=None):
 
 
 def t_cat(xs, dim=0):
-    return ops.concatenate([x for x in xs if x.shape != (0,)] or xs, dim)  # PyTorch's relic: an empty vector fits anywhere
+    return ops.concatenate(
+        [x for x in xs if x.shape != (0,)] or xs, dim
+    )  # PyTorch's relic: an empty vector fits anywhere
 
 
 def t_bce(x, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
@@ -135,7 +138,13 @@ def t_conv_transpose2d(y, weight, bias=None, stride=1, padding=0, output_padding
     kernel = ops.transpose(weight, 2, 3, 1, 0)  # from (C_in, C_out / groups, kH, kW)
     padding = tuple((p, p) for p in np.broadcast_to(padding, 2).tolist())
     x = ops.conv_transpose2d(
-        nhwc(batch), kernel, stride=stride, padding=padding, output_padding=output_padding, groups=groups, dilation=dilation
+        nhwc(batch),
+        kernel,
+        stride=stride,
+        padding=padding,
+        output_padding=output_padding,
+        groups=groups,
+        dilation=dilation,
     )
     x = nchw(x if bias is None else x + bias)
     return x if y.ndim == 4 else x[0]
@@ -273,7 +282,9 @@ TABLE = {
     "float_power": Pair(ops.power, 9),
     "index_select": Pair(t_index_select, 3),
     "linalg.norm": Pair(t_vector_norm, 38, euclidean_linalg_norm),
-    "linalg.norm subgradients_at_zero": Pair(t_vector_norm, 20, euclidean_linalg_norm, orders=1),  # PyTorch's second order is NaN
+    "linalg.norm subgradients_at_zero": Pair(
+        t_vector_norm, 20, euclidean_linalg_norm, orders=1
+    ),  # PyTorch's second order is NaN
     "linalg.vector_norm": Pair(t_vector_norm, 20, euclidean_vector_norm),
     "log": Pair(ops.log, 3),
     "log1p": Pair(ops.log1p, 1),
@@ -300,7 +311,9 @@ TABLE = {
     "nn.functional.binary_cross_entropy_with_logits": Pair(t_bce, 8, plain_bce),
     "nn.functional.conv2d": Pair(t_conv2d, 30),
     "nn.functional.conv_transpose2d": Pair(t_conv_transpose2d, 10, fitting_transpose),
-    "nn.functional.hardtanh": Pair(lambda x, min_val=-1.0, max_val=1.0, inplace=False: ops.clip(x, min_val, max_val), 5),
+    "nn.functional.hardtanh": Pair(
+        lambda x, min_val=-1.0, max_val=1.0, inplace=False: ops.clip(x, min_val, max_val), 5
+    ),
     "nn.functional.relu6": Pair(lambda x, inplace=False: ops.clip(x, 0, 6), 3),
     "nn.functional.layer_norm": Pair(t_layer_norm, 6),
     "nn.functional.leaky_relu": Pair(
@@ -338,7 +351,9 @@ TABLE = {
     "std unbiased": Pair(t_std, 4),
     "sub": Pair(scaled(ops.sub), 11),
     "sum": Pair(reducing(ops.sum), 20, float64_dtype),
-    "sum_to_size": Pair(lambda x, *shape: ops.sum_to(x, tuple(shape[0] if isinstance(shape[0], list | tuple) else shape)), 16),
+    "sum_to_size": Pair(
+        lambda x, *shape: ops.sum_to(x, tuple(shape[0] if isinstance(shape[0], list | tuple) else shape)), 16
+    ),
     "t": Pair(ops.transpose, 3),
     "tanh": Pair(ops.tanh, 1),
     "transpose": Pair(t_transpose, 8),
@@ -378,7 +393,10 @@ def mapped(f, structure):
 
 
 def with_tensors(f, call, constant):
-    """f as a function of the floating-point tensors of `call`, (args, kwargs); the others are `constant` of themselves."""
+    """f as a function of the floating-point tensors of `call`, (args, kwargs).
+
+    The others are `constant` of themselves.
+    """
 
     def function(*tensors):
         rest = iter(tensors)

@@ -17,7 +17,10 @@ KINDS = {
     "sgd": (lambda p: optim.SGD(p, 0.05), lambda p: torch.optim.SGD(p, 0.05)),
     "momentum": (lambda p: optim.SGD(p, 0.05, momentum=0.9), lambda p: torch.optim.SGD(p, 0.05, momentum=0.9)),
     "adam": (lambda p: optim.Adam(p), lambda p: torch.optim.Adam(p)),
-    "adam gan": (lambda p: optim.Adam(p, 2e-2, (0.0, 0.9), 1e-4), lambda p: torch.optim.Adam(p, 2e-2, (0.0, 0.9), 1e-4)),
+    "adam gan": (
+        lambda p: optim.Adam(p, 2e-2, (0.0, 0.9), 1e-4),
+        lambda p: torch.optim.Adam(p, 2e-2, (0.0, 0.9), 1e-4),
+    ),
     "rmsprop": (lambda p: optim.RMSprop(p), lambda p: torch.optim.RMSprop(p)),
     "rmsprop wgan": (lambda p: optim.RMSprop(p, 5e-2, 0.9, 1e-3), lambda p: torch.optim.RMSprop(p, 5e-2, 0.9, 1e-3)),
 }

@@ -23,7 +23,10 @@ def cross_entropy(logits, labels):
 
 @pytest.fixture(scope="module")
 def judge():
-    """A small convolutional classifier trained on MNIST's training images; returns a function to class probabilities."""
+    """A small convolutional classifier trained on MNIST's training images.
+
+    Returns a function to class probabilities.
+    """
     rng = Generator(0)
     net = nn.Sequential(
         nn.Conv2d(1, 16, 5, 2, "same", init=nn.init.he, rng=rng), nn.ReLU(),
@@ -41,7 +44,9 @@ def judge():
 
     def probabilities(images):
         with mg.no_grad():
-            return np.concatenate([ops.softmax(net(mg.Tensor(images[i : i + 500]))).numpy() for i in range(0, len(images), 500)])
+            return np.concatenate(
+                [ops.softmax(net(mg.Tensor(images[i : i + 500]))).numpy() for i in range(0, len(images), 500)]
+            )
 
     test = data.load("mnist", part="test")
     assert (probabilities(data.scale(test.images)).argmax(1) == test.labels).mean() >= 0.985
