@@ -1,18 +1,19 @@
-"""The command line: `minigan train`, `minigan sample`, `minigan presets`."""
+"""The command line: `minigan train`, `minigan sample`, `minigan presets`, `minigan protocol`."""
 
 import dataclasses
+import json
 import math
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
-from . import __version__, data, viz
+from . import __version__, data, protocols, viz
 from .experiment import DEFAULT, PRESETS, Config, Run, RunError, draw, preset, train
 from .files import replacing
 
@@ -21,6 +22,7 @@ USAGE = f"""minigan {__version__}: GANs from nothing but arrays
   minigan train [PRESET] [OPTIONS]      train; without a preset, {DEFAULT!r} on digits that ship with the package
   minigan sample RUN --n N --out FILE   draw images from a run, as .npy or .png
   minigan presets                       what can be trained
+  minigan protocol NAME                 a published protocol, our numbers beside the expected ones
 
 minigan COMMAND --help lists the options."""
 
@@ -58,10 +60,23 @@ class SampleOptions:
     """The class to draw, for a conditional generator; by default all, at random."""
 
 
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """Run a published evaluation protocol and print its numbers beside the expected ones.
+
+    dirac: which methods converge on the Dirac-GAN (Mescheder et al. 2018), to all digits.
+    """
+
+    name: Positional[Literal["dirac"]]
+    """Which protocol."""
+    out: Path | None = None
+    """Also write the rows as JSON."""
+
+
 def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    commands = {"train": _train, "sample": _sample, "presets": _presets}
+    commands = {"train": _train, "sample": _sample, "presets": _presets, "protocol": _protocol}
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
@@ -159,6 +174,24 @@ def _presets(arguments):
     for name, entry in PRESETS.items():
         print(f"{name:18} {entry.about}")
     return 0
+
+
+def _protocol(arguments):
+    options = _parse(ProtocolOptions, "protocol", arguments)
+    rows = protocols.BY_NAME[options.name]()
+    for line in _table(rows):
+        print(line)
+    if options.out is not None:
+        with replacing(options.out) as file:
+            file.write(json.dumps(rows, indent=2).encode())
+    return 0
+
+
+def _table(rows):
+    """Rows, dicts with the same keys, as aligned lines of text."""
+    cells = [list(rows[0])] + [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The command line, as a user meets it."""
 
+import json
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from minigan import protocols
 from minigan.cli import main
 from minigan.experiment import PRESETS, Trainer
 
@@ -89,7 +91,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
         (["sample", "run", "--n", "0", "--out", "x.npy"], "--n must be at least 1, got 0"),
         (["sample", "run", "--n", "3", "--out", "x.jpg"], "--out must end in .npy or .png, got x.jpg"),
         (["presets", "all"], "presets takes no arguments, got all"),
-        (["trian"], "unknown command 'trian'; there are train, sample, presets"),
+        (["trian"], "unknown command 'trian'; there are train, sample, presets, protocol"),
     ],
 )
 def test_bad_input_is_one_sentence(capsys, tmp_path, monkeypatch, arguments, message):
@@ -122,6 +124,13 @@ def test_presets_and_help_and_version(capsys):
     assert main([]) == 0
     assert "minigan train" in capsys.readouterr().out
     assert main(["--version"]) == 0
+
+
+def test_a_protocol_prints_its_table_and_writes_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(protocols.BY_NAME, "dirac", lambda: [{"method": "GAN", "radius": 1 / 3, "expected": 0.3333}])
+    assert main(["protocol", "dirac", "--out", str(tmp_path / "rows.json")]) == 0
+    assert capsys.readouterr().out == "method  radius  expected\nGAN     0.3333  0.3333\n"
+    assert json.loads((tmp_path / "rows.json").read_text()) == [{"method": "GAN", "radius": 1 / 3, "expected": 0.3333}]
 
 
 def test_importing_needs_numpy_only():

@@ -1,0 +1,94 @@
+"""The Dirac-GAN (Mescheder et al. 2018, section 2): the smallest game, whose outcome is known to every digit.
+
+The data are a point at 0, the generator a point at theta, the critic D(x) = psi x.  From (theta, psi) = (1, -1), 500
+steps of 0.2, either both players at once or the generator first; the distance from the equilibrium (0, 0) at the end
+says which methods converge.  Losses, penalties and derivatives are the library's own, in float64.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import ops
+from ..autodiff import grad
+from ..gan import losses, penalties
+from ..tensor import Parameter, Tensor
+
+STEP, STEPS = 0.2, 500
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of the table: how the two losses are made, and the radii that an independent simulation gives."""
+
+    name: str
+    loss: losses.Loss
+    simultaneous: float
+    alternating: float
+    r1: float = 0.0  # gamma
+    gradient_penalty: float = 0.0  # gamma of gamma / 2 (|grad D| - 1)^2
+    consensus: float = 0.0  # the weight of 1/2 |v|^2, v the gradients of both players (Mescheder et al. 2017)
+    clip: float = math.inf
+
+    def critic_loss(self, critic, real, fake):
+        """The critic's loss with its penalties."""
+        loss = self.loss.critic(critic(real), critic(fake)) + self.r1 * penalties.r1(critic, real)
+        if self.gradient_penalty:
+            slope = ops.norm(penalties.input_gradient(critic, Tensor(fake.data, requires_grad=True)))
+            loss = loss + 0.5 * self.gradient_penalty * (slope - 1) ** 2
+        return loss
+
+
+METHODS = (
+    Method("GAN, saturating", losses.minimax, 3.097, 1.421),
+    Method("non-saturating", losses.non_saturating, 0.6402, 0.2839),
+    Method("WGAN, clip 1", losses.wasserstein, 1.002, 1.024, clip=1.0),
+    Method("WGAN-GP, gamma 0.7, target 1", losses.wasserstein, 1.802, 1.221, gradient_penalty=0.7),
+    Method("GAN + R1, gamma 0.3", losses.minimax, 2.643e-6, 2.301e-7, r1=0.3),
+    Method("GAN + R1, gamma 1 (critical)", losses.minimax, 9.529e-22, 7.481e-17, r1=1.0),
+    Method("consensus 1", losses.minimax, 2.579e-10, 1.724e-11, consensus=1.0),
+    Method("non-saturating + R1, gamma 0.3", losses.non_saturating, 2.212e-6, 1.499e-7, r1=0.3),
+)
+
+
+def radius(method, alternating):
+    """The distance of (theta, psi) from the equilibrium after STEPS steps of `method`."""
+    theta, psi = Parameter(np.ones((1, 1)), "theta"), Parameter(-np.ones((1, 1)), "psi")
+    for _ in range(STEPS):
+        d_theta, d_psi = _forces(method, theta, psi)
+        theta.assign_(theta.data - STEP * d_theta)
+        if alternating:
+            _, d_psi = _forces(method, theta, psi)
+        psi.assign_(np.clip(psi.data - STEP * d_psi, -method.clip, method.clip))
+    return math.hypot(theta.item(), psi.item())
+
+
+def _forces(method, theta, psi):
+    """The gradient of each player's loss in its own parameter, as arrays, before either moves."""
+
+    def critic(x):
+        return x @ psi
+
+    real = Tensor(np.zeros((1, 1)))
+    (d_psi,) = grad(method.critic_loss(critic, real, theta), [psi], create_graph=True)
+    (d_theta,) = grad(method.loss.generator(critic(theta)), [theta], create_graph=True)
+    if method.consensus:
+        energy = 0.5 * method.consensus * ((d_theta**2).sum() + (d_psi**2).sum())
+        pull_theta, pull_psi = grad(energy, [theta, psi])
+        d_theta, d_psi = d_theta + pull_theta, d_psi + pull_psi
+    return d_theta.data, d_psi.data
+
+
+def run():
+    """The whole table: a list of {method, simultaneous, alternating, expected ...} rows."""
+    return [
+        {
+            "method": method.name,
+            "simultaneous": radius(method, alternating=False),
+            "expected simultaneous": method.simultaneous,
+            "alternating": radius(method, alternating=True),
+            "expected alternating": method.alternating,
+        }
+        for method in METHODS
+    ]
