@@ -42,6 +42,8 @@ class Config:
     """Slope of the generator's leaky ReLU; 0 is ReLU."""
     critic_norm: bool = False
     """Batch norm in the critic (dcgan); not with a gradient penalty."""
+    spectral: bool = False
+    """Spectral normalisation of the critic (dcgan)."""
     dropout: float = 0.0
     """Share of the critic's activations that training sets to 0 (dcgan)."""
 
@@ -87,8 +89,8 @@ class Config:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.critic_norm and self.penalty not in ("none", "clip"):
             raise ValueError(f"critic_norm couples the samples of a batch, so it cannot go with penalty={self.penalty}")
-        if self.model == "dense" and (self.critic_norm or self.refine or self.dropout):
-            raise ValueError("critic_norm, refine and dropout belong to model=dcgan")
+        if self.model == "dense" and (self.critic_norm or self.refine or self.dropout or self.spectral):
+            raise ValueError("critic_norm, spectral, refine and dropout belong to model=dcgan")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is a share of the run, in [0, 1), got {self.ema}")
         if not 0 <= self.seed < 2**64:
@@ -125,6 +127,14 @@ PRESETS = {
     "dcgan": Preset(
         Config(steps=3000, refine=True, beta2=0.999),
         "DCGAN with the non-saturating loss (Radford et al. 2015)",
+    ),
+    "dcgan-bn": Preset(
+        Config(steps=3000, refine=True, critic_norm=True),
+        "DCGAN with batch norm in the discriminator too, as in the paper",
+    ),
+    "sngan": Preset(
+        Config(steps=3000, refine=True, spectral=True, loss="hinge"),
+        "DCGAN with a spectrally normalised critic and the hinge loss (Miyato et al. 2018)",
     ),
     "wgan": Preset(
         dataclasses.replace(

@@ -132,7 +132,7 @@ def build(config, image_shape, classes, rng):
         )
         critic = models.dcgan.discriminator(
             image_shape, config.critic_width, config.kernel,
-            dropout=config.dropout, batch_norm=config.critic_norm, outputs=outputs, rng=rng,
+            dropout=config.dropout, batch_norm=config.critic_norm, spectral=config.spectral, outputs=outputs, rng=rng,
         )  # fmt: skip
     if classes:
         generator = models.conditional.LabelledGenerator(generator, classes)

@@ -1,6 +1,7 @@
 """DCGAN: strided convolutions down, transposed convolutions up (Radford et al. 2015)."""
 
 import math
+from functools import partial
 
 from .. import nn
 from .dense import output_layer
@@ -41,22 +42,23 @@ def generator(
 
 def discriminator(
     image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, dropout=0.0, batch_norm=False, outputs=1,
-    init=nn.init.dcgan, *, rng=None, dtype="float32",
+    init=nn.init.dcgan, spectral=False, *, rng=None, dtype="float32",
 ):  # fmt: skip
     """Images -> convolutions of stride 2 with leaky ReLU, the channels doubling from `width` -> dense -> (N, outputs).
 
     batch_norm: after every convolution but the first; not for a critic with a gradient penalty.
+    spectral: spectral normalisation of every layer with weights.
     """
     rng = nn.or_entropy(rng)
+    norm = partial(nn.spectral_norm, rng=rng) if spectral else lambda layer: layer
     doublings = _doublings(image_shape)
     height, breadth, channels = image_shape
     layers = {}
     for k in range(1, doublings + 1):
         co = width << (k - 1)
         normed = batch_norm and k > 1
-        layers[f"conv{k}"] = nn.Conv2d(
-            channels, co, kernel, 2, "same", bias=not normed, init=init, rng=rng, dtype=dtype
-        )
+        conv = nn.Conv2d(channels, co, kernel, 2, "same", bias=not normed, init=init, rng=rng, dtype=dtype)
+        layers[f"conv{k}"] = norm(conv)
         if normed:
             layers[f"norm{k}"] = nn.BatchNorm(co, dtype=dtype)
         layers[f"act{k}"] = nn.LeakyReLU(slope)
@@ -64,7 +66,7 @@ def discriminator(
             layers[f"drop{k}"] = nn.Dropout(dropout, rng=rng.spawn())
         height, breadth, channels = height // 2, breadth // 2, co
     layers["flatten"] = nn.Flatten()
-    layers["out"] = nn.Linear(height * breadth * channels, outputs, init=init, rng=rng, dtype=dtype)
+    layers["out"] = norm(nn.Linear(height * breadth * channels, outputs, init=init, rng=rng, dtype=dtype))
     return nn.Sequential(**layers).named("critic")
 
 
