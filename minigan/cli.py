@@ -14,7 +14,7 @@ import tyro
 from tyro.conf import OmitArgPrefixes, Positional, arg
 
 from . import __version__, data, protocols, viz
-from .experiment import DEFAULT, PRESETS, Config, Run, RunError, draw, preset, train
+from .experiment import DEFAULT, PRESETS, Config, Run, RunError, Trainer, draw, preset, train
 from .files import replacing
 
 USAGE = f"""minigan {__version__}: GANs from nothing but arrays
@@ -96,7 +96,6 @@ def main(arguments=None):
 def _train(arguments):
     options = _parse_train(arguments)
     config = options.config
-    config.check()
     if config.device == "cuda":
         raise ValueError("device cuda: this version computes with NumPy only; give --device cpu or auto")
     dataset = data.load(config.data)
@@ -104,18 +103,18 @@ def _train(arguments):
         raise ValueError(
             f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(dataset)} images"
         )
-    run = (
-        Run.open(options.out)
-        if options.resume
-        else Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
-    )
+    trainer = Trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
+    if options.resume:
+        run = Run.open(options.out)
+    else:
+        run = Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
     print(
         f"{options.preset}: {config.steps} steps on {len(dataset)} images of {dataset.name}, into {run.folder}",
         file=sys.stderr,
     )
     started = time.perf_counter()
     try:
-        picture = train(config, run, dataset, resume=options.resume)
+        picture = train(trainer, run, resume=options.resume)
     except KeyboardInterrupt:
         print(f"\nstopped and saved; go on with: minigan train --out {run.folder} --resume", file=sys.stderr)
         return 130

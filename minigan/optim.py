@@ -213,6 +213,27 @@ def linear(step, steps, start=1.0, end=0.0):
     return start + (end - start) * min(step / steps, 1.0)
 
 
+def geometric(step, steps, start, end):
+    """From `start` at step 0 to `end` at `steps` by equal factors, constant afterwards; both must be positive.
+
+    For what acts by its order of magnitude, like the weight of a penalty.
+    """
+    if not (start > 0 and end > 0):
+        raise ValueError(f"geometric: start and end must be positive, got {start} and {end}")
+    return start * (end / start) ** min(step / steps, 1.0)
+
+
+def burn_in(step, steps, start, end, part=0.2):
+    """A cosine from `start` to `end` over the first `part` of all `steps`, constant afterwards.
+
+    For the learning rate, gamma, Adam's beta2 and the half-life of the average alike (Huang et al. 2024, appendix on
+    training: 1 -> 0.1 for gamma, 0.9 -> 0.99 for beta2).  0 < part <= 1.
+    """
+    if not 0 < part <= 1:
+        raise ValueError(f"burn_in: part must lie in (0, 1], got {part}")
+    return cosine(step, part * steps, start, end)
+
+
 def _array(g):
     return g.data if isinstance(g, Tensor) else g
 

@@ -49,6 +49,12 @@ class Config:
 
     loss: LOSSES = "non_saturating"
     """The two-player objective."""
+    label_smoothing: float = 0.0
+    """How far below 1 the label of real samples lies (minimax and non_saturating)."""
+    augment: str = ""
+    """What both real and generated images go through before the critic: color, translation, cutout, by commas."""
+    instance_noise: float = 0.0
+    """Deviation of the noise added to all that the critic sees, falling to 0 over the run."""
     penalty: PENALTIES = "none"
     """What holds the critic's slope."""
     penalty_weight: float = 10.0
@@ -91,6 +97,12 @@ class Config:
             raise ValueError(f"critic_norm couples the samples of a batch, so it cannot go with penalty={self.penalty}")
         if self.model == "dense" and (self.critic_norm or self.refine or self.dropout or self.spectral):
             raise ValueError("critic_norm, spectral, refine and dropout belong to model=dcgan")
+        if self.label_smoothing and self.loss not in ("minimax", "non_saturating"):
+            raise ValueError(f"label_smoothing belongs to the losses minimax and non_saturating, got loss={self.loss}")
+        if not 0 <= self.label_smoothing < 0.5:
+            raise ValueError(f"label_smoothing must lie in [0, 0.5), got {self.label_smoothing}")
+        if self.instance_noise < 0:
+            raise ValueError(f"instance_noise must be at least 0, got {self.instance_noise}")
         if not 0 <= self.ema < 1:
             raise ValueError(f"ema is a share of the run, in [0, 1), got {self.ema}")
         if not 0 <= self.seed < 2**64:

@@ -11,19 +11,20 @@ from tqdm import tqdm
 from .. import viz
 from ..random import Generator
 from .run import RunError
-from .trainer import Trainer, build, sample
+from .trainer import build, sample
 
 PICTURES = 10  # sample grids, and checkpoints, over a run
 LOG_LINES = 500  # lines of metrics over a run
 SAMPLE_ROWS = 10
 
 
-def train(config, run, dataset, *, resume=False, output=sys.stderr):
-    """Train to `config.steps`, or go on from the newest checkpoint of `run`.  Returns the path of the last picture.
+def train(trainer, run, *, resume=False, output=sys.stderr):
+    """Train to `trainer.config.steps`, or go on from the newest checkpoint of `run`.
 
+    Returns the path of the last picture.
     Ctrl-C saves a checkpoint and raises KeyboardInterrupt.  RunError if a loss is no longer a number.
     """
-    trainer = Trainer(config, dataset)
+    config = trainer.config
     if resume:
         trainer.load_state(*run.load_checkpoint())
         run.truncate_log(trainer.step_count)

@@ -1,8 +1,10 @@
 """A GAN in training, built from a Config: its networks, optimizers, data and noise, and one step of the game."""
 
+from functools import partial
+
 import numpy as np
 
-from .. import data, gan, models, optim
+from .. import data, gan, models, nn, optim
 from ..op import no_grad
 from ..random import Generator
 from ..tensor import Tensor
@@ -23,7 +25,7 @@ class Trainer:
         self.game = gan.Game(
             self.generator, self.critic,
             _optimizer(config, self.generator, config.generator_lr), _optimizer(config, self.critic, config.critic_lr),
-            gan.losses.ALL[config.loss],
+            _loss(config),
             penalty=self._penalty(), penalty_interval=config.penalty_interval,
         )  # fmt: skip
         self.ema = optim.EMA(self.generator, half_life=max(config.ema * config.steps, 1)) if config.ema else None
@@ -35,7 +37,7 @@ class Trainer:
 
     def step(self):
         """`critic_steps` updates of the critic and one of the generator.  Returns {name: number}."""
-        self._set_learning_rates()
+        self._set_schedules()
         for _ in range(self.config.critic_steps):
             real, *labels = self.loader.next_batch()
             report = self.game.critic_step(real, self._z(len(real)), *labels)
@@ -89,19 +91,22 @@ class Trainer:
         return parts | ({"ema": self.ema} if self.ema else {})
 
     def _generators(self):
-        dropout = [module.rng for _, module in self.critic.modules() if hasattr(module, "rng")]
-        return [self.noise, self.penalty_noise, *dropout]
+        networks = [*self.generator.modules(), *self.critic.modules()]
+        return [self.noise, self.penalty_noise, *(module.rng for _, module in networks if hasattr(module, "rng"))]
 
     def _z(self, n):
         return Tensor(self.noise.normal((n, self.config.latent)))
 
-    def _set_learning_rates(self):
+    def _set_schedules(self):
         fall = {"constant": lambda step, steps: 1.0, "linear": optim.linear, "cosine": optim.cosine}[
             self.config.schedule
         ]
         factor = fall(self.step_count, self.config.steps)
         self.game.generator_optimizer.lr = self.config.generator_lr * factor
         self.game.critic_optimizer.lr = self.config.critic_lr * factor
+        for _, module in self.critic.modules():
+            if isinstance(module, gan.InstanceNoise):
+                module.step = self.step_count
 
     def _penalty(self):
         """The penalty as the game wants it: a function of (critic, real, fake) with its weight, or None."""
@@ -134,6 +139,8 @@ def build(config, image_shape, classes, rng):
             image_shape, config.critic_width, config.kernel,
             dropout=config.dropout, batch_norm=config.critic_norm, spectral=config.spectral, outputs=outputs, rng=rng,
         )  # fmt: skip
+    if front := _front(config, rng):
+        critic = nn.Sequential(**front, scores=critic).named("critic")
     if classes:
         generator = models.conditional.LabelledGenerator(generator, classes)
         critic = models.conditional.ProjectionCritic(critic, classes)
@@ -154,6 +161,22 @@ def sample(generator, z, labels=None):
     finally:
         generator.train(training)
     return np.concatenate(images)
+
+
+def _front(config, rng):
+    """What the critic sees the images through: augmentation, then noise."""
+    front = {}
+    if config.augment:
+        front["augment"] = gan.Augment(config.augment, rng=rng.spawn())
+    if config.instance_noise:
+        fading = partial(optim.linear, steps=config.steps, start=config.instance_noise, end=0.0)
+        front["noise"] = gan.InstanceNoise(fading, rng=rng.spawn())
+    return front
+
+
+def _loss(config):
+    loss = gan.losses.ALL[config.loss]
+    return gan.smooth_labels(loss, 1 - config.label_smoothing) if config.label_smoothing else loss
 
 
 def _classes(config, dataset):

@@ -1,4 +1,6 @@
 """Losses, penalties and the training step."""
 
-from . import losses, penalties
+from . import augmentation, losses, penalties, tricks
+from .augmentation import Augment
 from .training import Game
+from .tricks import InstanceNoise, PackedCritic, pack, smooth_labels, unpack

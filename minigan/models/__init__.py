@@ -1,3 +1,3 @@
 """Generators and critics, one short file for each family."""
 
-from . import conditional, dcgan, dense
+from . import conditional, dcgan, dense, residual, translation, vae

@@ -1,6 +1,7 @@
 """Modules, layers and initialisers."""
 
 from . import init
+from .features import FourierFeatures, MinibatchStd
 from .layers import (
     BatchNorm,
     Conv2d,
@@ -19,4 +20,5 @@ from .layers import (
     or_entropy,
 )
 from .module import Module, Sequential
+from .resample import BilinearDown, BilinearUp
 from .spectral import spectral_norm

@@ -1,6 +1,7 @@
 """The calculus: every operation takes arrays or Tensors (arrays in, array out) and is differentiable to any order."""
 
 from ..op import broadcast_to, identity, sum_to
+from . import resample
 from .conv import conv2d, conv_transpose2d
 from .elementwise import (
     abs,

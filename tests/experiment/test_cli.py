@@ -85,6 +85,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
         (["train", "--batch-size", "20000"], "batch_size 20000 is larger than the data: mnist-10k has 10000 images"),
         (["train", "--steps", "0"], "steps must be at least 1, got 0"),
         (["train", "--penalty", "r1"], "critic_norm couples the samples"),
+        (["train", "--augment", "colour"], "unknown transformation 'colour'; did you mean 'color'"),
         (["train", "--device", "cuda"], "device cuda"),
         (["train", "--out", "/proc/run"], "cannot write the run folder /proc/run"),
         (["sample", "/nowhere", "--n", "3", "--out", "x.npy"], "/nowhere holds no run"),

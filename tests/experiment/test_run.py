@@ -24,7 +24,7 @@ def digits():
 def trained(folder, digits, config=TINY):
     run = Run.create(folder, "tiny", config)
     with open(os.devnull, "w") as silent:
-        train(config, run, digits, output=silent)
+        train(Trainer(config, digits), run, output=silent)
     return run
 
 
@@ -67,6 +67,8 @@ def test_equal_seeds_give_equal_bits_and_other_seeds_do_not(digits):
         {"critic_norm": False, "penalty": "r1_r2", "loss": "relativistic", "model": "dense", "schedule": "cosine"},
         {"critic_norm": False, "penalty": "dragan", "refine": True},
         {"critic_norm": False, "penalty": "zero_centered", "loss": "hinge"},
+        {"augment": "color,translation", "instance_noise": 0.2, "label_smoothing": 0.1},
+        {"critic_norm": False, "spectral": True, "conditional": False, "augment": "cutout"},
     ],
 )
 def test_going_on_from_a_checkpoint_equals_never_having_stopped(tmp_path, digits, change):
@@ -93,7 +95,7 @@ def test_a_resumed_run_ends_with_the_same_pictures_and_the_same_log(tmp_path, di
     for step in (1, 2, 3):  # step 3 was logged after the checkpoint, then the machine died
         stopped.log({"step": step})
     with open(os.devnull, "w") as silent:
-        train(TINY, stopped, digits, resume=True, output=silent)
+        train(Trainer(TINY, digits), stopped, resume=True, output=silent)
     last = "step-0000006.png"
     assert (whole.samples / last).read_bytes() == (stopped.samples / last).read_bytes()
     assert [json.loads(line)["step"] for line in stopped.metrics_file.read_text().splitlines()] == [1, 2, 3, 4, 5, 6]
@@ -119,7 +121,7 @@ def test_ctrl_c_saves(tmp_path, digits, monkeypatch):
 
     monkeypatch.setattr(Trainer, "step", interrupted)
     with open(os.devnull, "w") as silent, pytest.raises(KeyboardInterrupt):
-        train(TINY, run, digits, output=silent)
+        train(Trainer(TINY, digits), run, output=silent)
     assert run.load_checkpoint()[1]["step"] == 3
 
 
@@ -127,7 +129,7 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path, digits, monkeypatch):
     run = Run.create(tmp_path, "tiny", TINY)
     monkeypatch.setattr(Trainer, "step", lambda self: {"critic_loss": float("nan")})
     with open(os.devnull, "w") as silent, pytest.raises(RunError, match="critic_loss became nan at step 0"):
-        train(TINY, run, digits, output=silent)
+        train(Trainer(TINY, digits), run, output=silent)
     assert not list(run.checkpoints.iterdir())
 
 
@@ -217,6 +219,9 @@ def test_an_unknown_preset_gets_the_nearest_name():
         ({"penalty": "r1"}, "critic_norm couples the samples of a batch"),
         ({"model": "dense"}, "belong to model=dcgan"),
         ({"ema": 1.5}, "ema is a share of the run"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing belongs to the losses"),
+        ({"label_smoothing": 0.7}, r"label_smoothing must lie in \[0, 0.5\), got 0.7"),
+        ({"instance_noise": -1.0}, "instance_noise must be at least 0"),
         ({"seed": -1}, "seed must be from 0"),
     ],
 )
