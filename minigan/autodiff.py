@@ -4,7 +4,7 @@ from operator import attrgetter
 
 import numpy as np
 
-from .op import check_unchanged, identity, recording, sum_to
+from .op import check_unchanged, identity, recording, repeating, sum_to
 from .tensor import Leaf, Node, Parameter, Tensor, tick, wrap
 
 _age = attrgetter("id")
@@ -67,7 +67,7 @@ def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
             so_far = gradients.get(parent)
             gradients[parent] = gradient if so_far is None else so_far + gradient
         if not retain_graph:
-            node.saved, node.parents = None, _FREED
+            node.saved, node.attrs, node.parents = None, None, _FREED
     return {node: gradients[node] for node in keep if node in gradients}
 
 
@@ -148,7 +148,8 @@ def ancestors(node, since=0):
 def vjp(f, *primals):
     """(f(*primals), pullback), where pullback(g) is the tuple of J_k^T g, one for each primal (reverse mode).
 
-    Like all functions here, differentiable in what requires a gradient already: primals, or what f closes over.
+    Like `jvp`, `hvp` and `value_and_grad`, differentiable in what requires a gradient already: primals, or what f
+    closes over.
     """
     xs = [_variable(x) for x in primals]
     with recording(True):
@@ -195,7 +196,7 @@ def hvp(f, primals, v):
 
 
 def jacobian(f, x):
-    """d f(x)_i / d x_j as a Tensor of shape f(x).shape + x.shape: one sweep for every element of the output."""
+    """d f(x)_i / d x_j as a constant of shape f(x).shape + x.shape: one sweep for every element of the output."""
     x = _variable(x)
     with recording(True):
         y = f(x)
@@ -203,7 +204,7 @@ def jacobian(f, x):
 
 
 def hessian(f, x):
-    """The second derivatives of a scalar f, as a Tensor of shape x.shape + x.shape."""
+    """The second derivatives of a scalar f, as a constant of shape x.shape + x.shape."""
     x = _variable(x)
     with recording(True):
         (g,) = grad(f(x), [x], create_graph=True, allow_unused=True)
@@ -223,9 +224,9 @@ def _rows(y, x):
 
 def value_and_grad(f, argnums=0):
     """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple."""
-    positions = _sequence(argnums)
 
     def evaluate(*args, **kwargs):
+        positions = [range(len(args))[k] for k in _sequence(argnums)]
         xs = {k: _variable(args[k]) for k in positions}
         with recording(True):
             y = f(*[xs.get(k, a) for k, a in enumerate(args)], **kwargs)
@@ -267,7 +268,7 @@ class _Recompute:
         f, args, before = node.saved
         for parent in node.parents:
             check_unchanged(parent, node)
-        with recording(True):
+        with recording(True), repeating():
             y = f(*args)
         if not ((y.data == before) | (before != before)).all():  # a NaN is allowed to stay one
             raise RuntimeError(

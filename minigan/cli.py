@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 import numpy as np
 import tyro
-from tyro.conf import OmitArgPrefixes, Positional, arg
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from . import __version__, data, protocols, viz
 from .experiment import DEFAULT, PRESETS, Config, Run, RunError, Trainer, draw, preset, train
@@ -35,7 +35,7 @@ class TrainOptions:
     """What to train; `minigan presets` lists them.  The options below start from its values."""
     out: Path | None = None
     """The run folder; by default the next free runs/PRESET-NNN."""
-    resume: bool = False
+    resume: FlagCreatePairsOff[bool] = False
     """Go on with the run in --out, from its newest checkpoint."""
     config: OmitArgPrefixes[Config] = dataclasses.field(default_factory=lambda: PRESETS[DEFAULT].config)
 
@@ -157,6 +157,8 @@ def _sample(arguments):
         raise ValueError(f"--n must be at least 1, got {options.n}")
     if options.out.suffix not in (".npy", ".png"):
         raise ValueError(f"--out must end in .npy or .png, got {options.out}")
+    if not options.out.parent.is_dir():
+        raise ValueError(f"--out {options.out}: there is no folder {options.out.parent}")
     images = draw(Run.open(options.run), options.n, options.seed, options.label)
     if options.out.suffix == ".npy":
         with replacing(options.out) as file:

@@ -9,7 +9,7 @@ import inspect
 from operator import itemgetter
 
 from .autodiff import grad
-from .op import Op, apply_rule, identity, plain, refuse_stale, traced
+from .op import Op, apply_rule, identity, refuse_stale, traced
 from .tensor import Tensor, changed_since
 
 
@@ -45,13 +45,13 @@ class _Fused(Op):
 class _FusedPlan:
     """A fused operation as a node sees it: it keeps its arguments, from which the reference can start again."""
 
-    __slots__ = ("op", "name", "keep", "out", "couples_samples")
+    __slots__ = ("op", "name", "keep", "kept", "couples_samples")
 
     def __init__(self, op):
         self.op = op
         self.name = op.name
+        self.kept = range(len(op.arguments))
         self.keep = itemgetter(slice(len(op.arguments)))
-        self.out = None
         self.couples_samples = op.couples_samples
 
     def pull(self, node, g, path, create_graph):
@@ -62,7 +62,7 @@ class _FusedPlan:
         return zip([node.parents[k] for k in wanted], pulled(node, g, wanted), strict=True)
 
     def _run_kernel(self, node, g, wanted):
-        known = dict(zip(self.op.arguments, plain(node), strict=True)) | node.attrs
+        known = dict(zip(self.op.arguments, node.saved, strict=True)) | node.attrs
         results = self.op.gradients(g, *[known[name] for name in self.op.gradients_take])
         return [results[k] for k in wanted]
 

@@ -27,6 +27,7 @@ from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, wrap
 
 class _Mode(local):
     recording = True
+    repeating = False
 
 
 _mode = _Mode()
@@ -45,6 +46,21 @@ def recording(flag):
 def no_grad():
     """`with no_grad():` operations inside build no graph; their results are constants."""
     return recording(False)
+
+
+@contextmanager
+def repeating():
+    """Say, in this thread, that a forward runs for a second time: a layer then does not track its statistics again."""
+    before, _mode.repeating = _mode.repeating, True
+    try:
+        yield
+    finally:
+        _mode.repeating = before
+
+
+def is_repeating():
+    """Is a checkpoint running its function again?"""
+    return _mode.repeating
 
 
 EXPLAINED = (ValueError, TypeError, IndexError, MemoryError)  # what a kernel raises when its arguments do not fit
@@ -93,7 +109,7 @@ class Plan:
     `keep` are positions in (arguments..., out); a pull is (argument, vjp, positions in what was kept, attribute names).
     """
 
-    __slots__ = ("name", "keep", "out", "pulls", "couples_samples")
+    __slots__ = ("name", "keep", "kept", "pulls", "couples_samples")
 
     def __init__(self, op, active):
         source = {name: i for i, name in enumerate([*op.arguments, "out"])}
@@ -107,9 +123,9 @@ class Plan:
         self.name = op.name
         self.couples_samples = op.couples_samples
         kept = sorted({source[n] for names in needs.values() for n in names if n in source})
+        self.kept = kept
         self.keep = picker(kept)
         position = {k: i for i, k in enumerate(kept)}
-        self.out = position.get(len(op.arguments))
         self.pulls = [
             (
                 i,
@@ -126,7 +142,7 @@ class Plan:
         g is the gradient of the node's output.
         """
         parents, attrs = node.parents, node.attrs
-        saved = traced(node) if create_graph else plain(node)
+        saved = traced(node) if create_graph else node.saved
         changed = changed_since(node)
         pulled = []
         for i, vjp, pick, attributes in self.pulls:
@@ -150,20 +166,10 @@ def picker(positions):
     return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
 
 
-def plain(node):
-    """What `node` saved, as arrays."""
-    arrays = []
-    for s in node.saved:
-        arrays.append(s.data if isinstance(s, Tensor) else s)
-    return arrays
-
-
 def traced(node):
-    """What `node` saved, as Tensors with their history; `out` gets back the node it came from."""
-    saved = list(node.saved)
-    if node.op.out is not None:
-        saved[node.op.out] = wrap(saved[node.op.out], node)
-    return saved
+    """What `node` saved, as Tensors with the history they had then; `out` gets back the node it came from."""
+    histories = (*node.parents, node)
+    return [s if histories[k] is None else wrap(s, histories[k]) for k, s in zip(node.op.kept, node.saved, strict=True)]
 
 
 def refuse_stale(operands, node):
@@ -231,19 +237,19 @@ def apply_rule(rule):
         if dtype is None:
             return data
         if data.dtype is not dtype:
-            data, args = conform(rule, data, args, arrays, attrs)
+            data, arrays = conform(rule, data, arrays, attrs)
         if data.__class__ is not ndarray:
             data = as_array(data)
         if not (active and _mode.recording):
             return wrap(data, None)
         plan = plans.get(active) or rule.plan(active)
-        return wrap(data, Node(plan, parents, plan.keep((*args, data)), attrs, data.shape, data.dtype))
+        return wrap(data, Node(plan, parents, plan.keep((*arrays, data)), attrs, data.shape, data.dtype))
 
     apply.op = rule
     return apply
 
 
-def conform(rule, data, args, arrays, attrs):
+def conform(rule, data, arrays, attrs):
     """Called when a result has not the dtype of every Tensor: NumPy scalars are weak, mixed precisions are an error.
 
     Returns the result, and the arguments as they count.
@@ -257,16 +263,16 @@ def conform(rule, data, args, arrays, attrs):
             "so convert one argument with .astype(...)"
         )
     if not floating or "dtype" in attrs:  # integers follow NumPy; an operation with a dtype converts on purpose
-        return data, args
+        return data, arrays
     if precision(data) not in precisions and any(map(is_scalar, arrays)):
-        args, arrays = ([a.item() if is_scalar(a) else a for a in given] for given in (args, arrays))
+        arrays = [a.item() if is_scalar(a) else a for a in arrays]
         data = rule.kernel(*arrays, **attrs)
     if precision(data) not in precisions:
         raise TypeError(
             f"{given}: would turn {', '.join(map(str, floating))} into {data.dtype}; an operation keeps the dtype, so "
             "convert the other argument with .astype(...)"
         )
-    return data, args
+    return data, arrays
 
 
 def precision(array):

@@ -137,6 +137,9 @@ class Tensor:
     def __int__(self):
         return int(self.item())
 
+    def __format__(self, spec):
+        return format(self.item(), spec) if spec else str(self)
+
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
             raise TypeError(
@@ -156,18 +159,19 @@ class Parameter(Tensor):
     `name` is its dotted path in the model, for error messages; `version` is the clock's tick at its last change.
     """
 
-    __slots__ = ("_leaf",)
+    __slots__ = ("_leaf", "_memory")
 
     def __init__(self, data, name=""):
         data = data.data if isinstance(data, Tensor) else data
         super().__init__(backend.of(data).array(data), requires_grad=True)  # a copy: the memory is its own
         self._leaf = self.node
         self.name = name
-        _Changes.owners[id(self.data)] = self._leaf
+        self._memory = id(self.data)
+        _Changes.owners[self._memory] = self._leaf
 
     def __del__(self):
-        if hasattr(self, "_leaf"):
-            del _Changes.owners[id(self.data)]
+        if hasattr(self, "_memory"):
+            _Changes.owners.pop(self._memory, None)
 
     version = property(lambda self: self._leaf.version)
 
@@ -198,9 +202,11 @@ class Parameter(Tensor):
         """Say that `data` was changed in place."""
         _Changes.latest = self._leaf.version = tick()
 
+    def __copy__(self):
+        return Parameter(self.data, self.name).requires_grad_(self.requires_grad)
+
     def __deepcopy__(self, memo):
-        twin = Parameter(self.data.copy(), self.name)
-        return twin.requires_grad_(self.requires_grad)
+        return self.__copy__()
 
     def __repr__(self):
         return f"Parameter({self.name or ''} {self.shape} {self.dtype})"

@@ -1,7 +1,60 @@
-"""Data: named sets, IDX files, minibatches. Needs NumPy and the standard library only."""
+"""Data: named sets, files and folders of images, toy mixtures, pairs, minibatches.
 
+Needs NumPy and the standard library only; Pillow where a folder of images is read.
+"""
+
+from .arrays import ArrayError, array_images, read_npy, read_npz
+from .cifar import CIFAR10_CLASSES, CifarError, read_cifar
+from .dataset import Dataset, scale, to_uint8
+from .folder import FolderError, read_folder
 from .idx import IdxError, read_idx, write_idx
 from .loader import Loader
-from .sources import Dataset, load, names, scale, to_uint8
+from .mixtures import Mixture, SwissRoll, eight_gaussians, grid, ring, swissroll, twentyfive_gaussians
+from .paired import PALETTE, color_digits, edge_map, edges, grayscale_to_color, luma
+from .reading import FormatError
+from .resize import area_resize, centre_crop, fit
+from .sources import load, names
+from .stacked import EVALUATION_SAMPLES, StackedDigits, stacked_mnist
+from .stream import Stream
 
-__all__ = ["Dataset", "IdxError", "Loader", "load", "names", "read_idx", "scale", "to_uint8", "write_idx"]
+__all__ = [
+    "CIFAR10_CLASSES",
+    "EVALUATION_SAMPLES",
+    "PALETTE",
+    "ArrayError",
+    "CifarError",
+    "Dataset",
+    "FolderError",
+    "FormatError",
+    "IdxError",
+    "Loader",
+    "Mixture",
+    "StackedDigits",
+    "Stream",
+    "SwissRoll",
+    "area_resize",
+    "array_images",
+    "centre_crop",
+    "color_digits",
+    "edge_map",
+    "edges",
+    "eight_gaussians",
+    "fit",
+    "grayscale_to_color",
+    "grid",
+    "load",
+    "luma",
+    "names",
+    "read_cifar",
+    "read_folder",
+    "read_idx",
+    "read_npy",
+    "read_npz",
+    "ring",
+    "scale",
+    "stacked_mnist",
+    "swissroll",
+    "to_uint8",
+    "twentyfive_gaussians",
+    "write_idx",
+]

@@ -8,11 +8,8 @@ Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digit
     format".
 """
 
-import difflib
-import errno
 import gzip
 import math
-import os
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..files import replacing
+from .reading import FormatError, guess, open_binary, read_at_most
 
 __all__ = ["IdxError", "read_idx", "write_idx"]
 
@@ -34,31 +32,12 @@ _TYPES = {
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 _TYPE_LIST = ", ".join(f"0x{code:02x} {dtype}" for code, dtype in _TYPES.items())
 
-# What people have in hand when it is not IDX, by its first bytes.
-_OTHERS = {
-    b"<": "a web page or XML: the download failed and the server's answer was saved",
-    b"\x1f\x8b": "gzip inside gzip: the file was compressed twice",
-    b"PK": "a zip archive: unpack it first",
-    b"\x93NUMPY": "a NumPy file: read it with numpy.load",
-    b"\x89PNG": "a PNG picture",
-    b"\x80": "a Python pickle",
-    b"version https://git-lfs": "a Git LFS pointer: the real file was not fetched",
-}
-
 _GZIP = b"\x1f\x8b"
-_CHUNK = 1 << 20
 _MAX_AXES = 32  # what every NumPy can hold
 
 
-class IdxError(ValueError):
+class IdxError(FormatError):
     """A file is not valid IDX. Attributes: path, found, expected, cause (one clause each)."""
-
-    def __init__(self, path, found, expected, cause):
-        super().__init__(path, found, expected, cause)
-        self.path, self.found, self.expected, self.cause = path, found, expected, cause
-
-    def __str__(self):
-        return f"{self.path}: found {self.found}, expected {self.expected} (likely cause: {self.cause})"
 
 
 def read_idx(path, max_bytes=1 << 32):
@@ -77,7 +56,7 @@ def read_idx(path, max_bytes=1 << 32):
     with _unpacked(path) as stream, _gzip_errors(path):
         dtype, shape = _read_header(stream, path, max_bytes)
         promised = math.prod(shape) * dtype.itemsize
-        body = _read_at_most(stream, promised + 1)
+        body = read_at_most(stream, promised + 1)
     _check_length(path, len(body), promised, shape, dtype)
     array = np.ndarray(shape, dtype=dtype.newbyteorder(">"), buffer=body)
     return array.astype(dtype, copy=False)
@@ -112,29 +91,12 @@ def write_idx(path, array):
 @contextmanager
 def _unpacked(path):
     """A binary stream of the content of `path`, unpacked if it is gzip."""
-    with _open(path) as file:
+    with open_binary(path, "IDX") as file:
         if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
             with gzip.GzipFile(fileobj=file) as stream:
                 yield stream
         else:
             yield file
-
-
-def _open(path):
-    try:
-        return open(path, "rb")
-    except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"no such IDX file; {_hint(path)}", str(path)) from error
-    except IsADirectoryError as error:
-        raise IsADirectoryError(errno.EISDIR, "expected an IDX file, found a folder", str(path)) from error
-
-
-def _hint(path):
-    folder = path.parent
-    if not folder.is_dir():
-        return f"the folder {folder} does not exist either"
-    near = difflib.get_close_matches(path.name, os.listdir(folder), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"nothing in {folder} has a similar name"
 
 
 @contextmanager
@@ -149,9 +111,9 @@ def _gzip_errors(path):
 
 def _read_header(stream, path, max_bytes):
     """dtype and shape, as the header has them, once they describe an array that could exist."""
-    magic = _read_at_most(stream, 4)
+    magic = read_at_most(stream, 4)
     dtype = _check_magic(magic, path)
-    sizes = _read_at_most(stream, 4 * magic[3])
+    sizes = read_at_most(stream, 4 * magic[3])
     if len(sizes) < 4 * magic[3]:
         expected = f"{4 + 4 * magic[3]} for {magic[3]} axes"
         raise IdxError(path, f"a header of {4 + len(sizes)} bytes", expected, "a truncated file")
@@ -173,29 +135,13 @@ def _check_magic(magic, path):
     if len(magic) < 4:
         raise IdxError(path, f"only {len(magic)} bytes", "a header of at least 4", "a truncated file")
     if magic[:2] != b"\0\0":
-        causes = (cause for start, cause in _OTHERS.items() if magic.startswith(start[:4]))
-        raise IdxError(
-            path, f"first bytes {magic.hex(' ')}", "00 00, type, axes", next(causes, "not an IDX file at all")
-        )
+        cause = guess(magic, "not an IDX file at all", gzip="gzip inside gzip: the file was compressed twice")
+        raise IdxError(path, f"first bytes {magic.hex(' ')}", "00 00, type, axes", cause)
     if magic[2] not in _TYPES:
         raise IdxError(path, f"element type 0x{magic[2]:02x}", f"one of {_TYPE_LIST}", "a damaged header")
     if magic[3] > _MAX_AXES:
         raise IdxError(path, f"{magic[3]} axes", f"at most {_MAX_AXES}", "a damaged header")
     return _TYPES[magic[2]]
-
-
-def _read_at_most(stream, count):
-    """Up to `count` bytes, fewer only where the stream ends. The buffer grows as they arrive, not before.
-
-    Asking for one byte more than is wanted also makes gzip reach its end and verify its checksum.
-    """
-    data = bytearray()
-    while len(data) < count:
-        chunk = stream.read(min(_CHUNK, count - len(data)))
-        if not chunk:
-            break
-        data += chunk
-    return data
 
 
 def _check_length(path, got, promised, shape, dtype):

@@ -1,9 +1,12 @@
-"""The named data sets, and any IDX file, as one type: uint8 images with their labels and their origin.
+"""The named data sets, and any file or folder of images, as one type: uint8 images with labels and origin.
 
-Two sets come with the package and need no download; the full MNIST family is found under `$MINIGAN_DATA`.
+Two sets come with the package and need no download; the full MNIST family and CIFAR-10 are found under
+`$MINIGAN_DATA`.
 """
 
+import dataclasses
 import difflib
+import inspect
 import os
 import re
 from collections.abc import Callable
@@ -12,43 +15,21 @@ from pathlib import Path
 
 import numpy as np
 
+from ..random import Generator
+from .arrays import array_images, is_array_file
+from .cifar import cifar10, cifar10_files
+from .dataset import Dataset, as_labels, scale, to_uint8, with_channel
+from .folder import read_folder
 from .idx import read_idx
+from .paired import luma
+from .resize import fit
+from .stacked import stacked_mnist
 
 __all__ = ["Dataset", "load", "names", "scale", "to_uint8"]
 
 _FILES = Path(__file__).parent / "files"
 _PREFIX = {"train": "train", "test": "t10k"}
-
-
-@dataclass(frozen=True, eq=False)
-class Dataset:
-    """Images and where they come from.
-
-    images: uint8, shape (N, H, W, C), from 0 (background) to 255. labels: int64, shape (N,), or None.
-    name, source and licence: what to call it, whom to credit, and under which terms.
-    Raises ValueError where shapes or types are others, or images and labels differ in number.
-    """
-
-    images: np.ndarray
-    labels: np.ndarray | None
-    name: str
-    source: str
-    licence: str
-
-    def __post_init__(self):
-        images, labels = self.images, self.labels
-        if images.ndim != 4 or images.dtype != np.uint8:
-            raise ValueError(f"{self.name}: images must be uint8 (N, H, W, C), not {images.dtype} {images.shape}")
-        if labels is not None and (labels.dtype != np.int64 or labels.shape != images.shape[:1]):
-            raise ValueError(f"{self.name}: labels must be int64 {images.shape[:1]}, got {labels.dtype} {labels.shape}")
-
-    def __len__(self):
-        return len(self.images)
-
-    @property
-    def classes(self):
-        """The number of classes, one more than the largest label; 0 without labels."""
-        return 0 if self.labels is None or not len(self) else int(self.labels.max()) + 1
+_PATHS = "a folder of images or an IDX, .npy or .npz file"
 
 
 @dataclass(frozen=True)
@@ -64,7 +45,7 @@ class _Embedded:
         _check_part(name, part, ("train",))
         images = self.stretch(read_idx(_FILES / f"{self.stem}-images-idx3-ubyte.gz"))
         labels = read_idx(_FILES / f"{self.stem}-labels-idx1-ubyte.gz")
-        return Dataset(_with_channel(images), labels.astype(np.int64), name, self.source, self.licence)
+        return Dataset(with_channel(images), labels.astype(np.int64), name, self.source, self.licence)
 
 
 @dataclass(frozen=True)
@@ -79,6 +60,35 @@ class _Downloaded:
         images = _read_images(_find(name, f"{_PREFIX[part]}-images-idx3-ubyte"))
         labels = _read_labels(_find(name, f"{_PREFIX[part]}-labels-idx1-ubyte"))
         return Dataset(images, labels, name, self.source, self.licence)
+
+
+@dataclass(frozen=True)
+class _Cifar10:
+    """CIFAR-10 in its binary files, under `$MINIGAN_DATA/cifar-10/`, with or without the folder they come in."""
+
+    def load(self, name, part):
+        _check_part(name, part, tuple(_PREFIX))
+        files = cifar10_files(part)
+        folder = _home(name, ", ".join(files))
+        inner = folder / "cifar-10-batches-bin"
+        folder = inner if inner.is_dir() else folder
+        missing = [file for file in files if not (folder / file).is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"{name}: {folder} has no {', '.join(missing)}: unpack cifar-10-binary.tar.gz there"
+            )
+        return cifar10(folder, part)
+
+
+@dataclass(frozen=True)
+class _Stacked:
+    """Stacked MNIST from a set of single digits."""
+
+    digits: str
+
+    def load(self, name, part, *, size=None, count=60_000, seed=0):
+        digits = load(self.digits, part)
+        return dataclasses.replace(stacked_mnist(digits, count, Generator(seed), size), name=name)
 
 
 def _sixteenths(images):
@@ -104,6 +114,9 @@ _SETS = {
         'T. Clanuwat et al., "Deep learning for classical Japanese literature", arXiv:1812.01718, 2018',
         "CC BY-SA 4.0",
     ),
+    "cifar-10": _Cifar10(),
+    "stacked-mnist": _Stacked("mnist"),
+    "stacked-mnist-10k": _Stacked("mnist-10k"),
 }
 
 
@@ -112,64 +125,88 @@ def names():
     return tuple(_SETS)
 
 
-def load(name_or_path="mnist-10k", part="train"):
-    """A `Dataset` by name, or from an IDX image file.
+def load(name_or_path="mnist-10k", part="train", **options):
+    """A `Dataset` by name, or from a file or a folder.
 
-    name_or_path: one of `names()`, or the path of an IDX file of uint8 images, shape (N, H, W) or (N, H, W,
-        C); its labels are read too if they lie beside it under the classic name ("images" replaced by
-        "labels", "idx3" by "idx1", gzipped or not). A name wins over a file of the same name: write "./mnist"
-        for the file.
-    part: "train" or "test", for "mnist", "fashion-mnist" and "kmnist", which are looked for under
-        `$MINIGAN_DATA/<name>/`. The others have one part, "train": "mnist-10k" is made of the test images of
-        MNIST, so that a model trained on it must not be scored on them.
+    name_or_path: one of `names()`, or a path. A name wins over a file of the same name: write "./mnist" for the
+        file. A path may be that of
 
-    Raises ValueError for an unknown name or part and for files that hold no images, IdxError for malformed
-    files, FileNotFoundError, saying where it looked and what to put there, for missing ones.
+        * an IDX file of uint8 images, (N, H, W) or (N, H, W, C); its labels are read too if they lie beside it
+          under the classic name ("images" replaced by "labels", "idx3" by "idx1", gzipped or not);
+        * an .npy or .npz file of images, see `array_images`;
+        * a folder of images, see `read_folder`.
+
+    part: "train" or "test", for "mnist", "fashion-mnist", "kmnist" and "cifar-10", which are looked for under
+        `$MINIGAN_DATA/<name>/`, for "stacked-mnist", which is made of "mnist", and for .npz files that hold
+        both. The others have one part, "train": "mnist-10k", and so "stacked-mnist-10k", is made of the test
+        images of MNIST, so that a model trained on it must not be scored on them.
+    options, each only where it makes sense:
+        size: (height, width) or one integer: images are cropped around their centre to these proportions and
+            resized by area means (`fit`). For stacked digits one integer, and they are padded if it is larger.
+        channels: 1 for gray (`luma`) or 3 for RGB; a folder is read as RGB unless told otherwise.
+        count, seed: of stacked digits, how many (60,000) and which (0). For training, `StackedDigits` draws
+            them on the fly.
+        key, value_range: of an .npz and .npy file. skip_unreadable, max_pixels: of a folder.
+
+    Raises ValueError for an unknown name or part and for files that hold no images, IdxError, CifarError,
+    ArrayError and FolderError, all of them ValueErrors, for malformed files, TypeError for an option that does
+    not apply, FileNotFoundError, saying where it looked and what to put there, for missing ones.
     """
     if name_or_path in _SETS:
-        return _SETS[name_or_path].load(name_or_path, part)
+        return _read(_SETS[name_or_path].load, name_or_path, part, options)
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         raise ValueError(
-            f"unknown data set {name_or_path!r}{_nearest(name_or_path)}; "
-            f"known: {', '.join(names())}, or the path of an IDX file"
+            f"unknown data set {name_or_path!r}{_nearest(name_or_path, _SETS)}; "
+            f"known: {', '.join(names())}, or the path of {_PATHS}"
         )
-    return _load_path(Path(name_or_path), part)
+    path = Path(name_or_path)
+    if path.is_dir():
+        return _read(_load_folder, path, part, options)
+    return _read(_load_arrays if is_array_file(path) else _load_idx, path, part, options)
 
 
-def scale(images):
-    """uint8 pixels (0 to 255, any shape) as float32 from -1 to 1, both included: x / 127.5 - 1.
+def _read(reader, source, part, options):
+    """`reader`'s data set; what it does not know of `size` and `channels` is applied to the result."""
+    known = [name for name, p in inspect.signature(reader).parameters.items() if p.kind is p.KEYWORD_ONLY]
+    for name in options:
+        if name not in (*known, "size", "channels"):
+            everything = [*known, *({"size", "channels"} - set(known))]
+            raise TypeError(
+                f"load: {name!r} does not apply to {source}{_nearest(name, everything)}; "
+                f"what does: {', '.join(sorted(everything))}"
+            )
+    _check_channels(options.get("channels"))
+    dataset = reader(source, part, **{name: value for name, value in options.items() if name in known})
+    images = dataset.images
+    if options.get("size") is not None and "size" not in known:
+        images = fit(images, options["size"])
+    if "channels" not in known:
+        images = _with_channels(images, options.get("channels"), dataset.name)
+    return dataset if images is dataset.images else dataclasses.replace(dataset, images=images)
 
-    Raises TypeError for anything but uint8: pixels that were scaled before would end up close to -1.
-    """
-    if images.dtype != np.uint8:
-        raise TypeError(f"scale: expected uint8 pixels, got {images.dtype}: have they been scaled before?")
-    out = images.astype(np.float32)
-    out /= np.float32(127.5)
-    out -= np.float32(1)
-    return out
+
+def _check_channels(channels):
+    if channels not in (None, 1, 3):
+        raise ValueError(f"load: channels must be 1 (gray) or 3 (RGB), got {channels!r}")
 
 
-def to_uint8(images):
-    """Pixels from -1 to 1 (floats, any shape) as uint8: the nearest of 0 to 255; beyond the range, 0 or 255.
-
-    The inverse of `scale`, exactly, for all 256 values. Raises TypeError unless the pixels are floats, and
-    ValueError for NaN, which no pixel can stand for.
-    """
-    if images.dtype.kind != "f":
-        raise TypeError(f"to_uint8: expected floats from -1 to 1, got {images.dtype}")
-    out = (images + 1) * 127.5
-    if np.isnan(out).any():
-        raise ValueError("to_uint8: the images contain NaN: whatever made them has diverged")
-    return out.clip(0, 255).round().astype(np.uint8)
+def _with_channels(images, channels, name):
+    present = images.shape[-1]
+    if channels is None or channels == present:
+        return images
+    if {present, channels} != {1, 3}:
+        raise ValueError(f"{name}: images with {present} channels cannot be given {channels}")
+    return luma(images) if channels == 1 else np.repeat(images, 3, axis=-1)
 
 
 def _looks_like_path(text):
     separators = [os.sep, os.altsep] if os.altsep else [os.sep]
-    return any(separator in text for separator in separators) or "idx" in text or Path(text).exists()
+    endings = ("idx", ".npy", ".npz")
+    return any(sign in text for sign in (*separators, *endings)) or Path(text).exists()
 
 
-def _nearest(name):
-    near = difflib.get_close_matches(name, _SETS, n=1)
+def _nearest(name, known):
+    near = difflib.get_close_matches(name, known, n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
@@ -178,16 +215,21 @@ def _check_part(name, part, parts):
         raise ValueError(f"{name} has no part {part!r}; it has: {', '.join(parts)}")
 
 
-def _find(name, file_name):
-    """The path of a classic file of data set `name`, gzipped or not."""
-    wanted = f"{file_name} or {file_name}.gz"
+def _home(name, wanted):
+    """The folder of data set `name`, which may not exist."""
     root = os.environ.get("MINIGAN_DATA")
     if not root:
         raise FileNotFoundError(
             f"{name} does not come with minigan and MINIGAN_DATA is not set: set it to a folder, "
             f"and put {wanted} in its subfolder {name!r}"
         )
-    folder = Path(root) / name
+    return Path(root) / name
+
+
+def _find(name, file_name):
+    """The path of a classic file of data set `name`, gzipped or not."""
+    wanted = f"{file_name} or {file_name}.gz"
+    folder = _home(name, wanted)
     found = _either(folder / file_name)
     if found is None:
         raise FileNotFoundError(f"{name}: {folder} ($MINIGAN_DATA/{name}) has no {wanted}: put it there")
@@ -201,7 +243,7 @@ def _either(path):
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def _load_path(path, part):
+def _load_idx(path, part):
     _check_part(str(path), part, ("train",))
     images = _read_images(path)
     beside = _either(path.with_name(re.sub(r"idx\d", "idx1", path.name.replace("images", "labels"))))
@@ -209,19 +251,21 @@ def _load_path(path, part):
     return Dataset(images, labels, path.name, str(path), "unknown")
 
 
+def _load_arrays(path, part, *, key=None, value_range=None):
+    return array_images(path, part, key, value_range)
+
+
+def _load_folder(path, part, *, size=None, channels=3, skip_unreadable=False, max_pixels=1 << 26):
+    _check_part(str(path), part, ("train",))
+    return read_folder(path, size, channels or 3, skip_unreadable, max_pixels)
+
+
 def _read_images(path):
     images = read_idx(path)
     if images.dtype != np.uint8 or images.ndim not in (3, 4):
         raise ValueError(f"{path}: images must be uint8 (N, H, W[, C]), got {images.dtype} {images.shape}")
-    return _with_channel(images)
-
-
-def _with_channel(images):
-    return images[..., None] if images.ndim == 3 else images
+    return with_channel(images)
 
 
 def _read_labels(path):
-    labels = read_idx(path)
-    if labels.dtype.kind not in "iu" or labels.ndim != 1:
-        raise ValueError(f"{path}: expected integer labels (N,), got {labels.dtype} {labels.shape}")
-    return labels.astype(np.int64)
+    return as_labels(read_idx(path), path)

@@ -14,7 +14,8 @@ class Config:
     """Every setting of a training run.  Two runs with equal settings on one machine are equal to the bit."""
 
     data: str = "mnist-10k"
-    """A named data set (mnist-10k, digits-8x8, mnist, fashion-mnist, kmnist) or the path of an IDX image file."""
+    """A named data set (mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10, stacked-mnist),
+    or the path of an IDX, .npy or .npz file or of a folder of images."""
     steps: int = 5000
     """Generator updates."""
     batch_size: int = 64
@@ -23,6 +24,8 @@ class Config:
     """Decides the weights, the order of the data and the noise."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; auto takes a GPU if there is one."""
+    threads: int = 0
+    """Threads for products of matrices; 0 is as many as there are cores. Small networks gain nothing from a second."""
 
     model: Literal["dcgan", "dense"] = "dcgan"
     """Convolutional or fully connected networks."""
@@ -93,6 +96,7 @@ class Config:
         ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        self._check_numbers()
         if self.critic_norm and self.penalty not in ("none", "clip"):
             raise ValueError(f"critic_norm couples the samples of a batch, so it cannot go with penalty={self.penalty}")
         if self.model == "dense" and (self.critic_norm or self.refine or self.dropout or self.spectral):
@@ -107,6 +111,18 @@ class Config:
             raise ValueError(f"ema is a share of the run, in [0, 1), got {self.ema}")
         if not 0 <= self.seed < 2**64:
             raise ValueError(f"seed must be from 0 to 2**64 - 1, got {self.seed}")
+
+    def _check_numbers(self):
+        for name in ("generator_lr", "critic_lr", "penalty_weight"):
+            if not 0 < getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} must be a positive number, got {getattr(self, name)}")
+        for name in ("beta1", "beta2", "dropout"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must lie in [0, 1), got {getattr(self, name)}")
+        if not 0 <= self.generator_slope <= 1:
+            raise ValueError(f"generator_slope must lie in [0, 1], got {self.generator_slope}")
+        if self.threads < 0:
+            raise ValueError(f"threads must be at least 0, got {self.threads}")
 
 
 @dataclass(frozen=True)
@@ -126,6 +142,7 @@ PRESETS = {
     "digits": Preset(
         Config(
             steps=4000, batch_size=32, conditional=True, latent=64, generator_width=16, critic_width=16, kernel=4,
+            threads=1,
             generator_slope=0.0, critic_norm=True, generator_lr=1e-3, critic_lr=1e-3, beta2=0.99, schedule="linear",
             ema=0.03,
         ),

@@ -1,11 +1,15 @@
 """The main job: train, show progress, draw samples, save; and draw from what was saved."""
 
 import math
+import signal
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from types import SimpleNamespace
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from .. import viz
@@ -16,13 +20,15 @@ from .trainer import build, sample
 PICTURES = 10  # sample grids, and checkpoints, over a run
 LOG_LINES = 500  # lines of metrics over a run
 SAMPLE_ROWS = 10
+_SHORT = {"critic_loss": "D", "generator_loss": "G", "penalty": "P"}  # the bar must fit 80 columns
 
 
 def train(trainer, run, *, resume=False, output=sys.stderr):
     """Train to `trainer.config.steps`, or go on from the newest checkpoint of `run`.
 
     Returns the path of the last picture.
-    Ctrl-C saves a checkpoint and raises KeyboardInterrupt.  RunError if a loss is no longer a number.
+    Ctrl-C ends the step in hand, saves a checkpoint and raises KeyboardInterrupt.  RunError if a loss is no longer a
+    number.
     """
     config = trainer.config
     if resume:
@@ -31,25 +37,44 @@ def train(trainer, run, *, resume=False, output=sys.stderr):
     grid = _fixed_grid(trainer)
     picture = None
     started = time.perf_counter()
-    with tqdm(
-        total=config.steps * config.batch_size, initial=trainer.step_count * config.batch_size,
-        unit="img", unit_scale=True, file=output, dynamic_ncols=True, mininterval=0.5 if output.isatty() else 10,
-    ) as bar:  # fmt: skip
-        try:
-            while trainer.step_count < config.steps:
-                report = trainer.step()
-                _refuse_nan(report, trainer.step_count)
-                seconds = time.perf_counter() - started
-                _show(bar, trainer, report)
-                if _every(LOG_LINES, trainer.step_count, config.steps):
-                    run.log({"step": trainer.step_count, "seconds": round(seconds, 3)} | report)
-                if _every(PICTURES, trainer.step_count, config.steps):
-                    picture = _draw(run, trainer, grid)
-                    run.save_checkpoint(trainer.step_count, *trainer.state())
-        except KeyboardInterrupt:
-            run.save_checkpoint(trainer.step_count, *trainer.state())
-            raise
+    with threadpool_limits(config.threads or None, "blas"), _interruption() as asked, _bar(trainer, output) as bar:
+        while trainer.step_count < config.steps and not asked:
+            report = trainer.step()
+            _refuse_nan(report, trainer.step_count)
+            seconds = time.perf_counter() - started
+            _show(bar, trainer, report)
+            if _every(LOG_LINES, trainer.step_count, config.steps):
+                run.log({"step": trainer.step_count, "seconds": round(seconds, 3)} | report)
+            if _every(PICTURES, trainer.step_count, config.steps):
+                picture = _draw(run, trainer, grid)
+                run.save_checkpoint(trainer.step_count, *trainer.state())
+    if asked:
+        run.save_checkpoint(trainer.step_count, *trainer.state())
+        raise KeyboardInterrupt
     return picture or _draw(run, trainer, grid)
+
+
+@contextmanager
+def _interruption():
+    """A list that is no longer empty once Ctrl-C was pressed: a step cut in two could not be resumed exactly.
+
+    A second Ctrl-C interrupts at once.  Outside the main thread, where signals cannot be caught, it stays empty.
+    """
+    asked = []
+
+    def ask(signum, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def draw(run, n, seed=0, label=None):
@@ -90,9 +115,22 @@ def _every(times, step, steps):
     return step == steps or step % max(math.ceil(steps / times), 1) == 0
 
 
+def _bar(trainer, output):
+    return tqdm(
+        total=trainer.config.steps * trainer.config.batch_size,
+        initial=trainer.step_count * trainer.config.batch_size,
+        unit="img",
+        unit_scale=True,
+        file=output,
+        dynamic_ncols=True,
+        mininterval=0.5 if output.isatty() else 10,
+        bar_format="{desc} {percentage:3.0f}%|{bar:10}| {rate_fmt}, {remaining} left{postfix}",
+    )
+
+
 def _show(bar, trainer, report):
-    bar.set_description(f"step {trainer.step_count}/{trainer.config.steps}", refresh=False)
-    bar.set_postfix({name.replace("_loss", ""): f"{value:.3f}" for name, value in report.items()}, refresh=False)
+    bar.set_description_str(f"step {trainer.step_count}/{trainer.config.steps}", refresh=False)
+    bar.set_postfix({_SHORT[name]: f"{value:.3f}" for name, value in report.items()}, refresh=False)
     bar.update(trainer.config.batch_size)
 
 

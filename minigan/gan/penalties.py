@@ -10,7 +10,7 @@ import numpy as np
 from .. import backend, nn, ops
 from ..autodiff import ancestors, grad
 from ..op import recording
-from ..tensor import Parameter, Tensor
+from ..tensor import Tensor, leaf_owning
 
 
 def gradient_penalty(critic, real, fake, rng, target=1.0):
@@ -81,7 +81,8 @@ def input_gradient(critic, x):
 def _refuse_coupling(root, x):
     for node in ancestors(root, x.node.id):
         if node.op is not None and node.op.couples_samples:
-            names = [s.name.rpartition(".")[0] for s in node.saved if isinstance(s, Parameter)]
+            leaves = [leaf_owning(s) for s in node.saved if hasattr(s, "base")]  # also those of a frozen critic
+            names = [leaf.name.rpartition(".")[0] for leaf in leaves if leaf is not None]
             layer = f"layer {names[0]!r} ({node.op.name})" if any(names) else f"a {node.op.name} of shape {node.shape}"
             raise ValueError(
                 f"a gradient penalty through {layer}: it couples the samples of a batch, so there is no "

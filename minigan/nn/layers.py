@@ -9,6 +9,7 @@ import secrets
 import numpy as np
 
 from .. import ops
+from ..op import is_repeating
 from ..random import Generator
 from ..tensor import Parameter
 from .init import lecun_uniform
@@ -129,6 +130,8 @@ class BatchNorm(Module):
         return x * scale + (self.beta - scale * self.running_mean.copy())  # a later forward moves the mean
 
     def _track(self, mean, variance, rows):
+        if is_repeating():
+            return
         unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics
         self.running_mean += self.momentum * (mean.real - self.running_mean)
         self.running_var += self.momentum * (unbiased - self.running_var)

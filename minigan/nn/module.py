@@ -111,14 +111,7 @@ class Module:
             array[...] = state[path]
 
     def _members(self, kind):
-        members = []
-        for name, value in vars(self).items():
-            if isinstance(value, list | tuple | dict):
-                items = value.items() if isinstance(value, dict) else enumerate(value)
-                members += [(f"{name}.{key}", item) for key, item in items if isinstance(item, kind)]
-            elif isinstance(value, kind):
-                members.append((name, value))
-        return members
+        return [(path, value) for path, value in _flat("", vars(self)) if isinstance(value, kind)]
 
     def _state(self):
         return [(path, p.data) for path, p in self.named_parameters()] + self.named_buffers()
@@ -162,6 +155,15 @@ class Sequential(Module):
 
     def __iter__(self):
         return (getattr(self, name) for name in self._names)
+
+
+def _flat(path, values):
+    """(dotted path, value) pairs of a dict or sequence, and of those inside it."""
+    for key, value in values.items() if isinstance(values, dict) else enumerate(values):
+        if isinstance(value, list | tuple | dict):
+            yield from _flat(_join(path, str(key)), value)
+        else:
+            yield _join(path, str(key)), value
 
 
 def _join(path, name):

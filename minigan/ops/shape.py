@@ -89,9 +89,10 @@ def _scatter_add(x, *, key, source):
 
 
 def _repeats(key):
-    """Could `key` pick one element twice?"""
+    """Could `key` pick one element twice?  Only sequences and arrays of integers can."""
     parts = key if isinstance(key, tuple) else (key,)
-    return any(isinstance(p, list) or (getattr(p, "ndim", 0) and p.dtype.kind in "iu") for p in parts)
+    arrays = [np.asarray(p) for p in parts if not (p is None or p is Ellipsis or isinstance(p, slice))]
+    return any(a.ndim and a.dtype.kind in "iu" for a in arrays)
 
 
 def pad(x, pad_width, value=0.0):

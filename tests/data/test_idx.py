@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from minigan.data import IdxError, idx, read_idx, write_idx
+from minigan.data import IdxError, read_idx, reading, write_idx
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
 MB = 1 << 20
@@ -72,9 +72,9 @@ def scratch(tmp_path_factory):
 
 @settings(max_examples=80, deadline=None, derandomize=True)
 @given(array=arrays)
-def test_the_reader_reads_what_the_format_says(scratch, array):
+def test_the_reader_reads_what_the_format_says(scratch, rewrite, array):
     for data in (encode(array), gzip.compress(encode(array), 1)):
-        scratch.write_bytes(data)
+        rewrite(scratch, data)
         result = read_idx(scratch)
         assert same(result, array)
         assert result.dtype.isnative
@@ -101,7 +101,7 @@ def test_gzip_is_told_by_content_not_by_name(tmp_path):
 
 
 def test_arrays_longer_than_a_chunk(path):
-    array = np.arange(3 * idx._CHUNK // 4 + 1, dtype=np.int32)
+    array = np.arange(3 * reading.CHUNK // 4 + 1, dtype=np.int32)
     write_idx(path, array)
     assert same(read_idx(path), array)
 
@@ -273,11 +273,11 @@ def damaged(data, changes):
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(changes=edits)
-def test_damaged_plain_files_are_refused_or_mean_what_they_say(scratch, changes):
+def test_damaged_plain_files_are_refused_or_mean_what_they_say(scratch, rewrite, changes):
     """Plain IDX has no checksum; but whatever the reader accepts is exactly the file that the array encodes
     to."""
     data = damaged(encode(SMALL), changes)
-    scratch.write_bytes(data)
+    rewrite(scratch, data)
     try:
         result = read_idx(scratch)
     except IdxError:
@@ -287,8 +287,8 @@ def test_damaged_plain_files_are_refused_or_mean_what_they_say(scratch, changes)
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(changes=edits)
-def test_damaged_gzip_files_are_refused_or_harmless(scratch, changes):
-    scratch.write_bytes(damaged(gzip.compress(encode(SMALL), mtime=0), changes))
+def test_damaged_gzip_files_are_refused_or_harmless(scratch, rewrite, changes):
+    rewrite(scratch, damaged(gzip.compress(encode(SMALL), mtime=0), changes))
     try:
         result = read_idx(scratch)
     except IdxError:
@@ -304,10 +304,10 @@ def test_every_truncation_is_refused(path):
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(data=st.binary(max_size=60), packed=st.booleans())
-def test_arbitrary_bytes_never_raise_anything_else(scratch, data, packed):
+def test_arbitrary_bytes_never_raise_anything_else(scratch, rewrite, data, packed):
     prefix = b"\0\0\x08\x01"
     for content in (data, prefix + data, b"\x1f\x8b\x08" + data):
-        scratch.write_bytes(gzip.compress(content, 1) if packed else content)
+        rewrite(scratch, gzip.compress(content, 1) if packed else content)
         try:
             result = read_idx(scratch)
         except IdxError:

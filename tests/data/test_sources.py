@@ -11,9 +11,23 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from minigan import data
-from minigan.data import Dataset, IdxError, load, names, scale, sources, to_uint8, write_idx
+from minigan.data import (
+    Dataset,
+    IdxError,
+    fit,
+    load,
+    luma,
+    names,
+    scale,
+    sources,
+    stacked_mnist,
+    to_uint8,
+    write_idx,
+)
+from minigan.random import Generator
 
 
 def md5_of_file(name):
@@ -70,12 +84,12 @@ DOWNLOADED = ("mnist", "fashion-mnist", "kmnist")
 
 
 def test_names():
-    assert names() == ("mnist-10k", "digits-8x8", *DOWNLOADED)
+    assert names() == ("mnist-10k", "digits-8x8", *DOWNLOADED, "cifar-10", "stacked-mnist", "stacked-mnist-10k")
 
 
 @pytest.mark.parametrize(
     ("typo", "nearest"),
-    [("minst", "mnist"), ("fashion_mnist", "fashion-mnist"), ("digits", "digits-8x8")],
+    [("minst", "mnist"), ("fashion_mnist", "fashion-mnist"), ("digits", "digits-8x8"), ("cifar10", "cifar-10")],
 )
 def test_an_unknown_name_gets_the_nearest_one(typo, nearest):
     suggestion = re.escape(f"unknown data set '{typo}' (did you mean '{nearest}'?); known: mnist-10k, digits")
@@ -236,6 +250,93 @@ def test_bad_paths(tmp_path):
         load(str(tmp_path))
     with pytest.raises(ValueError, match="has no part 'test'"):
         load(tmp_path / "broken", part="test")
+
+
+# --- what load adds to its sources -------------------------------------------------------------------------
+
+
+def test_every_name_is_loaded_or_asked_for(home):
+    for name in names():
+        options = {"count": 5} if "stacked" in name else {}
+        if name in ("mnist-10k", "digits-8x8", "stacked-mnist-10k"):
+            assert load(name, **options).name == name
+        else:
+            with pytest.raises(FileNotFoundError, match=name.removeprefix("stacked-")):
+                load(name, **options)
+
+
+def test_stacked_mnist_is_drawn_from_the_digits_it_is_named_after(home):
+    small = load("stacked-mnist-10k", count=7, size=16)
+    assert small.images.shape == (7, 16, 16, 3)
+    assert small.classes <= len(small.class_names) == 1000
+    assert small.licence == load("mnist-10k").licence
+    assert np.array_equal(small.images, stacked_mnist(load("mnist-10k"), 7, Generator(0), 16).images)
+    assert not np.array_equal(small.labels, load("stacked-mnist-10k", count=7, seed=1).labels)
+    with pytest.raises(FileNotFoundError, match="mnist"):
+        load("stacked-mnist")
+    (home / "mnist").mkdir()
+    for prefix, value in (("train", 9), ("t10k", 200)):
+        write_idx(home / "mnist" / f"{prefix}-images-idx3-ubyte", np.full((3, 28, 28), value, np.uint8))
+        write_idx(home / "mnist" / f"{prefix}-labels-idx1-ubyte", np.full(3, value % 10, np.uint8))
+    train, test = load("stacked-mnist", count=4), load("stacked-mnist", "test", count=2, size=32)
+    assert (train.images == 9).all()
+    assert train.labels.tolist() == [999] * 4
+    assert test.images.shape == (2, 32, 32, 3)
+    assert test.images[:, 2:30, 2:30].min() == test.images.max() == 200
+    with pytest.raises(ValueError, match="mnist-10k has no part 'test'"):
+        load("stacked-mnist-10k", part="test")
+
+
+def test_size_and_channels_go_with_every_source(tmp_path):
+    digits = load("digits-8x8")
+    small = load("digits-8x8", size=(4, 2), channels=3)
+    assert small.images.shape == (1797, 4, 2, 3)
+    assert np.array_equal(small.images[..., :1], fit(digits.images, (4, 2)))
+    assert np.array_equal(small.images[..., 0], small.images[..., 2])
+    assert np.array_equal(small.labels, digits.labels)
+    colours = np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), dtype=np.uint8)
+    write_idx(tmp_path / "c-idx4", colours)
+    np.save(tmp_path / "c.npy", colours)
+    (tmp_path / "folder").mkdir()
+    for number, image in enumerate(colours):
+        Image.fromarray(image).save(tmp_path / "folder" / f"{number}.png")
+    for source in ("c-idx4", "c.npy", "folder"):
+        for path in (tmp_path / source, str(tmp_path / source)):
+            assert np.array_equal(load(path).images, colours)
+        assert np.array_equal(load(path, size=4).images, fit(colours, 4))
+        assert np.array_equal(load(path, channels=1).images, luma(colours))
+        assert np.array_equal(load(path, channels=3, size=None).images, colours)
+        with pytest.raises(ValueError, match=r"channels must be 1 .gray. or 3 .RGB., got 2"):
+            load(path, channels=2)
+        with pytest.raises(ValueError, match=f"{source} has no part 'test'; it has: train"):
+            load(path, part="test")
+    np.save(tmp_path / "c.npy", np.zeros((2, 4, 4, 4), np.uint8))
+    with pytest.raises(ValueError, match="images with 4 channels cannot be given 3"):
+        load(tmp_path / "c.npy", channels=3)
+
+
+def test_options_that_do_not_apply_are_refused_with_those_that_do(tmp_path):
+    write_idx(tmp_path / "i-idx3", images_and_labels(2)[0])
+    np.save(tmp_path / "i.npy", images_and_labels(2)[0])
+    with pytest.raises(TypeError, match="'count' does not apply to mnist-10k; what does: channels, size"):
+        load("mnist-10k", count=3)
+    with pytest.raises(TypeError, match=r"'sise' does not apply to mnist-10k \(did you mean 'size'\?\)"):
+        load("mnist-10k", sise=3)
+    with pytest.raises(TypeError, match=r"'key' does not apply to .*i-idx3; what does: channels, size"):
+        load(tmp_path / "i-idx3", key="x")
+    with pytest.raises(
+        TypeError, match=r"'skip_unreadable' does not apply to .*i.npy; .*: channels, key, size, value_range"
+    ):
+        load(tmp_path / "i.npy", skip_unreadable=True)
+    with pytest.raises(TypeError, match="what does: channels, max_pixels, size, skip_unreadable"):
+        load(tmp_path, key="x")
+    with pytest.raises(TypeError, match="what does: channels, count, seed, size"):
+        load("stacked-mnist-10k", key="x")
+
+
+def test_an_unknown_name_says_what_paths_can_be():
+    with pytest.raises(ValueError, match=r"or the path of a folder of images or an IDX, .npy or .npz file$"):
+        load("zzz")
 
 
 # --- the type and the pixels -------------------------------------------------------------------------------

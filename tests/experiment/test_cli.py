@@ -1,6 +1,7 @@
 """The command line, as a user meets it."""
 
 import json
+import signal
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ def test_ctrl_c_says_how_to_go_on_and_resume_does(tmp_path, capsys, monkeypatch)
 
     def interrupted(self):
         if self.step_count == 2:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)
         return step(self)
 
     with monkeypatch.context() as patched:
@@ -90,6 +91,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
         (["train", "--out", "/proc/run"], "cannot write the run folder /proc/run"),
         (["sample", "/nowhere", "--n", "3", "--out", "x.npy"], "/nowhere holds no run"),
         (["sample", "run", "--n", "0", "--out", "x.npy"], "--n must be at least 1, got 0"),
+        (["sample", "run", "--n", "3", "--out", "no/x.npy"], "--out no/x.npy: there is no folder no"),
         (["sample", "run", "--n", "3", "--out", "x.jpg"], "--out must end in .npy or .png, got x.jpg"),
         (["presets", "all"], "presets takes no arguments, got all"),
         (["trian"], "unknown command 'trian'; there are train, sample, presets, protocol"),

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 
 import numpy as np
 import pytest
@@ -116,13 +117,14 @@ def test_ctrl_c_saves(tmp_path, digits, monkeypatch):
 
     def interrupted(self):
         if self.step_count == 3:
-            raise KeyboardInterrupt
+            signal.raise_signal(signal.SIGINT)  # Ctrl-C in the middle of step 4, which ends first
         return step(self)
 
     monkeypatch.setattr(Trainer, "step", interrupted)
     with open(os.devnull, "w") as silent, pytest.raises(KeyboardInterrupt):
         train(Trainer(TINY, digits), run, output=silent)
-    assert run.load_checkpoint()[1]["step"] == 3
+    assert run.load_checkpoint()[1]["step"] == 4
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path, digits, monkeypatch):
@@ -222,6 +224,11 @@ def test_an_unknown_preset_gets_the_nearest_name():
         ({"loss": "hinge", "label_smoothing": 0.1}, "label_smoothing belongs to the losses"),
         ({"label_smoothing": 0.7}, r"label_smoothing must lie in \[0, 0.5\), got 0.7"),
         ({"instance_noise": -1.0}, "instance_noise must be at least 0"),
+        ({"beta1": 1.5}, r"beta1 must lie in \[0, 1\), got 1.5"),
+        ({"generator_lr": -1.0}, "generator_lr must be a positive number, got -1.0"),
+        ({"penalty_weight": float("nan")}, "penalty_weight must be a positive number, got nan"),
+        ({"generator_slope": 3.0}, r"generator_slope must lie in \[0, 1\], got 3.0"),
+        ({"threads": -1}, "threads must be at least 0, got -1"),
         ({"seed": -1}, "seed must be from 0"),
     ],
 )

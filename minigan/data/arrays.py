@@ -1,0 +1,294 @@
+"""Images from NumPy files: .npy and .npz, read without pickle and without believing what their headers state.
+
+An .npy file is a magic string, a version, the length of a header, the header (a Python dict as text: element
+type, order, shape) and the elements. An .npz file is a zip archive of .npy files.
+
+Source: NumPy enhancement proposal 1, "A simple file format for NumPy arrays", R. Kern, 2007, with its later
+    versions 2.0 and 3.0 as `numpy.lib.format` documents them.
+"""
+
+import math
+import re
+import struct
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import Dataset, as_labels, to_uint8, with_channel
+from .reading import FormatError, guess, open_binary, read_at_most
+
+__all__ = ["ArrayError", "array_images", "as_pixels", "is_array_file", "read_npy", "read_npz"]
+
+_MAGIC = b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
+_MAX_HEADER = 1 << 16
+_MAX_AXES = 32
+_ELEMENTS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
+_STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+_ROUNDING = 1e-3  # how far beyond its range a float pixel may lie: what resampling in float16 leaves
+
+# What Python's own parser takes for this dict. Possessive quantifiers: no header can make these backtrack.
+_SPACE = r"[ \t\n]*+"
+_ENTRY = (
+    rf"""['"](\w++)['"]{_SPACE}:{_SPACE}"""
+    rf"""('[^'\\]*+'|"[^"\\]*+"|True|False|\([^()]*+\)|\[.*?\](?={_SPACE}[,}}]))"""
+)
+_HEADER = re.compile(
+    rf"{_SPACE}\{{{_SPACE}{_ENTRY}(?:{_SPACE},{_SPACE}{_ENTRY})*+{_SPACE},?+{_SPACE}\}}{_SPACE}", re.DOTALL | re.ASCII
+)
+_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_ENTRIES = re.compile(_ENTRY, re.DOTALL | re.ASCII)
+
+# By these names, in this order, images and labels are looked for in an archive. {} is the part.
+_IMAGE_NAMES = ("images", "{}_images", "x_{}", "x", "arr_0")
+_LABEL_NAMES = ("labels", "{}_labels", "y_{}", "y", "arr_1")
+
+
+class ArrayError(FormatError):
+    """A file is not valid .npy or .npz, or holds no images. Attributes: path, found, expected, cause."""
+
+
+def is_array_file(path):
+    """Whether `path` is to be read as .npy or .npz: by its name, or by its first bytes."""
+    if path.suffix in (".npy", ".npz"):
+        return True
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(_MAGIC)).startswith((_MAGIC, _ZIP))
+
+
+def array_images(path, part="train", key=None, value_range=None):
+    """The images in an .npy or .npz file, as a `Dataset`.
+
+    path: of the file; which of the two it is, is told by its content. Labels of an .npy file are read from the
+        file beside it that is called the same with "labels" for "images", if there is one.
+    part: "train" or "test", where an archive holds both ("x_train", "test_images", ...); else "train".
+    key: the name of the images in an archive. Without it the first of images, {part}_images, x_{part}, x and
+        arr_0 is taken, or the only array there is. Labels are labels, {part}_labels, y_{part}, y or arr_1,
+        (N,) or (N, 1), if one of these is there.
+    value_range: see `as_pixels`.
+    Raises ArrayError for malformed files and arrays that are no images, ValueError for a part that the file
+    does not have, FileNotFoundError or another OSError where it cannot be read.
+    """
+    path = Path(path)
+    with open_binary(path, "NumPy") as file:
+        archive = file.read(len(_ZIP)) == _ZIP
+    images, labels = (_from_npz if archive else _from_npy)(path, part, key)
+    return Dataset(as_pixels(images, path, value_range), labels, path.name, str(path), "unknown")
+
+
+def as_pixels(array, path, value_range=None):
+    """An array of images as uint8 (N, H, W, C).
+
+    array: (N, H, W) or (N, H, W, C), channels last; uint8, or floats in [0, 1] or in [-1, 1]. Which of the two
+        ranges is meant is told by whether any value is negative, unless value_range, (0, 1) or (-1, 1), says
+        so. Floats are rounded to the nearest of the 256 levels.
+    path: where the array is from, for the errors.
+    Raises ArrayError for anything else: other dtypes, NaN, values beyond the range, channels first.
+    """
+    if value_range not in (None, (0, 1), (-1, 1)):
+        raise ValueError(f"value_range must be (0, 1), (-1, 1) or None, got {value_range!r}")
+    expected = "images, uint8 or floats in [0, 1] or [-1, 1], of shape (N, H, W) or (N, H, W, C)"
+    found = f"an array of {array.dtype} {array.shape}"
+    if array.ndim not in (3, 4) or not array.size:
+        raise ArrayError(path, found, expected, "an array of something else")
+    if array.ndim == 4 and array.shape[3] > 4 and array.shape[1] in (1, 3, 4):
+        raise ArrayError(path, found, expected, "channels first: save array.transpose(0, 2, 3, 1) instead")
+    if array.dtype == np.uint8:
+        return with_channel(array)
+    if array.dtype.kind != "f":
+        raise ArrayError(path, found, expected, "pixels from 0 to 255 in another type: save array.astype(numpy.uint8)")
+    low, high = float(array.min()), float(array.max())
+    bottom, top = value_range or ((-1, 1) if low < -_ROUNDING else (0, 1))
+    if not (bottom - _ROUNDING <= low and high <= top + _ROUNDING):
+        cause = "NaN or infinite pixels" if not math.isfinite(low + high) else "pixels that were scaled otherwise"
+        raise ArrayError(path, f"{found} with values from {low:g} to {high:g}", f"[{bottom}, {top}]", cause)
+    array = array.astype(np.float32)
+    return with_channel(to_uint8(array if bottom else 2 * array - 1))
+
+
+def read_npy(path, max_bytes=1 << 32):
+    """The array in an .npy file, writable, in native byte order and C order.
+
+    max_bytes: the largest array to accept. Elements: integers of 1 to 8 bytes, float16, float32 or float64.
+    Memory grows with the bytes that the file really holds. Nothing is ever unpickled.
+    Raises ArrayError for a malformed file, FileNotFoundError or another OSError where it cannot be read.
+    """
+    path = Path(path)
+    with open_binary(path, "NumPy") as file:
+        return _read_array(file, path, max_bytes)
+
+
+def read_npz(path, names=None, max_bytes=1 << 32):
+    """{name: array} of an .npz archive, in its order; of the given names only, if there are any.
+
+    max_bytes: the most that all the arrays together may take. The rest is as for `read_npy`.
+    Raises ArrayError for a malformed archive, KeyError for a name that it does not have.
+    """
+    path = Path(path)
+    with _members(path) as members:
+        arrays = {}
+        for name in members if names is None else names:
+            with members[name]() as stream:
+                arrays[name] = _read_array(stream, f"{path}[{name}]", max_bytes)
+            max_bytes -= arrays[name].nbytes
+        return arrays
+
+
+def _from_npy(path, part, key):
+    _check_part(path, part, ("train",))
+    if key is not None:
+        raise ValueError(f"{path}: key={key!r} is for .npz archives, and this is a single array")
+    beside = path.with_name(path.name.replace("images", "labels"))
+    found = beside != path and beside.is_file()
+    return read_npy(path), _as_labels(read_npy(beside), beside) if found else None
+
+
+def _from_npz(path, part, key):
+    with _members(path) as members:
+        names = list(members)
+    image_name, label_name = _choose(path, names, part, key)
+    arrays = read_npz(path, [name for name in (image_name, label_name) if name])
+    return arrays[image_name], _as_labels(arrays[label_name], f"{path}[{label_name}]") if label_name else None
+
+
+def _as_labels(labels, path):
+    return as_labels(labels[:, 0] if labels.shape[1:] == (1,) else labels, path)
+
+
+def _choose(path, names, part, key):
+    """The names of the images and the labels (or None) among those in an archive."""
+    _check_part(path, part, ("train", "test") if any("test" in name for name in names) else ("train",))
+    found = f"arrays {', '.join(map(repr, names))}" if names else "no arrays"
+    if key is not None and key not in names:
+        raise ArrayError(path, found, f"one called {key!r}", "another archive, or a misspelt key")
+    images = key if key is not None else _first(_IMAGE_NAMES, names, part)
+    if images is None and len(names) == 1:
+        images = names[0]
+    if images is None:
+        expected = f"one called {', '.join(_IMAGE_NAMES).format(part, part)}"
+        raise ArrayError(path, found, expected, "other names: give key=")
+    return images, _first(_LABEL_NAMES, [name for name in names if name != images], part)
+
+
+def _first(patterns, names, part):
+    return next((name for name in (pattern.format(part) for pattern in patterns) if name in names), None)
+
+
+def _check_part(path, part, parts):
+    if part not in parts:
+        raise ValueError(f"{path} has no part {part!r}; it has: {', '.join(parts)}")
+
+
+@contextmanager
+def _members(path):
+    """{name: function that opens it} of the .npy members of an archive, while it is open."""
+    with open_binary(path, "NumPy") as file, _zip_errors(path), zipfile.ZipFile(file) as archive:
+        infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if _is_npy(info)}
+        yield {name: _opener(archive, info, path) for name, info in infos.items()}
+
+
+def _is_npy(info):
+    return info.filename.endswith(".npy")
+
+
+def _opener(archive, info, path):
+    def open_member():
+        if info.compress_type not in _STORED_OR_DEFLATED:
+            raise ArrayError(path, f"compression method {info.compress_type}", "0 or 8", "not written by numpy.savez")
+        size = path.stat().st_size
+        if not 0 <= info.header_offset < size:
+            raise ArrayError(path, f"a member at {info.header_offset}", f"within {size} bytes", "a damaged archive")
+        return archive.open(info)
+
+    return open_member
+
+
+@contextmanager
+def _zip_errors(path):
+    """What `zipfile` raises for damage, as ArrayError; its OSError stays, since that is the disk's."""
+    try:
+        yield
+    except FormatError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, OverflowError, ValueError, struct.error) as error:
+        reason = str(error) or type(error).__name__
+        raise ArrayError(
+            path, f"a bad zip archive ({reason})", "an .npz file", "a partial or damaged download"
+        ) from error
+
+
+def _read_array(stream, path, max_bytes):
+    dtype, shape, order = _read_header(stream, path)
+    # An empty axis would hide the size of the others, which NumPy multiplies all the same.
+    if len(shape) > _MAX_AXES or math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
+        found, cause = f"a header that promises shape {shape} of {dtype}", "a damaged header, or genuinely so large"
+        raise ArrayError(path, found, f"at most {_MAX_AXES} axes and {max_bytes} bytes", cause)
+    promised = math.prod(shape) * dtype.itemsize
+    body = read_at_most(stream, promised + 1)
+    expected = f"{promised} bytes of {dtype} for shape {shape}"
+    if len(body) < promised:
+        raise ArrayError(path, f"{len(body)} bytes of data", expected, "a truncated file or a damaged header")
+    if len(body) > promised:
+        raise ArrayError(path, "data beyond the last element", expected, "a damaged header or joined files")
+    return np.ndarray(shape, dtype, buffer=body, order=order).astype(dtype.newbyteorder("="), order="C", copy=False)
+
+
+def _read_header(stream, path):
+    """dtype, shape and order, as the header has them."""
+    start = bytes(read_at_most(stream, 8))
+    if start[:6] != _MAGIC:
+        found = f"first bytes {start[:6].hex(' ')}" if start else "no data at all"
+        raise ArrayError(path, found, _MAGIC.hex(" "), guess(start, "not a NumPy file at all"))
+    if len(start) < 8 or start[6] not in (1, 2, 3) or start[7] != 0:
+        found = f"version {'.'.join(map(str, start[6:]))}" if len(start) == 8 else f"only {len(start)} bytes"
+        raise ArrayError(path, found, "format version 1.0, 2.0 or 3.0", "a damaged file")
+    width = 2 if start[6] == 1 else 4
+    field = read_at_most(stream, width)
+    length = int.from_bytes(field, "little")
+    text = read_at_most(stream, length) if length <= _MAX_HEADER else b""
+    if len(field) < width or len(text) < length:
+        found, expected = f"a header of {len(text)} bytes", f"{length} (at most {_MAX_HEADER})"
+        raise ArrayError(path, found, expected, "a truncated file or a damaged header")
+    return _parse_header(text.decode("ascii", "replace"), path)
+
+
+def _parse_header(text, path):
+    entries = _ENTRIES.findall(text) if _HEADER.fullmatch(text) else []
+    values = dict(entries)
+    if sorted(name for name, _ in entries) != ["descr", "fortran_order", "shape"]:
+        expected = "a dict of descr, fortran_order and shape"
+        raise ArrayError(path, f"the header {text[:80].rstrip()!r}", expected, "a damaged header")
+    order = {"True": "F", "False": "C"}.get(values["fortran_order"])
+    shape = _parse_shape(values["shape"])
+    if order is None or shape is None:
+        found = f"fortran_order {values['fortran_order'][:40]}, shape {values['shape'][:40]}"
+        raise ArrayError(path, found, "True or False, and a tuple of sizes", "a damaged header")
+    return _parse_element(values["descr"], path), shape, order
+
+
+def _parse_shape(text):
+    """(sizes), or None. Python 2 wrote sizes as 12L."""
+    if not text.startswith("("):
+        return None
+    sizes = [size.strip(" \t\n").removesuffix("L") for size in text[1:-1].split(",")]
+    last = sizes.pop()  # nothing, after the comma that a tuple of one size needs and others may have
+    if last:
+        sizes += [last] if sizes else [""]
+    return tuple(map(int, sizes)) if all(_SIZE.fullmatch(size) for size in sizes) else None
+
+
+def _parse_element(text, path):
+    kind = text[1:-1]
+    if kind[:1] in "<>=|" and kind[1:] in _ELEMENTS:
+        return np.dtype(kind)
+    expected = f"numbers: one of {', '.join(_ELEMENTS)}"
+    if re.search(r"[|<>=]O\d?['\"]", text):
+        cause = "arrays of unequal size or other objects saved together: they are pickles, which are not read"
+        raise ArrayError(path, f"Python objects ({text[:40]})", expected, cause)
+    found = "records with named fields" if text.startswith("[") else f"elements of type {text[:40]}"
+    raise ArrayError(path, found, expected, "an array of something else, or a damaged header")

@@ -1,0 +1,78 @@
+"""CIFAR-10 in its binary format: records of one label byte and 3,072 pixel bytes, and nothing else.
+
+A pixel plane is 32 rows of 32 bytes; a record has the red plane, then the green, then the blue.
+
+Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009; the format is described
+    under "binary version" on the author's page of the data set.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from .dataset import Dataset
+from .reading import FormatError, guess, open_binary, read_at_most
+
+__all__ = ["CIFAR10_CLASSES", "CifarError", "cifar10", "cifar10_files", "read_cifar"]
+
+CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_PIXELS = 3 * 32 * 32
+_RECORD = 1 + _PIXELS
+_RECORD_100 = 2 + _PIXELS
+
+
+class CifarError(FormatError):
+    """A file is not CIFAR-10 in binary. Attributes: path, found, expected, cause (one clause each)."""
+
+
+def cifar10_files(part):
+    """The names of the files that make up a part, "train" or "test", in order."""
+    return {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}[part]
+
+
+def cifar10(folder, part="train"):
+    """The `Dataset` in the binary files of `folder`: five batches for "train", one for "test"."""
+    batches = [read_cifar(Path(folder) / name) for name in cifar10_files(part)]
+    images, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    source = 'A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009'
+    return Dataset(images, labels, "cifar-10", source, "not stated by its authors", CIFAR10_CLASSES)
+
+
+def read_cifar(path, max_bytes=1 << 30):
+    """(images, labels) of one binary batch: uint8 (N, 32, 32, 3), and int64 (N,) from 0 to 9.
+
+    The official batches have N = 10,000; any N of at least 1 is read. max_bytes: the largest file to accept.
+
+    Raises CifarError for a malformed file, FileNotFoundError or another OSError where it cannot be read.
+    """
+    path = Path(path)
+    with open_binary(path, "CIFAR-10") as file:
+        data = read_at_most(file, max_bytes + 1)
+    _check_length(path, data, max_bytes)
+    records = np.frombuffer(data, np.uint8).reshape(-1, _RECORD)
+    labels = records[:, 0].astype(np.int64)
+    _check_labels(path, data, labels)
+    planes = records[:, 1:].reshape(-1, 3, 32, 32)
+    return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
+
+
+def _check_length(path, data, max_bytes):
+    expected = f"records of {_RECORD} bytes"
+    if not data:
+        raise CifarError(path, "no data at all", expected, "an interrupted download")
+    if len(data) > max_bytes:
+        cause = "another file, or a genuine one that needs a larger max_bytes"
+        raise CifarError(path, f"more than {max_bytes} bytes", f"at most {max_bytes}", cause)
+    whole, rest = divmod(len(data), _RECORD)
+    if rest:
+        cause = "CIFAR-100, whose records are a byte longer" if len(data) % _RECORD_100 == 0 else "a truncated file"
+        found = f"{len(data)} bytes, which is {whole} records and {rest} bytes"
+        raise CifarError(path, found, expected, guess(data[:4], cause))
+
+
+def _check_labels(path, data, labels):
+    wrong = np.flatnonzero(labels > 9)
+    if len(wrong):
+        found = f"label {labels[wrong[0]]} in record {wrong[0]} ({len(wrong)} such records)"
+        cause = guess(data[:4], "a damaged file, or one of another data set")
+        raise CifarError(path, found, "labels from 0 to 9", cause)

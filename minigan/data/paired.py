@@ -1,0 +1,97 @@
+"""Pairs for image translation: what to look at, and what to make of it. All arrays are uint8.
+
+Each function returns (input, target), two arrays of shape (N, H, W, 1 or 3) in the same order.
+
+Source of the tasks: P. Isola, J.-Y. Zhu, T. Zhou, A. Efros, "Image-to-image translation with conditional
+    adversarial networks", 2017.
+"""
+
+import numpy as np
+
+__all__ = ["PALETTE", "color_digits", "edge_map", "edges", "grayscale_to_color", "luma"]
+
+# One colour for each digit: ten hues, each with a channel at 0 and one at 255, no two alike.
+PALETTE = np.array(
+    [
+        [255, 0, 0],
+        [255, 128, 0],
+        [255, 255, 0],
+        [128, 255, 0],
+        [0, 255, 64],
+        [0, 255, 255],
+        [0, 128, 255],
+        [64, 0, 255],
+        [192, 0, 255],
+        [255, 0, 128],
+    ],
+    dtype=np.uint8,
+)
+PALETTE.flags.writeable = False
+
+
+def luma(images):
+    """The brightness of RGB images (..., 3), uint8 (..., 1): .299 R + .587 G + .114 B, rounded.
+
+    In 16-bit fixed point, and so the same on every machine; it is what Pillow's conversion to "L" gives.
+    Source: ITU-R recommendation BT.601, section 2.5.1.
+    """
+    _check("luma", images, channels=(3,))
+    weights = np.array([19595, 38470, 7471], dtype=np.uint32)
+    return ((images @ weights + np.uint32(1 << 15)) >> np.uint32(16)).astype(np.uint8)[..., None]
+
+
+def grayscale_to_color(images_rgb):
+    """(gray, colour) for colourising: the `luma` of RGB images (N, H, W, 3), and the images themselves."""
+    return luma(images_rgb), images_rgb
+
+
+def edges(images, threshold=64):
+    """(edges, images) for drawing from outlines: the `edge_map` of images, and the images themselves."""
+    return edge_map(images, threshold), images
+
+
+def edge_map(images, threshold=64):
+    """255 where the brightness changes by at least `threshold` levels per pixel, else 0: uint8 (N, H, W, 1).
+
+    images: uint8 (N, H, W, 1) or, by their `luma`, (N, H, W, 3). threshold: above 0, at most 142; a sharp step
+        from 0 to 255 changes by 127.5 on both of its sides, since Sobel's slope is taken over two pixels.
+    The border is continued outwards, so that it is no edge by itself.
+    Source: I. Sobel, G. Feldman, "An isotropic 3x3 image gradient operator", 1968.
+    """
+    _check("edge_map", images, channels=(1, 3))
+    if not 0 < threshold <= 142:
+        raise ValueError(f"edge_map: threshold must be above 0 and at most 142, got {threshold}")
+    gray = (luma(images) if images.shape[-1] == 3 else images)[..., 0].astype(np.int32)
+    gray = np.pad(gray, ((0, 0), (1, 1), (1, 1)), mode="edge")
+    smooth_rows = gray[:, :-2] + 2 * gray[:, 1:-1] + gray[:, 2:]
+    smooth_columns = gray[:, :, :-2] + 2 * gray[:, :, 1:-1] + gray[:, :, 2:]
+    across = smooth_rows[:, :, 2:] - smooth_rows[:, :, :-2]
+    down = smooth_columns[:, 2:] - smooth_columns[:, :-2]
+    steep = across * across + down * down >= (8 * threshold) ** 2
+    return (steep * np.uint8(255))[..., None]
+
+
+def color_digits(images, labels):
+    """(gray, colour) for colourising digits that ship: each digit, 0 to 9, in its own colour of `PALETTE`.
+
+    images: uint8 (N, H, W, 1), returned as they are. labels: integers (N,) from 0 to 9.
+    A pixel of brightness v gets v / 255 of the colour, rounded: the colour can be told only from the shape of
+    the digit, and the brightness from the pixel.
+    Raises ValueError for labels out of range or of another number.
+    """
+    _check("color_digits", images, channels=(1,))
+    labels = np.asarray(labels)
+    if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
+        raise ValueError(f"color_digits: labels must be integers {images.shape[:1]}, got {labels.dtype} {labels.shape}")
+    if labels.size and not 0 <= labels.min() <= labels.max() <= 9:
+        raise ValueError(f"color_digits: labels must be from 0 to 9, got {labels.min()} to {labels.max()}")
+    colours = PALETTE[labels][:, None, None, :].astype(np.uint16)
+    return images, ((images * colours + np.uint16(127)) // np.uint16(255)).astype(np.uint8)
+
+
+def _check(owner, images, channels):
+    wanted = " or ".join(map(str, channels))
+    if images.dtype != np.uint8 or images.ndim < 3 or images.shape[-1] not in channels:
+        raise ValueError(
+            f"{owner}: images must be uint8 (N, H, W, C) with {wanted} channels, got {images.dtype} {images.shape}"
+        )

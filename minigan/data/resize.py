@@ -1,0 +1,80 @@
+"""Images of another size by area: each new pixel is the mean of what it covers, exactly.
+
+Measured in 1/h of an input pixel, a new pixel of an image that goes from H to h rows is H long and an input
+pixel is h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact, are rounded
+once, and come out the same on every machine.
+"""
+
+import operator
+
+import numpy as np
+
+__all__ = ["area_resize", "centre_crop", "fit"]
+
+
+def area_resize(images, size):
+    """The mean of the input over the area of each output pixel; no blur beyond it, no aliasing.
+
+    images: uint8 or floats, shape (..., H, W, C). size: (height, width), or one integer for both. uint8 means
+        are rounded to the nearest, halves up; floats keep their dtype. A side may also grow: new pixels then
+        repeat an old one, or are a mixture of two.
+    Raises ValueError for a size below 1 or an empty image, TypeError for other dtypes.
+    """
+    height, width = _size(size)
+    if images.ndim < 3 or not all(images.shape[-3:-1]):
+        raise ValueError(f"area_resize: expected images (..., H, W, C) of at least one pixel, got {images.shape}")
+    if images.dtype != np.uint8 and images.dtype.kind != "f":
+        raise TypeError(f"area_resize: expected uint8 or floats, got {images.dtype}")
+    if images.shape[-3:-1] == (height, width):
+        return images.copy()
+    area = images.shape[-3] * images.shape[-2]
+    wide = np.dtype(np.int64) if images.dtype == np.uint8 else np.result_type(images, np.float32)
+    sums = _sums(_sums(images, -3, height, wide), -2, width, wide)
+    means = (2 * sums + area) // (2 * area) if images.dtype == np.uint8 else sums / wide.type(area)
+    return means.astype(images.dtype)
+
+
+def centre_crop(images, size):
+    """The largest centred part of images (..., H, W, C) that has the proportions of size, (height, width); a view.
+
+    An odd pixel is left over at the bottom or the right.
+    """
+    height, width = _size(size)
+    rows, columns = images.shape[-3:-1]
+    if rows * width > columns * height:
+        kept = max(1, (2 * columns * height + width) // (2 * width))
+        top = (rows - kept) // 2
+        return images[..., top : top + kept, :, :]
+    kept = max(1, (2 * rows * width + height) // (2 * height))
+    left = (columns - kept) // 2
+    return images[..., left : left + kept, :]
+
+
+def fit(images, size):
+    """`centre_crop` to the proportions of `size`, then `area_resize` to it: nothing is stretched."""
+    return area_resize(centre_crop(images, size), size)
+
+
+def _size(size):
+    """`size` as (height, width)."""
+    pair = size if isinstance(size, (tuple, list)) else (size, size)
+    if len(pair) != 2 or min(operator.index(side) for side in pair) < 1:
+        raise ValueError(f"size must be (height, width) or one integer, each at least 1, got {size}")
+    return tuple(operator.index(side) for side in pair)
+
+
+def _sums(images, axis, size, dtype):
+    """Along `axis`, the sum of the old pixels under each of `size` new ones, weighted by their overlap."""
+    old = np.moveaxis(images, axis, 0)
+    out = np.zeros((size, *old.shape[1:]), dtype=dtype)
+    for target, source, overlap in _overlaps(len(old), size):
+        out[target] += old[source] * dtype.type(overlap)
+    return np.moveaxis(out, 0, axis)
+
+
+def _overlaps(old, new):
+    """(new pixel, old pixel, length in common) wherever there is any, in units of 1 / (old * new) of a side."""
+    for target in range(new):
+        start, end = target * old, (target + 1) * old
+        for source in range(start // new, (end - 1) // new + 1):
+            yield target, source, min(end, (source + 1) * new) - max(start, source * new)
