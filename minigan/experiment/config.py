@@ -14,8 +14,8 @@ class Config:
     """Every setting of a training run.  Two runs with equal settings on one machine are equal to the bit."""
 
     data: str = "mnist-10k"
-    """A named data set (mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10, stacked-mnist),
-    or the path of an IDX, .npy or .npz file or of a folder of images."""
+    """A named data set (mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10,
+    stacked-mnist), or the path of an IDX, .npy or .npz file or of a folder of images."""
     steps: int = 5000
     """Generator updates."""
     batch_size: int = 64
