@@ -17,7 +17,7 @@ from .tensor import Parameter, Tensor, tensor
 __version__ = "0.1.0"
 
 # Imported on first use, so that `import minigan` costs little more than NumPy.
-_LAZY = {"check", "data", "experiment", "gan", "models", "nn", "optim", "protocols", "random", "viz"}
+_LAZY = {"check", "data", "experiment", "gan", "metrics", "models", "nn", "optim", "protocols", "random", "viz"}
 
 
 def __getattr__(name):

@@ -1,0 +1,96 @@
+"""What the metrics accept, and how they say no: in one sentence, with the argument, what was given and expected."""
+
+import numpy as np
+
+from ..tensor import Tensor
+
+FEWEST = 4  # samples: halves of two, the least that has a spread
+
+
+def feature_sets(fewest=FEWEST, **named):
+    """The named sets as float arrays (N, d) of one d; images (N, H, W, C) are flattened.
+
+    Arrays or Tensors.  ValueError or TypeError for fewer than `fewest` samples, no features, NaN or infinity, another d
+    than the first set has, or integers in one set and floats in another (pixels scaled in one place only).
+    """
+    arrays = {name: array(x) for name, x in named.items()}
+    rows = {name: _rows(name, x, fewest) for name, x in arrays.items()}
+    (first, reference), *others = arrays.items()
+    for name, x in others:
+        if (x.dtype.kind == "f") != (reference.dtype.kind == "f"):
+            raise ValueError(
+                f"{name} holds {x.dtype} but {first} holds {reference.dtype}: scale both alike, "
+                "as minigan.data.scale does with pixels"
+            )
+        if rows[name].shape[1] != rows[first].shape[1]:
+            raise ValueError(
+                f"{name} has shape {x.shape}, {rows[name].shape[1]} features, "
+                f"but {first} has shape {reference.shape}, {rows[first].shape[1]} features: expected the same number"
+            )
+    return list(rows.values())
+
+
+def probabilities(name, x, fewest=FEWEST):
+    """Class probabilities (N, K) as float64; ValueError unless each row is non-negative and sums to 1."""
+    x = array(x)
+    if x.ndim != 2 or x.shape[1] < 2:
+        raise ValueError(f"{name} must have shape (N, classes), at least 2 classes, got {x.shape}")
+    x = _rows(name, x, fewest).astype(np.float64)
+    wrong = (x < 0).any(axis=1) | (abs(x.sum(axis=1) - 1) > 1e-3)
+    if wrong.any():
+        row = int(wrong.argmax())
+        raise ValueError(
+            f"{name} must be non-negative and sum to 1 in each row, but row {row} runs from {x[row].min():.4g} to "
+            f"{x[row].max():.4g} and sums to {x[row].sum():.4g}: are these logits?"
+        )
+    return x
+
+
+def frequencies(name, p, count):
+    """A distribution over `count` classes as float64 (count,); counts are divided by their sum."""
+    p = np.asarray(p, np.float64)
+    if p.shape != (count,) or not np.isfinite(p).all() or (p < 0).any() or not p.sum() > 0:
+        raise ValueError(
+            f"{name} must be {count} non-negative numbers, not all zero, got shape {p.shape}"
+            + (f" from {p.min():.4g} to {p.max():.4g}" if p.size else "")
+        )
+    return p / p.sum()
+
+
+def labels(name, x, count, fewest=FEWEST):
+    """Integers (N,) in [0, count); ValueError otherwise."""
+    x = array(x)
+    if x.ndim != 1 or x.dtype.kind not in "iu":
+        raise ValueError(f"{name} must be integers of shape (N,), got {x.dtype} of shape {x.shape}")
+    _enough(name, x, fewest)
+    if x.min() < 0 or x.max() >= count:
+        raise ValueError(f"{name} must lie in [0, {count}), got values from {x.min()} to {x.max()}")
+    return x
+
+
+def array(x):
+    """x as a NumPy array, wherever it lives."""
+    return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
+def _rows(name, x, fewest):
+    if x.dtype.kind not in "fiu":
+        raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
+    if x.ndim < 2 or 0 in x.shape[1:]:
+        raise ValueError(f"{name} must have shape (N, features) or (N, H, W, C), got {x.shape}")
+    _enough(name, x, fewest)
+    x = x.reshape(len(x), -1)
+    if x.dtype.kind != "f":
+        return x.astype(np.float64)
+    bad = ~np.isfinite(x).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"{name} must be finite, but {int(bad.sum()):,} of its {len(x):,} rows hold NaN or infinity, "
+            f"row {int(bad.argmax())} first: has the generator diverged?"
+        )
+    return x
+
+
+def _enough(name, x, fewest):
+    if len(x) < fewest:
+        raise ValueError(f"{name} holds {len(x)} samples, expected at least {fewest}")
