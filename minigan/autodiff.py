@@ -102,7 +102,7 @@ def _between(wanted, roots, partial):
                 if parent is _FREED[0]:
                     raise RuntimeError(
                         f"this graph was freed by an earlier grad() or backward() (operation {node.op.name!r}): pass "
-                        "retain_graph=True to the first sweep, or run the forward again"
+                        "retain_graph=True to the first sweep, detach() what came out of it, or run the forward again"
                     )
                 seen.add(parent)
                 stack.append(parent)

@@ -34,13 +34,18 @@ _mode = _Mode()
 
 
 @contextmanager
-def recording(flag):
-    """Turn the recording of history on or off, in this thread."""
-    before, _mode.recording = _mode.recording, flag
+def _switched(name, flag):
+    before = getattr(_mode, name)
+    setattr(_mode, name, flag)
     try:
         yield
     finally:
-        _mode.recording = before
+        setattr(_mode, name, before)
+
+
+def recording(flag):
+    """A context in which the recording of history is on or off, in this thread."""
+    return _switched("recording", flag)
 
 
 def no_grad():
@@ -48,14 +53,9 @@ def no_grad():
     return recording(False)
 
 
-@contextmanager
 def repeating():
-    """Say, in this thread, that a forward runs for a second time: a layer then does not track its statistics again."""
-    before, _mode.repeating = _mode.repeating, True
-    try:
-        yield
-    finally:
-        _mode.repeating = before
+    """A context in which a forward runs for a second time: a layer then does not track its statistics again."""
+    return _switched("repeating", True)
 
 
 def is_repeating():
