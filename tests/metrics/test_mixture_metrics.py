@@ -60,6 +60,13 @@ def test_numbers_by_hand():
     assert mixture.mode_statistics(samples, centres, 1.0, minimum=4)["modes"] == 1
 
 
+def test_widths_are_about_the_modes_own_mean():
+    """A mode that is displaced is not wide for that."""
+    values = mixture.mode_statistics(np.array([[1.0, 1], [1.2, 1], [1, 1.2], [1.2, 1.2]]), np.zeros((1, 2)), 1.0)
+    truncated = math.sqrt(1 - 4.5 * math.exp(-4.5) / (1 - math.exp(-4.5)))
+    assert values["width_min"] == values["width_max"] == pytest.approx(math.sqrt(0.04 / 3) / truncated)
+
+
 def test_a_ring_of_seven_is_one_short():
     """The linspace with its end point, seen in public code: the eighth mode is the first once more."""
     turns = np.linspace(0, 2 * np.pi, 8)
