@@ -11,6 +11,7 @@ from .. import backend, nn, ops
 from ..autodiff import ancestors, grad
 from ..op import recording
 from ..tensor import Tensor, leaf_owning
+from .evaluation import OneBatch
 
 
 def gradient_penalty(critic, real, fake, rng, target=1.0):
@@ -25,17 +26,24 @@ def gradient_penalty(critic, real, fake, rng, target=1.0):
 
 def zero_centered(critic, real, fake, rng):
     """E ||grad_x D(x^)||^2 at the same points as `gradient_penalty` (Thanh-Tung et al. 2019, equation 7)."""
-    return _squared_norms(critic, _between(real, fake, rng)).mean()
+    return _mean_squared_norm(critic, _between(real, fake, rng))
 
 
 def r1(critic, real):
     """1/2 E ||grad_x D(x)||^2 on real data (Mescheder et al. 2018, equation 9, without its factor gamma)."""
-    return 0.5 * _squared_norms(critic, _leaf(real)).mean()
+    return 0.5 * _mean_squared_norm(critic, _leaf(real))
 
 
 def r2(critic, fake):
     """1/2 E ||grad_x D(G(z))||^2 on generated data, the generator held fixed (Mescheder et al. 2018, equation 10)."""
-    return 0.5 * _squared_norms(critic, _leaf(fake)).mean()
+    return 0.5 * _mean_squared_norm(critic, _leaf(fake))
+
+
+def r1_r2(critic, real, fake):
+    """r1(critic, real) + r2(critic, fake) (Huang et al. 2024, equation 3)."""
+    if isinstance(critic, OneBatch):
+        return _mean_squared_norm(critic, critic.samples)  # of twice as many: the factor 1/2 is in the mean
+    return r1(critic, real) + r2(critic, fake)
 
 
 def dragan(critic, real, rng, target=1.0):
@@ -94,9 +102,8 @@ def _norms(critic, x):
     return ops.norm(ops.flatten(input_gradient(critic, x)), axis=1)
 
 
-def _squared_norms(critic, x):
-    g = ops.flatten(input_gradient(critic, x))
-    return (g * g).sum(axis=1)
+def _mean_squared_norm(critic, x):
+    return ops.square(input_gradient(critic, x)).sum() * (1 / len(x))
 
 
 def _mean_square(x):

@@ -99,6 +99,8 @@ class PackedCritic(nn.Module):
     body: any critic of samples (..., m * C).  It sees whether samples differ, so collapse costs the generator more.
     """
 
+    couples_samples = True
+
     def __init__(self, body, m):
         if m < 1:
             raise ValueError(f"PackedCritic: m must be at least 1, got {m}")

@@ -7,6 +7,7 @@
 | `frechet_distance` | mean and covariance of features; biased by 1/n | real against real |
 | `kid`, `mmd` | all moments up to the third, all of them; unbiased | real against real |
 | `sliced_wasserstein` | the transport along random directions | real against real |
+| `sharpness` | blur: the variance of the Laplacian | real data |
 | `precision_recall` | fidelity and diversity apart: precision, recall, density, coverage | real against real |
 | `nearest_neighbour_test` | can a 1-NN classifier tell real from generated? | real against real |
 | `birthday_test` | does the generator repeat itself? | real against real |
@@ -23,5 +24,6 @@ from .kernel import kid, mmd
 from .mixture import modes
 from .prdc import precision_recall
 from .report import Measurement, measure, measure_against_real
+from .sharpness import sharpness
 from .sliced import sliced_wasserstein
 from .two_sample import birthday_test, memorisation, nearest_neighbour_test

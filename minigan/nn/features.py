@@ -15,6 +15,8 @@ class MinibatchStd(Module):
     The samples of a batch are no longer treated alone, so a gradient penalty refuses a critic with this layer.
     """
 
+    couples_samples = True
+
     def __init__(self, group=None, eps=1e-8):
         if group is not None and group < 2:
             raise ValueError(f"MinibatchStd: a group needs at least 2 samples, got group={group}")
@@ -46,7 +48,7 @@ minibatch_std.op.couples_samples = True
 
 
 class FourierFeatures(Module):
-    """x (..., C) -> [x, sin pi x, cos pi x, sin 2 pi x, cos 2 pi x, ...] (..., C * `multiple`).
+    """x (..., C) -> [x, sin pi x, sin 2 pi x, sin 4 pi x, ..., cos pi x, ...] (..., C * `multiple`).
 
     octaves: how many frequencies pi, 2 pi, 4 pi, ...  They let a network draw edges that are sharp in x.
     Source: Mildenhall et al. 2020, equation 4; Tancik et al. 2020.
@@ -63,11 +65,8 @@ class FourierFeatures(Module):
         return 1 + 2 * self.octaves
 
     def forward(self, x):
-        features = [x]
-        for k in range(self.octaves):
-            phase = x * (2**k * math.pi)
-            features += [ops.sin(phase), ops.cos(phase)]
-        return ops.concatenate(features, axis=x.ndim - 1)
+        phases = ops.concatenate([x * (2**k * math.pi) for k in range(self.octaves)], axis=x.ndim - 1)
+        return ops.concatenate([x, ops.sin(phases), ops.cos(phases)], axis=x.ndim - 1)
 
     def extra_repr(self):
         return f"octaves={self.octaves}"

@@ -31,7 +31,7 @@ class Linear(Module):
 
     def apply(self, x, weight):
         """The layer with another weight in place of its own."""
-        return _plus(ops.matmul(x, weight), self.bias)
+        return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
 
     def extra_repr(self):
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
@@ -112,6 +112,7 @@ class BatchNorm(Module):
     """
 
     buffer_names = ("running_mean", "running_var")
+    couples_samples = True
 
     def __init__(self, channels, eps=1e-5, momentum=0.1, *, dtype=np.float32):
         self.gamma = Parameter(np.ones(channels, dtype))

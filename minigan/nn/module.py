@@ -11,9 +11,11 @@ class Module:
     Parameters and children are ordinary attributes, alone or in a list, tuple or dict; their order is that of
     assignment, so it is the same in every run.  One that can be reached in two ways counts once, by its first path.
     `buffer_names` lists the attributes that hold state without gradient, as arrays.
+    `couples_samples` says whether one sample of a batch changes what comes out for another.
     """
 
     buffer_names = ()
+    couples_samples = False
     training = True
     _prefix = ""
 

@@ -33,7 +33,7 @@ from .elementwise import (
     tanh,
     where,
 )
-from .linalg import matmul
+from .linalg import linear, matmul
 from .methods import attach
 from .norm import batch_norm, layer_norm
 from .reduce import log_softmax, logsumexp, max, mean, min, norm, softmax, sum, var

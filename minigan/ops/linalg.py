@@ -1,9 +1,12 @@
-"""Products of matrices."""
+"""Products of matrices.
+
+The three products a @ b, a @ b^T and a^T @ b are each other's derivatives, so no derivative has to transpose.
+"""
 
 import numpy as np
 
 from ..op import op
-from .shape import expand_dims, squeeze, swapaxes
+from .shape import expand_dims, squeeze
 
 
 def matmul(a, b):
@@ -15,14 +18,51 @@ def matmul(a, b):
     return _matmul(a, b)
 
 
-def _why_not(a, b):
+def linear(x, weight, bias):
+    """x @ weight + bias: x (..., n), weight (n, m), bias (m,) -> (..., m)."""
+    return _linear(x, weight, bias)
+
+
+def _why_not(a, b, bias=None):
     if min(np.ndim(a), np.ndim(b)) < 1:
         return "needs at least one axis on both sides; use * for numbers"
     if a.shape[-1] != b.shape[-2]:
         return f"the inner lengths differ: a.shape[-1] = {a.shape[-1]} must equal b.shape[-2] = {b.shape[-2]}"
+    if bias is not None and bias.shape != b.shape[-1:]:
+        return f"the bias has shape {bias.shape}, and the product {b.shape[-1]} columns"
     return None
 
 
-@op(explain=_why_not, a=lambda g, b: _matmul(g, swapaxes(b, -1, -2)), b=lambda g, a: _matmul(swapaxes(a, -1, -2), g))
+@op(explain=_why_not, a=lambda g, b: _matmul_nt(g, b), b=lambda g, a: _matmul_tn(a, g))
 def _matmul(a, b):
-    return a @ b
+    return product(a, b)
+
+
+@op(a=lambda g, b: _matmul(g, b), b=lambda g, a: _matmul_tn(g, a))
+def _matmul_nt(a, b):
+    return product(a, b.swapaxes(-1, -2))
+
+
+@op(a=lambda g, b: _matmul_nt(b, g), b=lambda g, a: _matmul(a, g))
+def _matmul_tn(a, b):
+    return product(a.swapaxes(-1, -2), b)
+
+
+def _why_not_linear(x, weight, bias):
+    return _why_not(x, weight, bias)
+
+
+@op(
+    explain=_why_not_linear,
+    x=lambda g, weight: _matmul_nt(g, weight),
+    weight=lambda g, x: _matmul_tn(x, g),
+    bias=lambda g: g,
+)
+def _linear(x, weight, bias):
+    y = product(x, weight)
+    return np.add(y, bias, out=y) if y.dtype == bias.dtype else y + bias
+
+
+def product(a, b):
+    """a @ b; an outer product without BLAS, which has no fast way for an inner length of 1."""
+    return a * b if np.shape(a)[-1:] == np.shape(b)[-2:-1] == (1,) else a @ b

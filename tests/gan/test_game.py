@@ -139,9 +139,9 @@ def test_a_critic_step_never_enters_the_generator(kernels, sweeps, monkeypatch):
     game.critic_step(data(), noise())
     assert made == [None], "the generator ran once and left no graph"
     weight = game.critic.conv1.weight.shape
-    assert kernels["shapes"] == [weight, weight], "of the real and of the generated batch"
-    # forward: 2 transposed in the generator, 1 convolution for each batch; no gradient of the images
-    assert (kernels["conv_transpose2d"], kernels["conv2d"], kernels["conv2d_weight"]) == (2, 2, 2)
+    assert kernels["shapes"] == [weight], "of the real and the generated samples together"
+    # forward: 2 transposed in the generator, 1 convolution of both batches; no gradient of the images
+    assert (kernels["conv_transpose2d"], kernels["conv2d"], kernels["conv2d_weight"]) == (2, 1, 1)
     reached = {parent for _, parent in sweeps}
     assert not reached & leaves(game.generator)
     assert leaves(game.critic) <= reached

@@ -56,7 +56,7 @@ def test_fourier_features_come_first_and_count_as_inputs():
     deviation = critic.dense1.weight.data.std()
     assert 0.25 < deviation < 0.65, "He's deviation for 10 inputs is 0.447"
     x = normal((4, 2))
-    parts = [x, *[g(f * np.pi * x) for f in (1, 2) for g in (np.sin, np.cos)]]
+    parts = [x, *[g(f * np.pi * x) for g in (np.sin, np.cos) for f in (1, 2)]]
     plain = dense.discriminator((10,), 5, rng=Generator(0), dtype="float64")
     np.testing.assert_allclose(critic(x).numpy(), plain(np.concatenate(parts, axis=1)).numpy(), rtol=1e-10)
     assert "fourier" not in names(dense.discriminator((2,), rng=Generator(0)))

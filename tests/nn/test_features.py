@@ -72,7 +72,7 @@ def test_fourier_features_by_hand():
     layer = nn.FourierFeatures(2)
     y = layer(mg.tensor(x)).numpy()
     pi = np.pi
-    expected = [x, np.sin(pi * x), np.cos(pi * x), np.sin(2 * pi * x), np.cos(2 * pi * x)]
+    expected = [x, np.sin(pi * x), np.sin(2 * pi * x), np.cos(pi * x), np.cos(2 * pi * x)]
     np.testing.assert_allclose(y, np.concatenate(expected, axis=1), atol=1e-15)
     assert layer.multiple == 5
     assert y.shape == (2, 2 * layer.multiple)
@@ -90,7 +90,7 @@ def test_fourier_features_treat_each_sample_alone():
     x, w = normal((4, 2)), critic[1].weight.data
     penalty = penalties.r1(critic, x)
     p = np.pi
-    slopes = [np.ones_like(x)] + [f * p * g(f * p * x) for f in (1, 2) for g in (np.cos, lambda t: -np.sin(t))]
+    slopes = [np.ones_like(x)] + [f * p * g(f * p * x) for g in (np.cos, lambda t: -np.sin(t)) for f in (1, 2)]
     gradient = sum(s * w[2 * k : 2 * k + 2, 0] for k, s in enumerate(slopes))
     np.testing.assert_allclose(penalty.item(), 0.5 * (gradient**2).sum(1).mean(), rtol=1e-12)
 

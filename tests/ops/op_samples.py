@@ -656,6 +656,20 @@ PRODUCTS = {
 }
 for label, shapes in PRODUCTS.items():
     sample("matmul", label, ops.matmul, [normal(*s) for s in shapes], np.matmul)
+for label, (n, inner, m) in {
+    "plain": (4, 3, 2),
+    "one-input": (4, 1, 2),
+    "one-output": (4, 3, 1),
+    "no-rows": (0, 3, 2),
+}.items():
+    sample(
+        "linear",
+        label,
+        ops.linear,
+        [normal(n, inner), normal(inner, m), normal(m)],
+        lambda x, w, b: np.matmul(x, w) + b,
+    )
+sample("linear", "images", ops.linear, [normal(2, 2, 3), normal(3, 2), normal(2)], lambda x, w, b: np.matmul(x, w) + b)
 sample("matmul", "operator", matmul, [normal(2, 3), normal(3)], np.matmul)
 sample("matmul", "square-of-itself", lambda x: x @ x, [normal(3, 3)], lambda x: x @ x)
 LEFT = normal(2, 3)

@@ -1,0 +1,142 @@
+"""Losses, penalty and gradient norms over the steps of a run, from the lines of its metrics.jsonl."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from .style import CRITIC, CYCLE, GENERATOR, MUTED, PENALTY, SMALL, WIDTH, Page, legend, number_axis, save
+
+_COLORS = {"critic": CRITIC, "generator": GENERATOR, "penalty": PENALTY}
+_TOP, _LEFT, _RIGHT, _PANEL, _GAP = 0.21, 0.62, 0.25, 1.45, 0.3  # inches
+_WINDOW = 40  # the mean runs over one part in so many of a run, an odd number
+_MANY = 100  # lines, from which on outliers are left out
+_POINT = {"marker": "o", "markersize": 4}  # a line of one point is invisible
+
+
+@dataclass(frozen=True)
+class _Panel:
+    title: str
+    suffix: str  # of the keys that it draws
+    log: bool = False
+
+
+_PANELS = (_Panel("loss", "_loss"), _Panel("penalty", "penalty"), _Panel("gradient norm", "_gradient", log=True))
+
+
+def curves(path, records, *, title="Training", caption=None):
+    """One panel each for the losses, the penalty and the norms of the gradients, as far as they were logged.
+
+    records: the lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name; drawn are "*_loss",
+    "penalty" and "*_gradient", any of which may be missing from any line.
+    """
+    records = list(records)
+    _check(records)
+    panels = [(panel, found) for panel in _PANELS if (found := _series(records, panel.suffix))]
+    if not panels:
+        raise ValueError(f"records hold no *_loss, penalty or *_gradient to draw, only {', '.join(records[0])}")
+    window, clip = len(records) // _WINDOW | 1, len(records) >= _MANY
+    bad = [_first_bad(steps, values, panel.log) for panel, found in panels for steps, values in found.values()]
+    caption = caption or _caption(window, clip, min(bad))
+    page = Page(len(panels) * (_PANEL + _GAP) + 0.27, title, caption)
+    limits = _step_limits(records)
+    for i, (panel, found) in enumerate(panels):
+        axes = page.axes(_LEFT, _TOP + i * (_PANEL + _GAP), WIDTH - _LEFT - _RIGHT, _PANEL)
+        _draw(axes, panel, found, window, clip)
+        axes.set_xlim(limits)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.tick_params(labelbottom=i == len(panels) - 1)
+        name = panel.title + ", logarithmic" * panel.log
+        page.text(WIDTH - _RIGHT, 0.06 + i * (_PANEL + _GAP), name, SMALL, MUTED, ha="right")
+        if math.isfinite(min(bad)):
+            axes.axvline(min(bad), color=MUTED, linestyle=":", linewidth=1)
+    page.text((_LEFT + WIDTH - _RIGHT) / 2, len(panels) * (_PANEL + _GAP) + 0.13, "step", SMALL, MUTED, ha="center")
+    return save(path, page.figure)
+
+
+def _draw(axes, panel, found, window, clip):
+    shown = []
+    for i, (key, (steps, values)) in enumerate(found.items()):
+        name = key.removesuffix(panel.suffix) or key
+        color = _COLORS.get(name, CYCLE[i % len(CYCLE)])
+        raw = np.where(_drawable(values, panel.log), values, np.nan)
+        smooth = _smooth(raw, window, panel.log)
+        axes.plot(steps, raw, color=color, alpha=0.3, linewidth=0.6)
+        axes.plot(steps, smooth, color=color, linewidth=1.4, label=name, **_POINT if len(steps) == 1 else {})
+        shown += list(raw[np.isfinite(raw)])
+    axes.set_ylim(_value_limits(np.array(shown or [1.0]), panel.log, clip))
+    number_axis(axes.yaxis, panel.log)
+    if len(found) > 1 or name != panel.title:
+        legend(axes)
+
+
+def _smooth(values, window, log):
+    """The centred mean over `window` numbers (geometric on a logarithmic axis), of fewer at the ends and over gaps."""
+    there = np.isfinite(values)
+    x = np.where(there, values, 1)
+    x = np.where(there, np.log(x) if log else x, 0)
+    window = min(window, len(values) - 1 | 1)
+    sums, counts = (np.convolve(v, np.ones(window), "same") for v in (x, there.astype(float)))
+    mean = np.divide(sums, counts, out=np.full(len(x), np.nan), where=there)
+    return np.exp(mean) if log else mean
+
+
+def _value_limits(values, log, clip):
+    """Limits about all values or, to clip, all but the wildest hundredth, lest one spike flatten the rest."""
+    low, high = np.quantile(np.log(values) if log else values, (0.005, 0.995) if clip else (0, 1))
+    margin = 0.08 * (high - low) or 0.1 * abs(low) or 1.0
+    low, high = low - margin, high + margin
+    return (math.exp(low), math.exp(high)) if log else (low, high)
+
+
+def _step_limits(records):
+    first, last = records[0]["step"], records[-1]["step"]
+    return (first, last) if last > first else (first - 1, first + 1)
+
+
+def _drawable(values, log):
+    return np.isfinite(values) & (values > 0) if log else np.isfinite(values)
+
+
+def _first_bad(steps, values, log):
+    bad = ~_drawable(values, log)
+    return steps[bad.argmax()] if bad.any() else math.inf
+
+
+def _caption(window, clip, bad):
+    text = f"Thin: values as logged; thick: their centred mean over {window}." if window > 1 else "Values as logged."
+    if clip:
+        text += "  Each axis leaves out the wildest 1 % of its values."
+    if math.isfinite(bad):
+        text += f"  Dotted: step {bad:,}, the first with a value that cannot be drawn: not finite, or a norm of 0."
+    return text
+
+
+def _series(records, suffix):
+    """{key: (steps, values)} for the keys that end so, the critic's before the generator's."""
+    keys = sorted({key for record in records for key in record if key.endswith(suffix)})
+    columns = {key: _column(records, key) for key in keys}
+    return {key: column for key, column in columns.items() if len(column[0])}
+
+
+def _column(records, key):
+    rows = [(record["step"], record[key]) for record in records if record.get(key) is not None]
+    steps, values = zip(*rows, strict=True) if rows else ((), ())
+    return np.array(steps), np.array(values, np.float64)
+
+
+def _check(records):
+    if not records:
+        raise ValueError("records are empty: expected the lines of a metrics.jsonl, at least one")
+    for i, record in enumerate(records):
+        for key, value in record.items():
+            if key.endswith(("_loss", "penalty", "_gradient")) and not isinstance(value, int | float | None):
+                raise TypeError(f"records[{i}][{key!r}] must be a number, got {value!r}")
+        if not isinstance(record.get("step"), int | float) or not math.isfinite(record["step"]):
+            raise ValueError(f"records[{i}] must have a number as its step, got {record.get('step')!r}")
+        if i and record["step"] <= records[i - 1]["step"]:
+            raise ValueError(
+                f"the steps of records must increase, but {records[i - 1]['step']} is followed by {record['step']}: "
+                "two runs in one file?"
+            )

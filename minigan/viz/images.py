@@ -1,0 +1,84 @@
+"""Grids of images: plain ones, pixel for pixel, and pages with headings over their columns."""
+
+import numpy as np
+
+from ..data import scale as scale_pixels
+from ..data import to_uint8
+from ..files import replacing
+from ..metrics.inputs import array
+from .style import DPI, SMALL, WIDTH, Page
+
+GAP = 2  # pixels between images, before enlargement
+_HEADING = 0.17  # inches
+_TALLEST, _NARROWEST = 8.0, 5.2
+
+
+def image_grid(images, columns, scale=2):
+    """Images (N, H, W, C) in [-1, 1], C = 1 or 3, as one uint8 picture with `columns` in a row, enlarged by `scale`.
+
+    Values beyond [-1, 1] are clipped.  Raises ValueError for another shape and for NaN, TypeError for integers.
+    """
+    images = _shaped("images", array(images))
+    if columns < 1 or scale < 1:
+        raise ValueError(f"image_grid: columns and scale must be at least 1, got {columns} and {scale}")
+    images = to_uint8(images)
+    n, h, w, c = images.shape
+    columns = min(columns, n)
+    rows = -(-n // columns)
+    grid = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), 64, np.uint8)
+    for i, image in enumerate(images):
+        top, left = GAP + (i // columns) * (h + GAP), GAP + (i % columns) * (w + GAP)
+        grid[top : top + h, left : left + w] = image
+    return grid.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def save_grid(path, images, columns, scale=2):
+    """Write `image_grid` as a PNG, complete or not at all."""
+    from PIL import Image
+
+    grid = image_grid(images, columns, scale)
+    picture = Image.fromarray(grid[..., 0] if grid.shape[2] == 1 else grid)
+    with replacing(path) as file:
+        picture.save(file, "PNG")
+
+
+def image_page(grid, headings, title, caption):
+    """The figure of a uint8 picture (H, W, C), every pixel enlarged to the same whole number of dots.
+
+    headings: {position of a centre in pixels of the grid: text} over the columns.
+    """
+    h, w, _ = grid.shape
+    zoom = max(1, min(int((WIDTH - 0.2) * DPI // w), int(_TALLEST * DPI // h)))
+    left = 0.1
+    width = max(w * zoom / DPI + 2 * left, _NARROWEST)
+    page = Page(_HEADING + h * zoom / DPI, title, caption, width)
+    axes = page.axes(left, _HEADING, w * zoom / DPI, h * zoom / DPI)
+    axes.set_axis_off()
+    axes.imshow(np.broadcast_to(grid, (h, w, 3)), interpolation="nearest", aspect="auto")
+    for position, text in headings.items():
+        page.text(left + position * zoom / DPI, 0.02, text, SMALL, ha="center")
+    return page.figure
+
+
+def checked_images(name, images):
+    """Images as floats (N, H, W, C) in [-1, 1]; uint8 pixels are scaled.  ValueError or TypeError for others."""
+    images = _shaped(name, array(images))
+    if images.dtype == np.uint8:
+        return scale_pixels(images)
+    if images.dtype.kind != "f":
+        raise TypeError(f"{name} must hold floats in [-1, 1] or uint8 pixels, got {images.dtype}")
+    if not np.abs(images).max() <= 1.001:  # NaN is not <= either
+        raise ValueError(
+            f"{name} must lie in [-1, 1], got values from {images.min():.4g} to {images.max():.4g}: "
+            "not scaled by minigan.data.scale, or has the generator diverged?"
+        )
+    return images
+
+
+def _shaped(name, images):
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or not images.size:
+        hint = ": channels first?" if images.ndim == 4 and images.shape[1] in (1, 3) else ""
+        raise ValueError(
+            f"{name} must have shape (N, H, W, C) with 1 or 3 channels and N >= 1, got {images.shape}{hint}"
+        )
+    return images
