@@ -10,6 +10,7 @@ from importlib import import_module
 from . import ops
 from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backend import device_count
+from .capture import CaptureError, capture
 from .fused import fused
 from .op import no_grad, op
 from .tensor import Parameter, Tensor, tensor

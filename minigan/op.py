@@ -63,6 +63,20 @@ def is_repeating():
     return _mode.repeating
 
 
+_observer = None  # a module global, not a part of the mode: where none is set, an operation pays for one comparison
+
+
+@contextmanager
+def observing(observer):
+    """A context in which observer(op, arrays, result) is called after every operation, in whatever thread."""
+    global _observer
+    before, _observer = _observer, observer
+    try:
+        yield
+    finally:
+        _observer = before
+
+
 EXPLAINED = (ValueError, TypeError, IndexError, MemoryError)  # what a kernel raises when its arguments do not fit
 
 
@@ -234,6 +248,8 @@ def apply_rule(rule):
             data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
         except EXPLAINED as error:
             raise rule.complain(error, arrays, attrs) from error
+        if _observer is not None:
+            _observer(rule, arrays, data)
         if dtype is None:
             return data
         if data.dtype is not dtype:

@@ -1,8 +1,8 @@
 """Where arrays live.  A backend is a module of kernels; the type of an array picks it, by one dictionary look-up."""
 
-from . import numpy_backend
+from . import numpy_backend, tape
 
-_BY_TYPE = {numpy_backend.ndarray: numpy_backend}
+_BY_TYPE = {numpy_backend.ndarray: numpy_backend, tape.Taped: tape.TAPED_BACKEND}
 _BY_NAME = {"cpu": numpy_backend}
 ndarray = numpy_backend.ndarray
 

@@ -40,8 +40,11 @@ Every implementation, on any device, must follow these rules to the bit.
 
 import math
 import operator
+from functools import partial, wraps
 
 import numpy as np
+
+from .tape import Tape
 
 __all__ = ["Generator", "philox4x32"]
 
@@ -239,6 +242,18 @@ _UNIFORM = {np.dtype(np.float32): (4, _write_uniform32), np.dtype(np.float64): (
 _NORMAL = {np.dtype(np.float32): (4, _write_normal32), np.dtype(np.float64): (2, _write_normal64)}
 
 
+def _drawing(method):
+    """A method that draws anew when what was computed from it is replayed from a tape."""
+
+    @wraps(method)
+    def draw(self, *args, **options):
+        if Tape.active is None:
+            return method(self, *args, **options)
+        return Tape.active.draw(partial(method, self, *args, **options))
+
+    return draw
+
+
 class Generator:
     """A stream of random numbers fixed by its seed, the same on every machine, and resumable to the bit.
 
@@ -264,6 +279,7 @@ class Generator:
     def __repr__(self):
         return f"Generator(seed={self._key[0] | self._key[1] << 32}, counter={self._counter})"
 
+    @_drawing
     def normal(self, shape, dtype=np.float32):
         """Standard normal values, `shape` and `dtype` (float32 or float64) as asked; never infinite or NaN.
 
@@ -273,6 +289,7 @@ class Generator:
         dtype, per_block, write = _choose("normal", _NORMAL, dtype)
         return self._draw(shape, dtype, per_block, write)
 
+    @_drawing
     def uniform(self, shape, low=0.0, high=1.0, dtype=np.float32):
         """Uniform values in [low, high): `high` itself is never returned. dtype: float32 or float64.
 
@@ -287,6 +304,7 @@ class Generator:
             np.minimum(out, np.nextafter(high, low), out=out)  # low + width * u may round up to high
         return out
 
+    @_drawing
     def integers(self, low, high, shape):
         """Integers in [low, high), int64. At most 2**32 different values: high - low <= 2**32.
 
@@ -300,6 +318,7 @@ class Generator:
             raise ValueError(f"Generator.integers: expected {expected}, got [{low}, {high})")
         return self._draw(shape, np.int64, 2, _integer_writer(low, high - low))
 
+    @_drawing
     def permutation(self, n):
         """The integers 0 to n - 1 in random order, int64, shape (n,)."""
         words = self._draw(_integer("n", n), np.uint64, 2, _write_words)

@@ -113,7 +113,13 @@ class Module:
             array[...] = state[path]
 
     def _members(self, kind):
-        return [(path, value) for path, value in _flat("", vars(self)) if isinstance(value, kind)]
+        found = []
+        for name, value in vars(self).items():
+            if isinstance(value, kind):
+                found.append((name, value))
+            elif isinstance(value, list | tuple | dict):
+                found += [(path, v) for path, v in _flat(name, value) if isinstance(v, kind)]
+        return found
 
     def _state(self):
         return [(path, p.data) for path, p in self.named_parameters()] + self.named_buffers()

@@ -6,6 +6,7 @@ conjugates or takes a modulus.
 
 import numpy as np
 
+from ..backend import as_array
 from ..op import op
 from ..tensor import Tensor, wrap
 
@@ -179,8 +180,8 @@ def _leaky_relu(x, *, slope):
         return np.where(x.real > 0, x, slope * x)
     if not slope:
         return np.maximum(x, 0)
-    y = np.asarray(x * slope)
-    return np.maximum(x, y, out=y)
+    y = x * slope
+    return np.maximum(x, y, out=y if y.ndim else None)
 
 
 # Products: a masked copy of random signs is 25 times slower, for the branches that the processor mispredicts.
@@ -226,7 +227,7 @@ def clip(x, low=None, high=None):
 
 def where(condition, x, y):
     """x where `condition`, y elsewhere, broadcast together."""
-    return _where(x, y, condition=condition.data if isinstance(condition, Tensor) else np.asarray(condition))
+    return _where(x, y, condition=condition.data if isinstance(condition, Tensor) else as_array(condition))
 
 
 @op(

@@ -93,8 +93,6 @@ def norm(x, axis=None, keepdims=False):
     """The Euclidean norm over `axis`.  At x = 0 it takes the subgradient 0, where the quotient x / |x| would be NaN."""
     total = sum(x * x, axis, keepdims)
     zero = real(total) == 0
-    if not zero.any():
-        return sqrt(total)
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 

@@ -1,0 +1,176 @@
+"""A captured step computes what the step computes, to the bit, and says so where it cannot."""
+
+import numpy as np
+import pytest
+
+import minigan as mg
+from minigan import gan, models, nn, ops
+from minigan.random import Generator
+
+N = 8
+
+
+def normal(seed, *shape):
+    return Generator(seed).normal(shape)
+
+
+def penalised_step(critic, loss, penalty):
+    """The critic's loss and its weight gradients, by double backpropagation."""
+
+    def step(real, fake):
+        total = loss.critic(critic(real), critic(fake)) + penalty(critic, real, fake)
+        return {"loss": total, "gradients": mg.grad(total, critic.parameters())}
+
+    return step
+
+
+NETWORKS = {
+    "dense": lambda: models.dense.discriminator((2,), 16, 2, octaves=2, rng=Generator(0)),
+    "layer-norm": lambda: nn.Sequential(nn.Linear(2, 8, rng=Generator(0)), nn.LayerNorm(8), nn.Tanh(), nn.Linear(8, 1)),
+    "dropout": lambda: nn.Sequential(
+        nn.Linear(2, 16, rng=Generator(0)), nn.Dropout(0.3, rng=Generator(4)), nn.Linear(16, 1, rng=Generator(1))
+    ),
+}
+PENALTIES = {
+    "r1_r2": lambda rng: lambda c, x, y: gan.penalties.r1_r2(c, x, y),
+    "gradient_penalty": lambda rng: lambda c, x, y: gan.penalties.gradient_penalty(c, x, y, rng),
+    "dragan": lambda rng: lambda c, x, y: gan.penalties.dragan(c, x, rng),
+    "none": lambda rng: lambda c, x, y: 0.0,
+}
+
+
+@pytest.mark.parametrize("penalty", PENALTIES)
+@pytest.mark.parametrize("network", NETWORKS)
+def test_replays_equal_the_step_to_the_bit(network, penalty):
+    def run(wrapped):
+        critic = NETWORKS[network]()
+        for k, p in enumerate(critic.parameters()):
+            p.assign_(0.3 * normal(100 + k, *p.shape))
+        step = wrapped(penalised_step(critic, gan.losses.relativistic, PENALTIES[penalty](Generator(9))))
+        seen = []
+        for k in range(6):
+            result = step(mg.tensor(normal(k, N, 2)), mg.tensor(normal(50 + k, N, 2)))
+            for p, g in zip(critic.parameters(), result["gradients"], strict=True):
+                p.assign_(p.data - 0.001 * g.data)
+            seen.append(result["loss"].data.tobytes() + b"".join(p.data.tobytes() for p in critic.parameters()))
+        return seen
+
+    assert run(mg.capture) == run(lambda step: step)
+    assert len(set(run(mg.capture))) == 6, "every step sees other data, noise and weights"
+
+
+def test_convolutions_are_replayed_too():
+    critic = models.dcgan.discriminator((8, 8, 1), 4, 3, rng=Generator(0))
+    step = penalised_step(critic, gan.losses.wasserstein, PENALTIES["gradient_penalty"](Generator(9)))
+    captured = mg.capture(penalised_step(critic, gan.losses.wasserstein, PENALTIES["gradient_penalty"](Generator(9))))
+    for k in range(5):
+        x, y = mg.tensor(normal(k, N, 8, 8, 1)), mg.tensor(normal(50 + k, N, 8, 8, 1))
+        one, other = captured(x, y), step(x, y)
+        for p, q in zip([one["loss"], *one["gradients"]], [other["loss"], *other["gradients"]], strict=True):
+            assert np.array_equal(p.data, q.data)
+
+
+def test_memory_is_shared_by_what_is_never_alive_together():
+    def chain(x):
+        for _ in range(50):
+            x = ops.tanh(x * 1.5)
+        return x
+
+    captured = mg.capture(chain)
+    xs = [normal(k, 1000) for k in range(4)]
+    for x in xs:
+        assert np.array_equal(captured(x), chain(x))
+    owners = {id(c.keywords["out"].base) for c in captured.program if c.keywords["out"].base is not None}
+    assert len(owners) <= 2, "a chain needs two buffers"
+
+
+def test_an_output_is_not_overwritten_within_the_step():
+    captured = mg.capture(lambda x: (x + 1.0, [ops.exp(x + 2.0) * 3.0, None], {"twice": x + x}))
+    for k in range(5):
+        x = normal(k, 7)
+        first, (second, nothing), rest = captured(x)
+        np.testing.assert_array_equal(first, x + np.float32(1))
+        np.testing.assert_array_equal(second, np.exp(x + np.float32(2)) * np.float32(3))
+        np.testing.assert_array_equal(rest["twice"], x + x)
+        assert nothing is None
+
+
+def test_memory_outside_is_read_and_changed_in_place():
+    scale, total = np.array(2.0, "float32"), np.zeros(3, "float32")
+
+    def step(x):
+        y = x * scale
+        np.add(total, y, out=total)
+        return y
+
+    captured = mg.capture(step)
+    expected = np.zeros(3, "float32")
+    for k in range(6):
+        scale[...] = k
+        x = normal(k, 3)
+        np.testing.assert_array_equal(captured(x), x * np.float32(k))
+        expected += x * np.float32(k)
+        np.testing.assert_array_equal(total, expected)
+
+
+def called(step, times=3, *inputs):
+    captured = mg.capture(step)
+    for k in range(times):
+        captured(*(inputs or (normal(k, 4),)))
+    return captured
+
+
+def test_another_shape_or_dtype_is_refused():
+    captured = called(lambda x: x * 2.0)
+    with pytest.raises(mg.CaptureError, match=r"input 0 was float32 \(4,\) .* is now float32 \(5,\)"):
+        captured(normal(0, 5))
+    with pytest.raises(mg.CaptureError, match="is now float64"):
+        captured(normal(0, 4).astype("float64"))
+    with pytest.raises(mg.CaptureError, match="is now None"):
+        captured(None)
+    with pytest.raises(mg.CaptureError, match="has 1 inputs, got 2"):
+        captured(normal(0, 4), normal(0, 4))
+    np.testing.assert_array_equal(captured(np.ones(4, "float32")), 2 * np.ones(4, "float32"))
+
+
+LOOKS = {
+    "item": lambda x: x * mg.tensor(x).sum().item(),
+    "float": lambda x: x * float(x.sum()),
+    "branch": lambda x: x if x.sum() > 0 else -x,
+    "array": lambda x: x * np.asarray(x),
+    "index": lambda x: x * [1.0, 2.0, 3.0][(x > 0).astype(int).max()],
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_looking_at_a_value_is_refused(look):
+    with pytest.raises(mg.CaptureError, match="must not look at its values"):
+        called(LOOKS[look])
+
+
+def test_a_python_number_that_changes_is_refused():
+    numbers = iter(range(100))
+    with pytest.raises(mg.CaptureError, match=r"output 0 .* changed since it was captured and is no input"):
+        called(lambda x: x * float(next(numbers)))
+
+
+def test_an_array_that_is_made_anew_is_refused():
+    rng = np.random.default_rng(0)
+    with pytest.raises(mg.CaptureError, match="is no input"):
+        called(lambda x: x + rng.random(4, np.float32))
+
+
+def test_a_failed_capture_leaves_the_step_as_it_was():
+    fail = [True]
+
+    def step(x):
+        return x * float(x.sum()) if fail[0] else x * 2.0
+
+    captured = mg.capture(step)
+    x = normal(0, 4)
+    captured(x)
+    with pytest.raises(mg.CaptureError):
+        captured(x)
+    fail[0] = False
+    for _ in range(4):
+        np.testing.assert_array_equal(captured(x), x * np.float32(2))
