@@ -155,20 +155,33 @@ class RMSprop(Optimizer):
 class EMA:
     """An exponential moving average of a module, buffers included: `ema.module` is the averaged copy, in eval mode.
 
-    decay: the weight of the past, per update; `half_life` in updates may be given instead (decay = 2^(-1 / half_life)).
+    decay: the weight of the past, per update; `half_life` in updates may be given instead (decay = 2^(-1 / half_life)),
+    0 for no memory.  Both may be changed at any time.
     During the first updates the decay is at most (1 + t) / (10 + t), so that the initial weights are soon forgotten.
     """
 
     def __init__(self, module, decay=None, *, half_life=None):
         if (decay is None) == (half_life is None):
             raise ValueError("EMA needs either decay or half_life")
-        if half_life is not None and not half_life > 0:
-            raise ValueError(f"half_life must be positive, got {half_life}")
-        self.decay = 0.5 ** (1 / half_life) if decay is None else decay
+        if decay is None:
+            self.half_life = half_life
+        else:
+            self.decay = decay
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self.updates = 0
+
+    @property
+    def half_life(self):
+        """After how many updates the past counts half as much."""
+        return math.log(0.5) / math.log(self.decay) if self.decay else 0.0
+
+    @half_life.setter
+    def half_life(self, updates):
+        if not updates >= 0:
+            raise ValueError(f"half_life must be at least 0, got {updates}")
+        self.decay = 0.5 ** (1 / updates) if updates else 0.0
 
     def update(self, module):
         """Move the average towards `module`."""

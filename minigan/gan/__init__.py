@@ -2,5 +2,7 @@
 
 from . import augmentation, losses, penalties, tricks
 from .augmentation import Augment
+from .diagnosis import Diagnosis, Finding
+from .nan import explain_nan
 from .training import Game
 from .tricks import InstanceNoise, PackedCritic, pack, smooth_labels, unpack

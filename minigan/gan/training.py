@@ -2,9 +2,13 @@
 
 from contextlib import contextmanager
 
-from ..autodiff import grad
+import numpy as np
+
+from ..capture import capture
 from ..op import no_grad
 from ..tensor import Tensor
+from .descent import descend, gradients_of
+from .evaluation import OneBatch, couples_samples
 
 
 class Game:
@@ -14,57 +18,105 @@ class Game:
     penalty(critic, real, fake) -> scalar Tensor, its weight included, or None; see `gan.penalties`.
     penalty_interval: compute the penalty at every k-th critic step only, times k
         (lazy regularisation, Karras et al. 2020).
+    content(real, fake) -> scalar Tensor, its weight included, or None: what the generator minimises beside its loss,
+        such as the L1 distance to a target (Isola et al. 2017, equation 4).
+    captured: record the computation of each player's gradients and replay it, see `minigan.capture`: the same numbers,
+        faster where networks are small.  Batches then keep their shape, have no labels, and a penalty's weight that
+        changes is an array of shape ().
 
     Neither step computes a gradient that it does not use: the critic's never enters the generator, and the generator's
     passes through the critic without touching its weights.
     """
 
     def __init__(
-        self, generator, critic, generator_optimizer, critic_optimizer, loss, *, penalty=None, penalty_interval=1
-    ):
-        self.generator, self.critic = generator, critic
-        self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
-        self.loss, self.penalty, self.penalty_interval = loss, penalty, penalty_interval
+        self, generator, critic, generator_optimizer, critic_optimizer, loss,
+        *, penalty=None, penalty_interval=1, content=None, captured=False,
+    ):  # fmt: skip
         if penalty_interval < 1:
             raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
+        self.generator, self.critic = generator, critic
+        self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
+        self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content
         self.critic_steps = 0
+        self._couples_samples = couples_samples(critic)
+        self._critic_parameters = critic.parameters()
+        wrapped = capture if captured else lambda step: step
+        self._critic_gradients = {
+            penalised: wrapped(_with_gradients(self._critic_terms(penalised), critic_optimizer.parameters))
+            for penalised in (False, True)
+        }
+        self._generator_gradients = wrapped(_with_gradients(self.generator_terms, generator_optimizer.parameters))
 
     def critic_step(self, real, z, labels=None):
         """One update of the critic on real samples (N, ...) and noise z (N, latent).  Returns its loss and penalty.
 
         labels (N,), for conditional networks: the classes of the real samples, and those asked of the generator.
         """
-        real = _constant(real)
-        generator, critic = _given(self.generator, labels), _given(self.critic, labels)
-        with no_grad():
-            fake = generator(z)
-        loss = self.loss.critic(critic(real), critic(fake))
-        total, report = loss, {"critic_loss": loss.item()}
-        if self.penalty is not None and self.critic_steps % self.penalty_interval == 0:
-            penalty = self.penalty(critic, real, fake)
-            total = loss + penalty * float(self.penalty_interval)
-            report["penalty"] = penalty.item()
+        penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
+        terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
+        report = descend(self.critic_optimizer, terms, gradients)
+        if penalised:
+            report["penalty"] /= self.penalty_interval
         self.critic_steps += 1
-        self.critic_optimizer.step(grad(total, self.critic_optimizer.parameters))
         return report
 
     def generator_step(self, z, real=None, labels=None):
-        """One update of the generator on noise z (N, latent).  Returns its loss.
+        """One update of the generator on noise z (N, latent).  Returns its loss, and the content's.
 
-        real (N, ...) is needed by a loss that pairs samples; labels as in `critic_step`.
+        real (N, ...) is needed by a loss that pairs samples and by content; labels as in `critic_step`.
         """
+        if self.content is not None and real is None:
+            raise ValueError("generator_step: content compares with real samples; give real")
+        terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
+        return descend(self.generator_optimizer, terms, gradients)
+
+    def critic_terms(self, real, z, labels=None, *, penalised=True):
+        """{name: scalar Tensor} of which the critic minimises the sum: its loss, and the penalty times its interval."""
         generator, critic = _given(self.generator, labels), _given(self.critic, labels)
-        with _frozen(self.critic):
-            real_logits = critic(_constant(real)) if self.loss.pairs and real is not None else None
-            loss = self.loss.generator(critic(generator(z)), real_logits)
-        self.generator_optimizer.step(grad(loss, self.generator_optimizer.parameters))
-        return {"generator_loss": loss.item()}
+        with no_grad():
+            fake = generator(z)
+        if self._couples_samples:
+            real_logits, fake_logits = critic(real), critic(fake)
+        else:
+            twice = _given(self.critic, None if labels is None else np.concatenate([labels, labels]))
+            critic = OneBatch(critic, twice, real, fake)
+            if self.critic_steps == 0:
+                critic.refuse_coupling()
+            real_logits, fake_logits = critic.real_logits, critic.fake_logits
+        terms = {"critic_loss": self.loss.critic(real_logits, fake_logits)}
+        if penalised and self.penalty is not None:
+            terms["penalty"] = self.penalty(critic, real, fake) * float(self.penalty_interval)
+        return terms
+
+    def generator_terms(self, z, real=None, labels=None):
+        """{name: scalar Tensor} of which the generator minimises the sum: its loss, and the content."""
+        generator, critic = _given(self.generator, labels), _given(self.critic, labels)
+        with frozen(self._critic_parameters):
+            real_logits = critic(real) if self.loss.pairs and real is not None else None
+            fake = generator(z)
+            terms = {"generator_loss": self.loss.generator(critic(fake), real_logits)}
+        if self.content is not None:
+            terms["content"] = self.content(real, fake)
+        return terms
+
+    def _critic_terms(self, penalised):
+        return lambda real, z, labels: self.critic_terms(real, z, labels, penalised=penalised)
+
+
+def _with_gradients(player, parameters):
+    """A function of a player's inputs that gives its terms, and their gradients."""
+
+    def step(*inputs):
+        terms = player(*inputs)
+        return terms, gradients_of(terms, parameters)
+
+    return step
 
 
 @contextmanager
-def _frozen(module):
-    """A module whose parameters are constants inside the block; those that already were stay so."""
-    thawed = [p for p in module.parameters() if p.requires_grad]
+def frozen(parameters):
+    """Parameters are constants inside the block; those that already were stay so."""
+    thawed = [p for p in parameters if p.requires_grad]
     for parameter in thawed:
         parameter.requires_grad_(False)
     try:

@@ -43,3 +43,21 @@ class ProjectionCritic(nn.Module):
         chosen = one_hot(labels, self.classes, x.dtype)
         chosen = np.concatenate([np.ones((len(chosen), 1), chosen.dtype), chosen], axis=1)
         return ops.sum(self.scores(x) * chosen, axis=1, keepdims=True)
+
+
+class ConcatenationCritic(nn.Module):
+    """D(x, y) = body([x, one-hot y]), each class one more channel, constant over the image (Mirza and Osindero 2014).
+
+    body takes (N, ..., channels + classes).  flat: x becomes (N, features) first, for a body of vectors
+    (N, features + classes).
+    """
+
+    def __init__(self, body, classes, flat=False):
+        self.body, self.classes, self.flat = body, classes, flat
+        self.named("critic")
+
+    def forward(self, x, labels):
+        x = ops.flatten(x) if self.flat else x
+        chosen = one_hot(labels, self.classes, x.dtype)
+        chosen = chosen.reshape(len(chosen), *[1] * (x.ndim - 2), self.classes)
+        return self.body(ops.concatenate([x, np.broadcast_to(chosen, (*x.shape[:-1], self.classes))], axis=x.ndim - 1))

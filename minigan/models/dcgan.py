@@ -42,12 +42,13 @@ def generator(
 
 def discriminator(
     image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, dropout=0.0, batch_norm=False, outputs=1,
-    init=nn.init.dcgan, spectral=False, *, rng=None, dtype="float32",
+    init=nn.init.dcgan, spectral=False, minibatch_std=False, *, rng=None, dtype="float32",
 ):  # fmt: skip
     """Images -> convolutions of stride 2 with leaky ReLU, the channels doubling from `width` -> dense -> (N, outputs).
 
     batch_norm: after every convolution but the first; not for a critic with a gradient penalty.
     spectral: spectral normalisation of every layer with weights.
+    minibatch_std: one more channel before the dense layer, `nn.MinibatchStd`; not for a critic with a gradient penalty.
     """
     rng = nn.or_entropy(rng)
     norm = partial(nn.spectral_norm, rng=rng) if spectral else lambda layer: layer
@@ -65,6 +66,8 @@ def discriminator(
         if dropout:
             layers[f"drop{k}"] = nn.Dropout(dropout, rng=rng.spawn())
         height, breadth, channels = height // 2, breadth // 2, co
+    if minibatch_std:
+        layers["spread"], channels = nn.MinibatchStd(), channels + 1
     layers["flatten"] = nn.Flatten()
     layers["out"] = norm(nn.Linear(height * breadth * channels, outputs, init=init, rng=rng, dtype=dtype))
     return nn.Sequential(**layers).named("critic")

@@ -26,12 +26,13 @@ def generator(
 
 def discriminator(
     image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, outputs=1,
-    *, batch_norm=False, octaves=0, rng=None, dtype="float32",
+    *, batch_norm=False, octaves=0, spectral=False, rng=None, dtype="float32",
 ):  # fmt: skip
     """x (N, *image_shape) -> `depth` hidden layers of `width` with leaky ReLU -> (N, outputs).
 
     image_shape, slope, batch_norm: as in `generator`; batch norm is not for a critic with a gradient penalty.
     octaves: of Fourier features appended to x, for data with edges sharper than the layers can draw; 0 is none.
+    spectral: spectral normalisation of every layer with weights.
     """
     rng = nn.or_entropy(rng)
     layers, inputs = {"flatten": nn.Flatten()}, math.prod(image_shape)
@@ -40,6 +41,8 @@ def discriminator(
         inputs *= layers["fourier"].multiple
     layers |= _hidden(inputs, width, depth, slope, batch_norm, rng, dtype)
     layers["out"] = nn.Linear(width, outputs, init=nn.init.xavier, rng=rng, dtype=dtype)
+    if spectral:
+        layers = {k: nn.spectral_norm(v, rng=rng) if isinstance(v, nn.Linear) else v for k, v in layers.items()}
     return nn.Sequential(**layers).named("critic")
 
 

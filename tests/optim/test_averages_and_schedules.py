@@ -97,7 +97,7 @@ def test_ema_takes_a_decay_or_a_half_life(arguments):
     [
         ({"decay": 1.0}, r"decay must lie in \[0, 1\), got 1.0"),
         ({"decay": -0.1}, "decay"),
-        ({"half_life": 0}, "half_life must be positive"),
+        ({"half_life": -1}, "half_life must be at least 0"),
     ],
 )
 def test_ema_refuses_a_decay_that_is_none(arguments, match):

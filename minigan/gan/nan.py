@@ -1,0 +1,131 @@
+"""Where a number stopped being one: a failed step runs again, with an eye on every operation."""
+
+from functools import partial
+
+import numpy as np
+
+from .. import backend
+from ..autodiff import ancestors, sweep
+from ..op import observing
+from ..tensor import Leaf, Tensor, leaf_owning
+from .training import _constant
+from .undisturbed import undisturbed
+
+
+def explain_nan(game, real, z, labels=None):
+    """One sentence on the first operation that made NaN or infinity out of finite numbers; None if none does.
+
+    game, real, z, labels: as in the step that failed, with the weights it began with, which is how
+    `Game.critic_step` and `Game.generator_step` leave them when they raise FloatingPointError.
+    The weights and the batch are looked at first, then forward and backward of the critic's step, then those of the
+    generator's.  Changes nothing but the state of a random generator that the penalty owns.
+    """
+    if given := _already_wrong(game, real, z):
+        return given
+    with undisturbed(game.generator, game.critic), np.errstate(all="ignore"):
+        real = _constant(real)
+        for player, terms in (("critic", partial(game.critic_terms, real, z)),
+                              ("generator", partial(game.generator_terms, z, real))):  # fmt: skip
+            if found := _replay(player, lambda terms=terms: terms(labels)):
+                return found
+    return None
+
+
+def _already_wrong(game, real, z):
+    networks = {"generator": game.generator, "critic": game.critic}
+    named = {f"{who}.{path}": x for who, net in networks.items() for path, x in _state(net)}
+    for what, x in ({"the real batch": real, "the noise z": z} | named).items():
+        data = _array(x)
+        if wrong := data.size - np.count_nonzero(np.isfinite(data)):
+            return f"{what} {data.shape} already holds {wrong} of {data.size} numbers that are not finite"
+    return None
+
+
+def _state(network):
+    return network.named_parameters() + network.named_buffers()
+
+
+def _replay(player, forward):
+    watch = _Watch()
+    with observing(watch):
+        first, *others = forward().values()
+        loss = sum(others, first)
+    return watch.found(player) or (_first_bad_pull(player, loss) if loss.requires_grad else None)
+
+
+class _Watch:
+    """An observer of operations that remembers the first which broke a finite input, and the layer it was in."""
+
+    def __init__(self):
+        self.layer, self.broken = "", None
+
+    def __call__(self, op, arrays, result):
+        if self.broken is not None:
+            return
+        self.layer = _layer(arrays) or self.layer
+        if not _finite(result) and all(map(_finite, arrays)):
+            self.broken = op.name, [np.shape(a) for a in arrays], _extremes(arrays), self.layer
+
+    def found(self, player):
+        if self.broken is None:
+            return None
+        name, shapes, extremes, layer = self.broken
+        where = f", in or after the layer {layer!r}" if layer else ""
+        return (
+            f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made "
+            f"numbers that are not finite out of finite ones, of magnitudes {extremes}"
+        )
+
+
+def _first_bad_pull(player, loss):
+    """The first operation of the reverse sweep whose gradient is finite where it comes in and not where it leaves."""
+    nodes = sorted(ancestors(loss.node), key=lambda node: -node.id)
+    saved = {node: (node.op.name, node.shape, list(node.parents), _layer(node.saved)) for node in nodes if node.op}
+    gradients = sweep([loss.node], [np.ones_like(loss.data)], nodes, False, retain_graph=False)
+    for node, (name, shape, parents, layer) in saved.items():
+        wrong = [p for p in parents if p in gradients and not _finite(gradients[p])]
+        if wrong and _finite(gradients[node]):
+            names = [p.name for p in wrong if isinstance(p, Leaf) and p.name]
+            where = layer or _nearest_layer(node, saved)
+            return (
+                f"in the backward of the {player}'s step the derivative of the operation {name!r}, which made shape "
+                f"{shape}{f', in the layer {where!r}' if where else ''}, turned a finite gradient into one that is not"
+                + (f", that of {', '.join(names)}" if names else "")
+            )
+    return None
+
+
+def _nearest_layer(node, saved):
+    """The layer of the latest ancestor that kept a parameter."""
+    for ancestor in sorted(ancestors(node), key=lambda n: -n.id):
+        if isinstance(ancestor, Leaf) and ancestor.name:
+            return ancestor.name.rpartition(".")[0]
+        if ancestor in saved and saved[ancestor][3]:
+            return saved[ancestor][3]
+    return ""
+
+
+def _layer(arrays):
+    """The dotted path of the layer whose parameter is among `arrays`, or ""."""
+    leaves = [leaf_owning(a) for a in arrays if hasattr(a, "base")]
+    names = [leaf.name.rpartition(".")[0] or leaf.name for leaf in leaves if leaf is not None and leaf.name]
+    return names[0] if names else ""
+
+
+def _finite(x):
+    x = _array(x)
+    return x.dtype.kind not in "fc" or bool(np.isfinite(x).all())
+
+
+def _array(x):
+    x = x.data if isinstance(x, Tensor) else x
+    return np.asarray(backend.of(x).to_numpy(x))
+
+
+def _extremes(arrays):
+    arrays = [abs(a) for a in map(_array, arrays) if a.size]
+    return ", ".join(f"{a.min():.3g} to {a.max():.3g}" for a in arrays)
+
+
+def _spoken(shapes):
+    return " and ".join(map(str, shapes))
