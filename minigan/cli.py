@@ -1,28 +1,43 @@
-"""The command line: `minigan train`, `minigan sample`, `minigan presets`, `minigan protocol`."""
+"""The command line: `minigan train`, `minigan sample`, `minigan presets`, `minigan evaluate`,
+`minigan protocol`."""
 
 import dataclasses
-import json
-import math
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
-from . import __version__, data, protocols, viz
-from .experiment import DEFAULT, PRESETS, Config, Run, RunError, Trainer, draw, preset, train
+from . import __version__
+from .experiment import (
+    DEFAULT,
+    PRESETS,
+    Config,
+    Run,
+    RunError,
+    describe,
+    draw,
+    load_data,
+    preset,
+    save_picture,
+    train,
+    trainer_for,
+)
+from .experiment.evaluate import evaluate
 from .files import replacing
+from .protocols import command, harness, report
 
 USAGE = f"""minigan {__version__}: GANs from nothing but arrays
 
   minigan train [PRESET] [OPTIONS]      train; without a preset, {DEFAULT!r} on digits that ship with the package
-  minigan sample RUN --n N --out FILE   draw images from a run, as .npy or .png
+  minigan sample RUN --n N --out FILE   draw images or points from a run, as .npy or .png
   minigan presets                       what can be trained
-  minigan protocol NAME                 a published protocol, our numbers beside the expected ones
+  minigan evaluate RUN                  what a run is worth: metrics with their floors
+  minigan protocol NAME                 a published protocol, all seeds, beside the published numbers
 
 minigan COMMAND --help lists the options."""
 
@@ -42,10 +57,10 @@ class TrainOptions:
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """Draw images from the newest checkpoint of a run.
+    """Draw from the newest checkpoint of a run.
 
-    A .npy file gets float32 (N, H, W, C) in the data's range, [-1, 1]: -1 is background, 1 is ink.
-    A .png file gets a grid.
+    A .npy file gets float32: images (N, H, W, C) in the data's range, [-1, 1], where -1 is background and 1 is ink, or
+    points (N, 2) in the units in which the data are published.  A .png file gets a grid, or the points beside the data.
     """
 
     run: Annotated[Positional[Path], arg(metavar="RUN")]
@@ -53,30 +68,53 @@ class SampleOptions:
     out: Path
     """Where to write: FILE.npy or FILE.png."""
     n: int = 100
-    """How many images."""
+    """How many."""
     seed: int = 0
-    """Of the noise; the same seed draws the same images."""
+    """Of the noise; the same seed draws the same samples."""
     label: int | None = None
     """The class to draw, for a conditional generator; by default all, at random."""
 
 
 @dataclass(frozen=True)
-class ProtocolOptions:
-    """Run a published evaluation protocol and print its numbers beside the expected ones.
+class EvaluateOptions:
+    """Measure what a run's newest checkpoint draws: every metric with its standard error and its floor.
 
-    dirac: which methods converge on the Dirac-GAN (Mescheder et al. 2018), to all digits.
+    The floor is what real data, or a perfect sampler, scores under the same protocol, with its 5 % and 95 % quantiles.
     """
 
-    name: Positional[Literal["dirac"]]
-    """Which protocol."""
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """The run folder."""
+    n: int | None = None
+    """How many samples to judge; by default 2,500 points, 10,000 images or 26,000 stacked digits."""
+    seed: int = 0
+    """Of the noise, and of everything that the metrics draw."""
     out: Path | None = None
-    """Also write the rows as JSON."""
+    """Also write the numbers to this JSON file."""
+
+
+@dataclass(frozen=True)
+class ProtocolOptions:
+    """Run a published evaluation protocol, all seeds in processes of their own, and print its table.
+
+    Stopped, it goes on when it is called again: what is finished is kept in --out and not computed twice.
+    """
+
+    name: Annotated[Positional[str], arg(metavar="NAME")]
+    """dirac, ring, grid, same-harness, official-toys, digits, mnist or stacked-mnist."""
+    out: Path | None = None
+    """The folder of the results, runs/protocol-NAME by default; for dirac a JSON file, none by default."""
+    processes: int | None = None
+    """How many at a time; by default as many as there are cores."""
+    seeds: tuple[int, ...] | None = None
+    """Instead of the protocol's."""
+    steps: int | None = None
+    """Generator updates, instead of the protocol's: a rehearsal, and the table says so."""
 
 
 def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    commands = {"train": _train, "sample": _sample, "presets": _presets, "protocol": _protocol}
+    commands = {"train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol}
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
@@ -98,18 +136,14 @@ def _train(arguments):
     config = options.config
     if config.device == "cuda":
         raise ValueError("device cuda: this version computes with NumPy only; give --device cpu or auto")
-    dataset = data.load(config.data)
-    if config.batch_size > len(dataset):
-        raise ValueError(
-            f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(dataset)} images"
-        )
-    trainer = Trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
+    dataset = load_data(config)
+    trainer = trainer_for(config, dataset)  # before anything is written: it refuses settings that do not go together
     if options.resume:
         run = Run.open(options.out)
     else:
         run = Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
     print(
-        f"{options.preset}: {config.steps} steps on {len(dataset)} images of {dataset.name}, into {run.folder}",
+        f"{options.preset}: {config.steps} steps on {describe(config, dataset)}, into {run.folder}",
         file=sys.stderr,
     )
     started = time.perf_counter()
@@ -159,12 +193,13 @@ def _sample(arguments):
         raise ValueError(f"--out must end in .npy or .png, got {options.out}")
     if not options.out.parent.is_dir():
         raise ValueError(f"--out {options.out}: there is no folder {options.out.parent}")
-    images = draw(Run.open(options.run), options.n, options.seed, options.label)
+    run = Run.open(options.run)
+    samples = draw(run, options.n, options.seed, options.label)
     if options.out.suffix == ".npy":
         with replacing(options.out) as file:
-            np.save(file, images, allow_pickle=False)
+            np.save(file, samples, allow_pickle=False)
     else:
-        viz.save_grid(options.out, images, columns=math.isqrt(options.n - 1) + 1)
+        save_picture(options.out, run.read_config()[1], samples)
     print(options.out)
     return 0
 
@@ -173,26 +208,24 @@ def _presets(arguments):
     if arguments:
         raise ValueError(f"presets takes no arguments, got {' '.join(arguments)}")
     for name, entry in PRESETS.items():
-        print(f"{name:18} {entry.about}")
+        print(f"{name:18} {entry.about} ({entry.source})")
+    return 0
+
+
+def _evaluate(arguments):
+    options = _parse(EvaluateOptions, "evaluate", arguments)
+    if options.n is not None and options.n < 1:
+        raise ValueError(f"--n must be at least 1, got {options.n}")
+    found = evaluate(Run.open(options.run), options.n, options.seed)
+    print(*report.measurements(found), sep="\n")
+    if options.out is not None:
+        harness.write_json(options.out, {name: dataclasses.asdict(measured) for name, measured in found.items()})
     return 0
 
 
 def _protocol(arguments):
     options = _parse(ProtocolOptions, "protocol", arguments)
-    rows = protocols.BY_NAME[options.name]()
-    for line in _table(rows):
-        print(line)
-    if options.out is not None:
-        with replacing(options.out) as file:
-            file.write(json.dumps(rows, indent=2).encode())
-    return 0
-
-
-def _table(rows):
-    """Rows, dicts with the same keys, as aligned lines of text."""
-    cells = [list(rows[0])] + [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    return command.main(**vars(options))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ class StackedDigits:
 
     def __init__(self, digits, size=None):
         _check_digits(digits)
-        self._images = _of_size(digits.images[..., 0], digits.images.shape[1] if size is None else size)
+        self._images = of_size(digits.images[..., 0], digits.images.shape[1] if size is None else size)
         self._labels = digits.labels
 
     def sample(self, n, rng):
@@ -65,7 +65,7 @@ def _check_digits(digits):
         raise ValueError(f"stacked digits: {digits.name} must have labels from 0 to 9")
 
 
-def _of_size(images, size):
+def of_size(images, size):
     """Images (N, S, S), padded or shrunk to (N, size, size)."""
     side, size = images.shape[1], operator.index(size)
     if size <= side:

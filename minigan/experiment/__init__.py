@@ -1,6 +1,11 @@
 """Runs: their configuration, their folder, and the loop that trains."""
 
-from .config import DEFAULT, PRESETS, Config, Preset, preset
+from .base import BaseTrainer
+from .config import Config
+from .presets import DEFAULT, PRESETS, Preset, preset
 from .run import Run, RunError
-from .train import draw, train
+from .samples import draw, save_picture
+from .sources import describe, load_data
+from .train import train
 from .trainer import Trainer
+from .trainers import TRAINERS, trainer_for

@@ -1,4 +1,6 @@
-"""A run folder: `config.json`, `metrics.jsonl`, `checkpoints/*.safetensors`, `samples/*.png`."""
+"""A run folder: `config.json`, `metrics.jsonl`, `findings.jsonl`, `checkpoints/*.safetensors`, `samples/*.png`,
+`summaries/`.
+"""
 
 import dataclasses
 import json
@@ -25,8 +27,10 @@ class Run:
         self.folder = Path(folder)
         self.config_file = self.folder / "config.json"
         self.metrics_file = self.folder / "metrics.jsonl"
+        self.findings_file = self.folder / "findings.jsonl"
         self.checkpoints = self.folder / "checkpoints"
         self.samples = self.folder / "samples"
+        self.summaries = self.folder / "summaries"
 
     @classmethod
     def create(cls, folder, preset, config):
@@ -70,15 +74,19 @@ class Run:
 
     def log(self, record):
         """Append a line to metrics.jsonl."""
-        with open(self.metrics_file, "a", encoding="utf-8") as file:
-            file.write(json.dumps(record) + "\n")
+        _append(self.metrics_file, record)
+
+    def note(self, record):
+        """Append a line to findings.jsonl."""
+        _append(self.findings_file, record)
 
     def truncate_log(self, step):
-        """Drop the lines of metrics.jsonl beyond `step`, which a resumed run will write again."""
-        if self.metrics_file.exists():
-            kept = [line for line in self.metrics_file.read_text().splitlines() if _step_of(line) <= step]
-            with replacing(self.metrics_file) as file:
-                file.write("".join(line + "\n" for line in kept).encode())
+        """Drop the lines of metrics.jsonl and findings.jsonl beyond `step`, which a resumed run will write again."""
+        for log in (self.metrics_file, self.findings_file):
+            if log.exists():
+                kept = [line for line in log.read_text().splitlines() if _step_of(line) <= step]
+                with replacing(log) as file:
+                    file.write("".join(line + "\n" for line in kept).encode())
 
     def save_checkpoint(self, step, arrays, state, keep=2):
         """Write {name: array} and the JSON-able `state`; older checkpoints but the last `keep` are removed."""
@@ -101,6 +109,11 @@ class Run:
                 return {name: file.get_tensor(name) for name in file.keys()}, state  # noqa: SIM118  (not a dict)
         except (SafetensorError, ValueError, TypeError, KeyError) as error:
             raise RunError(f"the checkpoint {paths[-1]} is damaged: {error}") from error
+
+
+def _append(path, record):
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps(record) + "\n")
 
 
 def _step_of(line):

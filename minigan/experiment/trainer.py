@@ -1,87 +1,118 @@
 """A GAN in training, built from a Config: its networks, optimizers, data and noise, and one step of the game."""
 
-from functools import partial
-
 import numpy as np
 
-from .. import data, gan, models, nn, optim
+from .. import data, gan, optim
+from ..gan.undisturbed import undisturbed
 from ..op import no_grad
 from ..random import Generator
 from ..tensor import Tensor
+from . import pictures, schedules
+from .base import BaseTrainer, part_of
+from .networks import build, sample
+from .sources import Images, Points, published
 
-SAMPLE_BATCH = 500
 
-
-class Trainer:
-    """Everything that changes during a run.  All randomness comes from `config.seed`, in separate streams."""
+class Trainer(BaseTrainer):
+    """A generator against a critic."""
 
     def __init__(self, config, dataset):
         config.check()
         self.config = config
-        self.image_shape = dataset.images.shape[1:]
-        self.classes = _classes(config, dataset)
-        weights, order, self.noise, self.penalty_noise = Generator(config.seed).spawn(4)
-        self.generator, self.critic = build(config, self.image_shape, self.classes, weights)
+        weights, order, self.noise, self.penalty_noise, self.picture_noise, split = Generator(config.seed).spawn(6)
+        self.source = (Images if isinstance(dataset, data.Dataset) else Points)(config, dataset, order, split)
+        self.loader, self.classes, self.unit = self.source.loader, self.source.classes, self.source.unit
+        self.generator, self.critic = build(config, self.source.shape, self.classes, weights)
+        self.penalty_weight = np.zeros((), np.float32)  # an array: a captured step sees it change
         self.game = gan.Game(
             self.generator, self.critic,
             _optimizer(config, self.generator, config.generator_lr), _optimizer(config, self.critic, config.critic_lr),
             _loss(config),
-            penalty=self._penalty(), penalty_interval=config.penalty_interval,
+            penalty=self._penalty(), penalty_interval=config.penalty_interval, captured=_repeats_itself(config),
         )  # fmt: skip
-        self.ema = optim.EMA(self.generator, half_life=max(config.ema * config.steps, 1)) if config.ema else None
-        arrays = (dataset.images, dataset.labels) if config.conditional else (dataset.images,)
-        self.loader = data.Loader(
-            arrays, config.batch_size, order, transform=lambda batch: (data.scale(batch[0]), *batch[1:])
-        )
-        self.step_count = 0
+        self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
+        self.diagnosis = gan.Diagnosis(**self._known())
+        self._findings = self.diagnosis.examine_setup(self.game)
 
     def step(self):
         """`critic_steps` updates of the critic and one of the generator.  Returns {name: number}."""
         self._set_schedules()
-        for _ in range(self.config.critic_steps):
+        for _ in range(schedules.critic_steps(self.config, self.step_count)):
             real, *labels = self.loader.next_batch()
-            report = self.game.critic_step(real, self._z(len(real)), *labels)
+            self._batch = (real, self._z(len(real)), *labels)
+            report = self.game.critic_step(*self._batch)
             if self.config.penalty == "clip":
-                gan.penalties.clip_weights(self.critic, self.config.penalty_weight)
-        labels = labels[0] if labels else None
-        report |= self.game.generator_step(self._z(len(real)), real, labels)
+                gan.penalties.clip_weights(self.critic, self.penalty_weight.item())
+        z = self._z(len(real))
+        self._batch = (real, z, *labels)
+        report |= self.game.generator_step(z, real, *labels)
         if self.ema:
             self.ema.update(self.generator)
         self.step_count += 1
         return report
 
+    def test(self):
+        """The losses of both networks in evaluation mode, on held-out samples and noise that is always the same."""
+        if self.source.held_out is None:
+            return {}
+        real, *labels = self.source.held_out
+        z = Tensor(Generator(self.config.seed).normal((len(real), self.config.latent)))
+        with undisturbed(self.generator, self.critic), no_grad():
+            self.generator.eval()
+            self.critic.eval()
+            real, fake = self.critic(Tensor(real), *labels), self.critic(self.generator(z, *labels), *labels)
+            return {
+                "test_critic_loss": self.game.loss.critic(real, fake).item(),
+                "test_generator_loss": self.game.loss.generator(fake, real).item(),
+            }
+
+    def diagnose(self):
+        """See `BaseTrainer.diagnose`; on the batch of the latest step."""
+        findings, self._findings = self._findings, []
+        if self.step_count:
+            findings = findings + self.diagnosis.examine(self.game, *self._batch, step=self.step_count)
+        return findings
+
+    def cause(self):
+        """See `BaseTrainer.cause`."""
+        return str(self.diagnosis.failed(self.game, *self._batch, step=self.step_count + 1))
+
     def draw(self, z, labels=None):
-        """Images for the noise z and labels, from the averaged generator if there is one; see `sample`."""
-        return sample(self.ema.module if self.ema else self.generator, z, labels)
+        """Samples for the noise z and labels, from the averaged generator if there is one, in the units of the data."""
+        return published(self.config, sample(self.ema.module if self.ema else self.generator, z, labels))
+
+    def picture(self, path):
+        """Write samples of fixed noise: a grid of images, a class to a column, or points over the critic's surface."""
+        (pictures.points if isinstance(self.source, Points) else pictures.images)(path, self)
+
+    @staticmethod
+    def samples(config, arrays, state, n, rng, label=None):
+        """See `BaseTrainer.samples`; label: uniform over the classes if None."""
+        classes, part = state["classes"], "ema.module" if config.ema else "generator"
+        generator, _ = build(config, tuple(state["shape"]), classes, Generator(0))
+        generator.load_state_dict(part_of(arrays, part))
+        z = rng.normal((n, config.latent))
+        if label is not None and not (classes and 0 <= label < classes):
+            raise ValueError(f"label {label}: this generator has {classes or 'no'} classes")
+        labels = None if not classes else rng.integers(0, classes, (n,)) if label is None else np.full(n, label)
+        return published(config, sample(generator, z, labels))
 
     def state(self):
-        """({name: array}, JSON-able dict): all that `load_state` needs to go on as if nothing had happened."""
-        arrays = {
-            f"{part}.{name}": array
-            for part, owner in self._parts().items()
-            for name, array in owner.state_dict().items()
-        }
-        return arrays, {
-            "image_shape": list(self.image_shape),
+        """See `BaseTrainer.state`."""
+        arrays, state = super().state()
+        return arrays, state | {
+            "shape": list(self.source.shape),
             "classes": self.classes,
             "critic_steps": self.game.critic_steps,
-            "loader": self.loader.state_dict(),
-            "generators": [rng.state for rng in self._generators()],
         }
 
     def load_state(self, arrays, state):
         """Restore what `state` gave.  ValueError if it belongs to another configuration."""
-        for part, owner in self._parts().items():
-            owner.load_state_dict(
-                {k.removeprefix(f"{part}."): v for k, v in arrays.items() if k.startswith(f"{part}.")}
-            )
-        self.step_count = state["step"]
+        super().load_state(arrays, state)
         self.game.critic_steps = state["critic_steps"]
-        self.loader.load_state_dict(state["loader"])
-        for rng, saved in zip(self._generators(), state["generators"], strict=True):
-            rng.set_state(saved)
 
-    def _parts(self):
+    def parts(self):
+        """The networks, their optimizers and the average."""
         parts = {
             "generator": self.generator,
             "critic": self.critic,
@@ -90,7 +121,8 @@ class Trainer:
         }
         return parts | ({"ema": self.ema} if self.ema else {})
 
-    def _generators(self):
+    def generators(self):
+        """Noise, the penalty's points, and what layers draw."""
         networks = [*self.generator.modules(), *self.critic.modules()]
         return [self.noise, self.penalty_noise, *(module.rng for _, module in networks if hasattr(module, "rng"))]
 
@@ -98,93 +130,53 @@ class Trainer:
         return Tensor(self.noise.normal((n, self.config.latent)))
 
     def _set_schedules(self):
-        fall = {"constant": lambda step, steps: 1.0, "linear": optim.linear, "cosine": optim.cosine}[
-            self.config.schedule
-        ]
-        factor = fall(self.step_count, self.config.steps)
-        self.game.generator_optimizer.lr = self.config.generator_lr * factor
-        self.game.critic_optimizer.lr = self.config.critic_lr * factor
+        config, step = self.config, self.step_count
+        factor = schedules.lr_factor(config, step)
+        self.game.generator_optimizer.lr = config.generator_lr * factor
+        self.game.critic_optimizer.lr = config.critic_lr * factor
+        self.penalty_weight[...] = schedules.penalty_weight(config, step)
+        if config.optimizer == "adam":
+            self.game.generator_optimizer.betas = self.game.critic_optimizer.betas = schedules.betas(config, step)
+        if self.ema:
+            self.ema.half_life = schedules.half_life(config, step)
         for _, module in self.critic.modules():
             if isinstance(module, gan.InstanceNoise):
-                module.step = self.step_count
+                module.step = step
+
+    def _known(self):
+        if self.source.held_out is None or self.source.seen is None:
+            return {}
+        return {"train": self.source.seen[0], "held_out": self.source.held_out[0]}
 
     def _penalty(self):
         """The penalty as the game wants it: a function of (critic, real, fake) with its weight, or None."""
-        p, weight, rng = gan.penalties, self.config.penalty_weight, self.penalty_noise
+        p, rng = gan.penalties, self.penalty_noise
         known = {
             "none": None,
             "clip": None,
-            "gradient_penalty": lambda critic, real, fake: weight * p.gradient_penalty(critic, real, fake, rng),
-            "zero_centered": lambda critic, real, fake: weight * p.zero_centered(critic, real, fake, rng),
-            "r1": lambda critic, real, fake: weight * p.r1(critic, real),
-            "r1_r2": lambda critic, real, fake: weight * (p.r1(critic, real) + p.r2(critic, fake)),
-            "dragan": lambda critic, real, fake: weight * p.dragan(critic, real, rng),
+            "gradient_penalty": lambda critic, real, fake: p.gradient_penalty(critic, real, fake, rng),
+            "zero_centered": lambda critic, real, fake: p.zero_centered(critic, real, fake, rng),
+            "r1": lambda critic, real, fake: p.r1(critic, real),
+            "r1_r2": p.r1_r2,
+            "dragan": lambda critic, real, fake: p.dragan(critic, real, rng),
         }
-        return known[self.config.penalty]
+        penalise = known[self.config.penalty]
+        if penalise is None:
+            return None
+        if self.config.packing > 1:
+            penalise = self.critic.penalty(penalise)
+        return lambda critic, real, fake: self.penalty_weight * penalise(critic, real, fake)
 
 
-def build(config, image_shape, classes, rng):
-    """The generator and the critic that `config` describes, with weights drawn from rng."""
-    latent, outputs = config.latent + classes, 1 + classes
-    if config.model == "dense":
-        generator = models.dense.generator(
-            latent, image_shape, config.generator_width, slope=config.generator_slope, rng=rng
-        )  # fmt: skip
-        critic = models.dense.discriminator(image_shape, config.critic_width, outputs=outputs, rng=rng)
-    else:
-        generator = models.dcgan.generator(
-            latent, image_shape, config.generator_width, config.kernel, config.generator_slope, config.refine, rng=rng
-        )
-        critic = models.dcgan.discriminator(
-            image_shape, config.critic_width, config.kernel,
-            dropout=config.dropout, batch_norm=config.critic_norm, spectral=config.spectral, outputs=outputs, rng=rng,
-        )  # fmt: skip
-    if front := _front(config, rng):
-        critic = nn.Sequential(**front, scores=critic).named("critic")
-    if classes:
-        generator = models.conditional.LabelledGenerator(generator, classes)
-        critic = models.conditional.ProjectionCritic(critic, classes)
-    return generator, critic
-
-
-def sample(generator, z, labels=None):
-    """G(z), or G(z, labels), as float32 (N, H, W, C) in [-1, 1], in evaluation mode.
-
-    The generator's mode is restored.
-    """
-    training = generator.training
-    generator.eval()
-    try:
-        with no_grad():
-            rows = [slice(i, i + SAMPLE_BATCH) for i in range(0, len(z), SAMPLE_BATCH)]
-            images = [generator(Tensor(z[r]), *([] if labels is None else [labels[r]])).numpy() for r in rows]
-    finally:
-        generator.train(training)
-    return np.concatenate(images)
-
-
-def _front(config, rng):
-    """What the critic sees the images through: augmentation, then noise."""
-    front = {}
-    if config.augment:
-        front["augment"] = gan.Augment(config.augment, rng=rng.spawn())
-    if config.instance_noise:
-        fading = partial(optim.linear, steps=config.steps, start=config.instance_noise, end=0.0)
-        front["noise"] = gan.InstanceNoise(fading, rng=rng.spawn())
-    return front
+def _repeats_itself(config):
+    """Is a step the same computation every time, and one of small operations, so that it pays to capture it?"""
+    changing = config.conditional or config.spectral or config.augment or config.instance_noise
+    return config.model == "dense" and not changing
 
 
 def _loss(config):
     loss = gan.losses.ALL[config.loss]
     return gan.smooth_labels(loss, 1 - config.label_smoothing) if config.label_smoothing else loss
-
-
-def _classes(config, dataset):
-    if not config.conditional:
-        return 0
-    if dataset.labels is None:
-        raise ValueError(f"conditional needs labelled data, and {dataset.name} has no labels: give --no-conditional")
-    return dataset.classes
 
 
 def _optimizer(config, module, lr):

@@ -1,5 +1,26 @@
 """Published evaluation protocols, run with the library's own parts and printed beside the published numbers."""
 
-from . import dirac
+import difflib
+from importlib import import_module
 
-BY_NAME = {"dirac": dirac.run}
+NAMES = {
+    "dirac": "which methods converge on the Dirac-GAN, to all digits (Mescheder et al. 2018)",
+    "ring": "mode coverage on 8 Gaussians (PacGAN)",
+    "grid": "mode coverage on 25 Gaussians (PacGAN)",
+    "same-harness": "nine methods on ring and grid, all else equal",
+    "official-toys": "the three toys of WGAN-GP at their official settings",
+    "digits": "8x8 digits, judged by a classifier and beside unseen ones",
+    "mnist": "the same for MNIST, from $MINIGAN_DATA",
+    "stacked-mnist": "the 1,000 modes of stacked MNIST, from $MINIGAN_DATA",
+}
+_MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", "official-toys": "toys"}
+
+
+def load(name):
+    """The `Protocol`s of that name, a tuple, most often of one; ValueError with the nearest name if there is none."""
+    if name not in NAMES:
+        near = difflib.get_close_matches(name, NAMES, n=1)
+        hint = f"did you mean {near[0]!r}? " if near else ""
+        raise ValueError(f"unknown protocol {name!r}; {hint}There are: {', '.join(NAMES)}")
+    found = getattr(import_module(f".{_MODULES.get(name, 'digits')}", __name__), name.replace("-", "_"))
+    return found if isinstance(found, tuple) else (found,)

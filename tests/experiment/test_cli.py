@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan import protocols
 from minigan.cli import main
 from minigan.experiment import PRESETS, Trainer
+from minigan.protocols import dirac
 
 TINY = ["--data", "digits-8x8", "--steps", "4", "--batch-size", "4", "--latent", "3", "--kernel", "3"]
 SMALL = ["--generator-width", "2", "--critic-width", "2"]
@@ -37,6 +37,17 @@ def test_train_prints_the_picture_last_and_sample_draws(tmp_path, capsys):
     assert (images.shape, images.dtype) == ((7, 8, 8, 1), np.float32)
     assert main(["sample", str(tmp_path / "run"), "--n", "7", "--out", str(tmp_path / "x.png"), "--label", "3"]) == 0
     assert mode_and_size(tmp_path / "x.png") == ("L", (64, 64))  # 3 x 3 cells of 8 + 2 pixels, a gap, twice as large
+
+
+def test_points_are_drawn_as_numbers_and_as_a_picture(tmp_path, capsys):
+    small = ["--steps", "2", "--batch-size", "8", *SMALL]
+    assert main(["train", "toy-grid", *small, "--out", str(tmp_path / "run")]) == 0
+    assert mode_and_size(capsys.readouterr().out.strip())[0] == "RGBA"
+    for out in (tmp_path / "x.npy", tmp_path / "x.png"):
+        assert main(["sample", str(tmp_path / "run"), "--n", "20", "--out", str(out)]) == 0
+    points = np.load(tmp_path / "x.npy", allow_pickle=False)
+    assert (points.shape, points.dtype) == ((20, 2), np.float32)
+    assert mode_and_size(tmp_path / "x.png")[0] == "RGBA"
 
 
 def test_two_runs_with_one_seed_are_equal_to_the_byte(tmp_path):
@@ -94,7 +105,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
         (["sample", "run", "--n", "3", "--out", "no/x.npy"], "--out no/x.npy: there is no folder no"),
         (["sample", "run", "--n", "3", "--out", "x.jpg"], "--out must end in .npy or .png, got x.jpg"),
         (["presets", "all"], "presets takes no arguments, got all"),
-        (["trian"], "unknown command 'trian'; there are train, sample, presets, protocol"),
+        (["trian"], "unknown command 'trian'; there are train, sample, presets"),
     ],
 )
 def test_bad_input_is_one_sentence(capsys, tmp_path, monkeypatch, arguments, message):
@@ -130,9 +141,9 @@ def test_presets_and_help_and_version(capsys):
 
 
 def test_a_protocol_prints_its_table_and_writes_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(protocols.BY_NAME, "dirac", lambda: [{"method": "GAN", "radius": 1 / 3, "expected": 0.3333}])
+    monkeypatch.setattr(dirac, "run", lambda: [{"method": "GAN", "radius": 1 / 3, "expected": 0.3333}])
     assert main(["protocol", "dirac", "--out", str(tmp_path / "rows.json")]) == 0
-    assert capsys.readouterr().out == "method  radius  expected\nGAN     0.3333  0.3333\n"
+    assert capsys.readouterr().out == "method  radius  expected\nGAN     0.3333    0.3333\n"
     assert json.loads((tmp_path / "rows.json").read_text()) == [{"method": "GAN", "radius": 1 / 3, "expected": 0.3333}]
 
 

@@ -1,0 +1,95 @@
+"""The networks that a configuration describes, and how one draws from a generator."""
+
+import math
+from functools import partial
+
+import numpy as np
+
+from .. import gan, models, nn, optim
+from ..op import no_grad
+from ..tensor import Tensor
+
+SAMPLE_BATCH = 500
+
+
+def build(config, shape, classes, rng):
+    """The generator and the critic of samples (N, *shape) with so many classes, 0 for none; weights drawn from rng."""
+    generator = _generator(config, config.latent + classes, shape, rng)
+    if classes:
+        generator = models.conditional.LabelledGenerator(generator, classes)
+    return generator, _critic(config, shape, classes, rng)
+
+
+def sample(generator, z, labels=None):
+    """G(z), or G(z, labels), as float32 (N, ...), in evaluation mode.  The generator's mode is restored."""
+    training = generator.training
+    generator.eval()
+    try:
+        with no_grad():
+            rows = [slice(i, i + SAMPLE_BATCH) for i in range(0, len(z), SAMPLE_BATCH)]
+            samples = [generator(Tensor(z[r]), *([] if labels is None else [labels[r]])).numpy() for r in rows]
+    finally:
+        generator.train(training)
+    return np.concatenate(samples)
+
+
+class Through(nn.Module):
+    """A critic that sees its samples only through `front`: D(front(x)), or D(front(x), labels)."""
+
+    def __init__(self, front, critic):
+        self.front, self.critic = front, critic
+        self.named("critic")
+
+    def forward(self, x, *labels):
+        return self.critic(self.front(x), *labels)
+
+
+def _generator(config, latent, shape, rng):
+    width, slope, output = config.generator_width, config.generator_slope, config.output
+    if config.model == "dense":
+        depth = config.generator_depth or config.depth
+        return models.dense.generator(latent, shape, width, depth, slope, output, rng=rng)
+    if config.model == "residual":
+        return models.residual.generator(latent, shape, width, config.depth, slope=slope, output=output, rng=rng)
+    return models.dcgan.generator(latent, shape, width, config.kernel, slope, config.refine, output, rng=rng)
+
+
+def _critic(config, shape, classes, rng):
+    if not classes:
+        *sides, channels = shape
+        critic = _scores(config, (*sides, channels * config.packing), 1, rng)
+    elif config.conditioning == "projection":
+        critic = models.conditional.ProjectionCritic(_scores(config, shape, 1 + classes, rng), classes)
+    else:
+        flat = config.model == "dense"
+        *sides, channels = (math.prod(shape),) if flat else shape
+        critic = _scores(config, (*sides, channels + classes), 1, rng)
+        critic = models.conditional.ConcatenationCritic(critic, classes, flat)
+    if front := _front(config, rng):
+        critic = Through(front, critic)
+    return gan.PackedCritic(critic, config.packing) if config.packing > 1 else critic
+
+
+def _scores(config, shape, outputs, rng):
+    width = config.critic_width
+    if config.model == "dense":
+        return models.dense.discriminator(
+            shape, width, config.depth, outputs=outputs, octaves=config.octaves, spectral=config.spectral, rng=rng
+        )
+    if config.model == "residual":
+        return models.residual.discriminator(shape, width, config.depth, outputs=outputs, rng=rng)
+    return models.dcgan.discriminator(
+        shape, width, config.kernel, dropout=config.dropout, batch_norm=config.critic_norm, outputs=outputs,
+        spectral=config.spectral, minibatch_std=config.minibatch_std, rng=rng,
+    )  # fmt: skip
+
+
+def _front(config, rng):
+    """What the critic sees its samples through: augmentation, then noise; None for neither."""
+    front = {}
+    if config.augment:
+        front["augment"] = gan.Augment(config.augment, rng=rng.spawn())
+    if config.instance_noise:
+        fading = partial(optim.linear, steps=config.steps, start=config.instance_noise, end=0.0)
+        front["noise"] = gan.InstanceNoise(fading, rng=rng.spawn())
+    return nn.Sequential(**front) if front else None

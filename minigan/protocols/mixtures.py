@@ -1,0 +1,120 @@
+"""Mode coverage on the ring and the grid, as PacGAN measures it; and nine methods in one harness."""
+
+from dataclasses import replace
+
+from .. import viz
+from ..experiment import Config, preset
+from ..experiment.evaluate import judge_mixture
+from ..experiment.sources import POINTS
+from ..random import Generator
+from .protocol import Protocol, Published, Target
+from .training import train
+
+COUNT = 2_500
+SEEDS = tuple(range(10))
+SHOWN = {
+    "modes": "modes",
+    "high_quality": "HQ",
+    "reverse_kl": "KL",
+    "off_mode_kl": "KL off-mode",
+    "width_min": "narrowest",
+    "width_max": "widest",
+}
+
+
+def judge(draw, rng, data, count):
+    """The metrics of `count` points against the mixture of that name, and the points."""
+    points = draw(count, rng.spawn())
+    return judge_mixture(points, POINTS[data](), rng), points
+
+
+def picture(path, points, data, count):
+    """The points over as many of the named source."""
+    viz.plane(path, POINTS[data]().sample(count, Generator(0)), points, title=data)
+
+
+def _rows(*rows):
+    metrics = ("modes", "high_quality", "reverse_kl")
+    return tuple(Published(method, source, dict(zip(metrics, row, strict=False))) for method, source, *row in rows)
+
+
+PUBLISHED = {
+    "ring": _rows(
+        ("GAN", "PacGAN table 1", 6.3, 0.982, 0.45),
+        ("ALI", "PacGAN table 1", 6.6, 0.976, 0.36),
+        ("Unrolled GAN", "VEEGAN table 1", 7.6, 0.356),
+        ("VEEGAN", "VEEGAN table 1", 8, 0.529),
+        ("WGAN-GP", "GDPP table 1", 6.8, 0.596),
+        ("PacGAN2", "PacGAN table 1", 7.9, 0.956, 0.07),
+        ("PacGAN4", "PacGAN table 1", 7.8, 0.959, 0.07),
+    ),
+    "grid": _rows(
+        ("GAN", "PacGAN table 1", 17.3, 0.948, 0.70),
+        ("ALI", "PacGAN table 1", 24.1, 0.957, 0.14),
+        ("Unrolled GAN", "VEEGAN table 1", 23.6, 0.16),
+        ("VEEGAN", "VEEGAN table 1", 24.6, 0.40),
+        ("WGAN-GP", "GDPP table 1", 24.2, 0.287),
+        ("PacGAN2", "PacGAN table 1", 23.8, 0.913, 0.13),
+        ("PacGAN4", "PacGAN table 1", 24.8, 0.936, 0.04),
+    ),
+}
+ABOUT = {
+    "ring": f"ring: 8 Gaussians of deviation 0.01 on the unit circle, {COUNT:,} samples",
+    "grid": f"grid: 25 Gaussians of deviation 0.05, 2 apart, {COUNT:,} samples",
+}
+
+
+def _targets(modes, kl, kl_perfect):
+    """What we ask of every seed; and what a perfect sampler gives, KL at its 95 % quantile."""
+    quality, width = Target(0.97), {"width_min": Target(0.5)}
+    perfect = {"width_min": Target(0.8), "width_max": Target(most=1.2)}
+    return {
+        "reached": {"modes": Target(modes), "high_quality": quality, "reverse_kl": Target(most=kl)} | width,
+        "as a perfect sampler": {
+            "modes": Target(modes), "high_quality": Target(0.984, 0.993), "reverse_kl": Target(most=kl_perfect),
+        } | perfect,
+    }  # fmt: skip
+
+
+def _protocol(name, data, methods, targets):
+    return Protocol(
+        name, ABOUT[data], "Z. Lin et al., PacGAN, 2018, section 4.1", SEEDS, methods, train, judge, SHOWN,
+        {"data": data, "count": COUNT}, PUBLISHED[data], targets, picture,
+    )  # fmt: skip
+
+
+ring = _protocol("ring", "ring", {"RpGAN + R1 + R2": preset("toy-ring")}, _targets(8, 0.005, 0.0029))
+grid = _protocol("grid", "grid", {"RpGAN + R1 + R2": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
+
+# One harness: networks, batch, optimizer, learning rates, their fall and the average are the same for all, so that
+# only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as the papers on penalties have it.
+_COMMON = Config(
+    steps=4000, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,
+    generator_slope=0.0, output="linear",
+    generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", ema=0.02,
+)  # fmt: skip
+_FALLING = {"penalty_weight": 0.3, "penalty_weight_end": 0.001, "burn_in": 0.7}  # gamma, as in toy-ring
+METHODS = {
+    "GAN": {},
+    "LSGAN": {"loss": "least_squares"},
+    "WGAN": {
+        "loss": "wasserstein",
+        "penalty": "clip",
+        "penalty_weight": 0.01,
+        "critic_steps": 5,
+        "optimizer": "rmsprop",
+    },
+    "WGAN-GP": {"loss": "wasserstein", "penalty": "gradient_penalty", "penalty_weight": 0.1, "critic_steps": 5},
+    "spectral norm": {"loss": "hinge", "spectral": True},
+    "R1": {"penalty": "r1", **_FALLING},
+    "R1 + R2": {"penalty": "r1_r2", **_FALLING},
+    "RpGAN + R1 + R2": {"loss": "relativistic", "penalty": "r1_r2", **_FALLING},
+    "PacGAN2": {"packing": 2},
+}
+same_harness = tuple(
+    _protocol(
+        f"same-harness-{data}", data,
+        {name: replace(_COMMON, data=data, **changes) for name, changes in METHODS.items()}, {},
+    )
+    for data in ("ring", "grid")
+)  # fmt: skip
