@@ -13,6 +13,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from . import __version__
+from .bench import command as bench
 from .experiment import (
     DEFAULT,
     PRESETS,
@@ -38,6 +39,7 @@ USAGE = f"""minigan {__version__}: GANs from nothing but arrays
   minigan presets                       what can be trained
   minigan evaluate RUN                  what a run is worth: metrics with their floors
   minigan protocol NAME                 a published protocol, all seeds, beside the published numbers
+  minigan bench                         this machine's minigan beside the libraries installed on it
 
 minigan COMMAND --help lists the options."""
 
@@ -114,7 +116,8 @@ class ProtocolOptions:
 def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    commands = {"train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol}
+    commands = {"train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol,
+                "bench": _bench}  # fmt: skip
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
@@ -226,6 +229,10 @@ def _evaluate(arguments):
 def _protocol(arguments):
     options = _parse(ProtocolOptions, "protocol", arguments)
     return command.main(**vars(options))
+
+
+def _bench(arguments):
+    return bench.main(_parse(bench.Options, "bench", arguments))
 
 
 if __name__ == "__main__":

@@ -134,8 +134,8 @@ class BatchNorm(Module):
         if is_repeating():
             return
         unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics
-        self.running_mean += self.momentum * (mean.real - self.running_mean)
-        self.running_var += self.momentum * (unbiased - self.running_var)
+        for running, newest in ((self.running_mean, mean.real), (self.running_var, unbiased)):
+            np.add(running, self.momentum * (newest - running), out=running)  # += would bind what a capture hands in
 
     def extra_repr(self):
         return f"{self.gamma.size}, eps={self.eps}, momentum={self.momentum}"

@@ -63,7 +63,7 @@ def summary(protocol, records):
         "about": protocol.about,
         "source": protocol.source,
         "versions": {"minigan": __version__, "numpy": np.__version__, "python": sys.version.split()[0]},
-        "commit": _commit(),
+        "commit": commit(),
         "judging": protocol.judging,
         "published": [dataclasses.asdict(row) for row in protocol.published],
         "targets": {
@@ -171,7 +171,7 @@ def _judging_rng(config):
     return Generator(config.seed).spawn(100)[-1]
 
 
-def _commit():
+def commit():
     """The commit of the checkout that the package runs from, or None."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():

@@ -89,7 +89,7 @@ grid = _protocol("grid", "grid", {"RpGAN + R1 + R2": preset("toy-grid")}, _targe
 # One harness: networks, batch, optimizer, learning rates, their fall and the average are the same for all, so that
 # only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as the papers on penalties have it.
 _COMMON = Config(
-    steps=4000, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,
+    steps=2500, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,
     generator_slope=0.0, output="linear",
     generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", ema=0.02,
 )  # fmt: skip

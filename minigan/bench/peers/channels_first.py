@@ -1,0 +1,42 @@
+"""minigan's layout to that of PyTorch, Chainer and DeZero, and back: images (N, C, H, W), weights (out, in, ...)."""
+
+import numpy as np
+
+from .. import networks
+
+
+def images(array):
+    """(N, H, W, C) to (N, C, H, W); samples that are no images stay as they are."""
+    return np.ascontiguousarray(np.moveaxis(array, -1, 1)) if array.ndim == 4 else array
+
+
+def from_minigan(layer, array):
+    """A parameter of a layer."""
+    if array.ndim == 4:
+        array = array.transpose(3, 2, 0, 1)
+    elif isinstance(layer, networks.Dense):
+        rows, columns = _order(layer.inputs), _order(layer.outputs)
+        array = array[columns] if array.ndim == 1 else array[rows][:, columns].T
+    return np.ascontiguousarray(array)
+
+
+def to_minigan(layer, array):
+    """The gradient of a parameter of a layer."""
+    if array.ndim == 4:
+        array = array.transpose(2, 3, 1, 0)
+    elif isinstance(layer, networks.Dense):
+        rows, columns = np.argsort(_order(layer.inputs)), np.argsort(_order(layer.outputs))
+        array = array[columns] if array.ndim == 1 else array.T[rows][:, columns]
+    return np.ascontiguousarray(array)
+
+
+def named(player, layers, gradients):
+    """{"critic.0.weight": array in minigan's layout} of an iterator of gradients, in the order of the parameters."""
+    found = [{name: to_minigan(layer, next(gradients)) for name in layer.shapes()} for layer in layers]
+    return networks.named(player, found)
+
+
+def _order(shape):
+    """The elements of a sample (H, W, C), numbered as they lie, in the order in which (C, H, W) reads them."""
+    index = np.arange(np.prod(shape)).reshape(shape)
+    return (np.moveaxis(index, -1, 0) if len(shape) == 3 else index).ravel()

@@ -1,0 +1,80 @@
+"""One workload, all peers: what they compute is compared first, then they take turns."""
+
+from contextlib import ExitStack, closing
+
+import numpy as np
+
+from . import agreement, arithmetic, peers
+from .worker import Unable, Worker
+
+
+def run(workload, names, *, turns=15, patience=1.0):
+    """{peer: record} of the peers `names`, and of the bound.
+
+    A record has version and threads; seconds {median, low, high, turns}, of a step, with its quartiles; memory
+    {library, peak} in bytes; disagreement, with minigan, and where.  Or it has failed, the reason, and unusable.
+    """
+    records = {name: {} for name in [*names, peers.BOUND]}
+    with ExitStack() as stack:
+        workers = _each(records, lambda name: stack.enter_context(closing(Worker(name, workload))))
+        for name, worker in workers.items():
+            records[name] |= worker.about
+        _compare(workload, workers, records)
+        workers = {name: worker for name, worker in workers.items() if "failed" not in records[name]}
+        _take_turns(workers, records, turns, patience)
+    return {name: record | _memory(name, workload, record) for name, record in records.items()}
+
+
+def summary(workload, records):
+    """The records of a workload and what they are about, as a JSON-able dict."""
+    about = {"name": workload.name, "about": workload.about, "unit": workload.unit, "scale": workload.scale}
+    return about | {"dtype": workload.dtype, "flops": arithmetic.flops(workload), "peers": records}
+
+
+def _compare(workload, workers, records):
+    """Leave "disagreement" in the records, and "failed" where it is above the tolerance."""
+    computing = {name: worker for name, worker in workers.items() if name != peers.BOUND}
+    found = _each(records, lambda name: workers[name].gradients(), computing)
+    tolerance = agreement.TOLERANCE[workload.dtype]
+    for name, gradients in found.items():
+        if peers.OURS not in found:
+            records[name]["failed"] = "there is nothing to compare it with"
+            continue
+        error, where = agreement.disagreement(gradients, found[peers.OURS])
+        records[name]["disagreement"] = {"relative": error, "where": where}
+        if error > tolerance:
+            records[name]["failed"] = f"computes something else: {where} differs by {error:.1e}, above {tolerance:.0e}"
+
+
+def _take_turns(workers, records, turns, patience):
+    """Leave "seconds" in the records.  Every other round goes backwards: each follows each other one."""
+    measured = {name: [] for name in _each(records, lambda name: workers[name].warm_up(), workers)}
+    for i in range(turns):
+        order = [name for name in measured if "failed" not in records[name]][:: 1 if i % 2 == 0 else -1]
+        for name, seconds in _each(records, lambda name: workers[name].turn(patience), order).items():
+            measured[name].append(seconds)
+    for name in [name for name in measured if "failed" not in records[name]]:
+        low, median, high = np.quantile(measured[name], (0.25, 0.5, 0.75)).tolist()
+        records[name]["seconds"] = {"median": median, "low": low, "high": high, "turns": measured[name]}
+
+
+def _memory(name, workload, record):
+    """Of a fresh process that does nothing but a few steps."""
+    if name == peers.BOUND or "failed" in record:
+        return {}
+    try:
+        with closing(Worker(name, workload)) as worker:
+            return {"memory": worker.warm_up()}
+    except Unable as error:
+        return {"failed": str(error)}
+
+
+def _each(records, function, names=None):
+    """{name: function(name)} of those that can; the others' records get the reason."""
+    found = {}
+    for name in records if names is None else names:
+        try:
+            found[name] = function(name)
+        except Unable as error:
+            records[name] |= {"failed": str(error), "unusable": error.unusable}
+    return found

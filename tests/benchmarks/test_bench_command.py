@@ -1,0 +1,123 @@
+"""`minigan bench`, as a user meets it, without judging time."""
+
+import json
+import mmap
+
+import pytest
+
+from minigan.bench import arithmetic, figures, memory, peers, report, timing, worker, workloads
+from minigan.cli import main
+
+
+def record(median, **more):
+    seconds = {"median": median, "low": 0.9 * median, "high": 1.1 * median, "turns": [median]}
+    return {"version": "1", "seconds": seconds, "memory": {"library": 10 << 20, "peak": 30 << 20}} | more
+
+
+def results(**medians):
+    found = {"name": "toy-critic", "about": "toy", "unit": "ms", "scale": 1e3, "dtype": "float32", "flops": 1}
+    libraries = {name: {"version": "1", "threads": {}} for name in medians}
+    about = {"processor": "a processor", "cores": 2, "quick": False}
+    found |= {"peers": {name: record(median) for name, median in medians.items()}}
+    return {"about": about, "libraries": libraries, "missing": {}, "workloads": [found], "scaling": {}}
+
+
+def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
+    options = ["--quick", "--workloads", "dcgan-critic", "chain-second", "--peers", "minigan_captured"]
+    assert main(["bench", *options, "--out", str(tmp_path / "bench")]) == 0
+    printed = capsys.readouterr().out
+    assert "the times mean nothing" in printed
+    found = json.loads((tmp_path / "bench" / "results.json").read_text())
+    assert [w["name"] for w in found["workloads"]] == ["dcgan-critic", "chain-second"]
+    step, chain = (w["peers"] for w in found["workloads"])
+    for measured in (step, chain):
+        for peer in ("minigan_eager", "minigan_captured"):
+            assert measured[peer]["seconds"]["low"] > 0
+            assert measured[peer]["disagreement"]["relative"] == 0
+            assert 0 < measured[peer]["memory"]["library"] < measured[peer]["memory"]["peak"]
+    assert step["sgemm"]["seconds"]["median"] > 0
+    assert chain["sgemm"] == {"failed": "it multiplies no matrices", "unusable": False}
+    assert found["workloads"][0]["flops"] == arithmetic.flops(workloads.tiny(workloads.ALL["dcgan-critic"]))
+    assert (tmp_path / "bench" / "table.txt").read_text() in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--workloads", "dcgan"], "--workloads: unknown 'dcgan'; there are toy-critic"),
+        (["--peers", "torch"], "--peers: unknown 'torch'; there are minigan_eager"),
+        (["--turns", "0"], "--turns must be at least 1, got 0"),
+    ],
+)
+def test_bad_options_are_one_sentence(arguments, message, capsys, tmp_path):
+    assert main(["bench", *arguments, "--out", str(tmp_path / "bench")]) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_library_that_is_missing_is_a_reason():
+    with pytest.raises(worker.Unable, match="ModuleNotFoundError") as caught:
+        worker.Worker("no_such_peer", workloads.ALL["chain-forward"])
+    assert caught.value.unusable
+
+
+def test_a_workload_that_a_library_cannot_do_is_a_reason():
+    with pytest.raises(worker.Unable, match="multiplies no matrices") as caught:
+        worker.Worker(peers.BOUND, workloads.ALL["chain-forward"])
+    assert not caught.value.unusable
+
+
+def test_a_process_that_dies_is_a_reason():
+    found = worker.Worker(peers.OURS, workloads.tiny(workloads.ALL["chain-forward"]))
+    found.process.kill()
+    with pytest.raises(worker.Unable, match="its process was killed"):
+        found.turn(0)
+    found.close()
+
+
+def test_the_table_has_ratios_the_bound_and_the_reasons():
+    found = results(minigan_eager=0.002, torch_eager=0.004, sgemm=0.001)
+    found["workloads"][0]["peers"]["jax_jit"] = {"failed": "too slow to wait for", "unusable": False}
+    found["missing"] = {"chainer_eager": "ModuleNotFoundError: No module named 'chainer'"}
+    lines = report.table(found)
+    assert next(line for line in lines if line.startswith("  minigan")).split() == [
+        "minigan", "2", "1.8", "to", "2.2", "0.50", "50%", "20", "30",
+    ]  # fmt: skip
+    assert "  JAX jit: too slow to wait for" in lines
+    assert "minigan: geometric mean of 1 ratios to PyTorch eager 0.50" in lines
+    assert lines[-1] == "not usable: Chainer: ModuleNotFoundError: No module named 'chainer'"
+
+
+def test_penalty_and_update_lines():
+    found = results(minigan_eager=0.005)
+    plain, updates = (results(minigan_eager=0.002)["workloads"][0] for _ in range(2))
+    found["workloads"] += [plain | {"name": "toy-critic-plain"}, updates | {"name": "toy-vanilla"}]
+    found["scaling"] = {"batch": {"minigan_eager": {16: 1.0, 32: 2.0, 64: 4.0}}}
+    lines = report.table(found)
+    assert "toy-critic / toy-critic-plain: minigan 2.50" in lines
+    assert "toy-vanilla, updates per second: minigan 500" in lines
+    assert "cost grows with the batch to the power of: minigan 1.00" in lines
+
+
+def test_the_pictures_are_drawn(tmp_path):
+    found = results(minigan_eager=0.002, torch_eager=0.004, jax_jit=0.012)
+    found["scaling"] = {axis: {"minigan_eager": {16: 1.0, 32: 2.0}} for axis in ("batch", "pixels")}
+    bars = figures.bars(tmp_path / "ratios.png", found).axes[0].patches
+    assert [bar.get_x() + bar.get_width() for bar in bars] == pytest.approx([0.5, 3.0])
+    figures.growth(tmp_path / "growth.png", found)
+    assert {p.name for p in tmp_path.iterdir()} == {"ratios.png", "growth.png"}
+    assert figures.bars(tmp_path / "none.png", results(minigan_eager=0.002)) is None
+
+
+def test_a_turn_is_the_mean_of_its_calls(monkeypatch):
+    clock = iter([0, 1, 10, 10.02, 10.06])  # settled after one call; then two calls until 0.05 s have passed
+    monkeypatch.setattr(timing.time, "perf_counter", lambda: next(clock))
+    assert timing.turn(lambda: None) == pytest.approx(0.03)
+
+
+def test_peak_memory_sees_what_was_held_for_a_moment():
+    before = memory.peak()
+    with mmap.mmap(-1, before - memory.resident() + (64 << 20)) as block:  # pages that no allocator has kept
+        for page in range(0, len(block), mmap.PAGESIZE):
+            block[page] = 1
+    assert memory.peak() - before >= 32 << 20
