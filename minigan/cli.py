@@ -1,4 +1,4 @@
-"""The command line: `minigan train`, `minigan sample`, `minigan presets`, `minigan evaluate`,
+"""The command line: `minigan train`, `minigan sample`, `minigan pictures`, `minigan presets`, `minigan evaluate`,
 `minigan protocol`."""
 
 import dataclasses
@@ -22,6 +22,8 @@ from .experiment import (
     RunError,
     describe,
     draw,
+    gallery,
+    history,
     load_data,
     preset,
     save_picture,
@@ -36,6 +38,7 @@ USAGE = f"""minigan {__version__}: GANs from nothing but arrays
 
   minigan train [PRESET] [OPTIONS]      train; without a preset, {DEFAULT!r} on digits that ship with the package
   minigan sample RUN --n N --out FILE   draw images or points from a run, as .npy or .png
+  minigan pictures RUN                  draw what a run has learned, and how, into RUN/pictures
   minigan presets                       what can be trained
   minigan evaluate RUN                  what a run is worth: metrics with their floors
   minigan protocol NAME                 a published protocol, all seeds, beside the published numbers
@@ -46,7 +49,11 @@ minigan COMMAND --help lists the options."""
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Train a GAN.  The run folder gets config.json, metrics.jsonl, samples/*.png and checkpoints/*.safetensors."""
+    """Train a GAN.
+
+    The run folder gets config.json, metrics.jsonl, samples/*.png, checkpoints/*.safetensors, pictures/curves.png and
+    pictures/training.gif.
+    """
 
     preset: Annotated[Positional[str], arg(metavar="PRESET")] = DEFAULT
     """What to train; `minigan presets` lists them.  The options below start from its values."""
@@ -75,6 +82,19 @@ class SampleOptions:
     """Of the noise; the same seed draws the same samples."""
     label: int | None = None
     """The class to draw, for a conditional generator; by default all, at random."""
+
+
+@dataclass(frozen=True)
+class PicturesOptions:
+    """Draw a run into its folder `pictures`, and print the paths.
+
+    Of every run the curves, and the training as an animation.  From the newest checkpoint: of images a grid of samples,
+    an interpolation, and samples beside the training images nearest to them; of points the samples over the critic's
+    surface; of a translation held-out inputs beside their translations.
+    """
+
+    run: Annotated[Positional[Path], arg(metavar="RUN")]
+    """The run folder."""
 
 
 @dataclass(frozen=True)
@@ -116,8 +136,10 @@ class ProtocolOptions:
 def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
-    commands = {"train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol,
-                "bench": _bench}  # fmt: skip
+    commands = {
+        "train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol,
+        "bench": _bench, "pictures": _pictures,
+    }  # fmt: skip
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
         return 0
@@ -155,6 +177,7 @@ def _train(arguments):
     except KeyboardInterrupt:
         print(f"\nstopped and saved; go on with: minigan train --out {run.folder} --resume", file=sys.stderr)
         return 130
+    history(run)
     print(
         f"trained in {time.perf_counter() - started:.0f} s; "
         f"draw more with: minigan sample {run.folder} --n 100 --out samples.png",
@@ -204,6 +227,12 @@ def _sample(arguments):
     else:
         save_picture(options.out, run.read_config()[1], samples)
     print(options.out)
+    return 0
+
+
+def _pictures(arguments):
+    options = _parse(PicturesOptions, "pictures", arguments)
+    print(*gallery(Run.open(options.run)), sep="\n")
     return 0
 
 

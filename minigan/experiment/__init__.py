@@ -2,6 +2,7 @@
 
 from .base import BaseTrainer
 from .config import Config
+from .gallery import gallery, history
 from .presets import DEFAULT, PRESETS, Preset, preset
 from .run import Run, RunError
 from .samples import draw, save_picture

@@ -31,6 +31,7 @@ class VaeTrainer(BaseTrainer):
         self.optimizer = optim.Adam(self.vae.parameters(), betas=(config.beta1, config.beta2))
         (seen,) = self.source.held_out or self.source.scaled((dataset.images[:SHOWN],))
         self._shown = seen[:SHOWN]
+        self._norms = {}
 
     def step(self):
         """One update of encoder and decoder.  Returns {name: number}, in nats per image."""
@@ -38,7 +39,13 @@ class VaeTrainer(BaseTrainer):
         (x,) = self.loader.next_batch()
         terms = {"negative_elbo": self._loss(x, self.noise)}
         self.step_count += 1
-        return descend(self.optimizer, terms, gradients_of(terms, self.optimizer.parameters))
+        report, norm = descend(self.optimizer, terms, gradients_of(terms, self.optimizer.parameters))
+        self._norms = {"vae_gradient": norm}
+        return report
+
+    def gradient_norms(self):
+        """See `BaseTrainer.gradient_norms`."""
+        return self._norms
 
     def test(self):
         """The negative evidence lower bound of the held-out images, by noise that is always the same."""
@@ -48,6 +55,10 @@ class VaeTrainer(BaseTrainer):
             self.vae.eval()
             (x,) = self.source.held_out
             return {"test_negative_elbo": self._loss(x, Generator(self.config.seed)).item()}
+
+    def draw(self, z, labels=None):
+        """See `BaseTrainer.draw`: the mean of p(x|z)."""
+        return published(self.config, sample(self.vae, z))
 
     def reconstruct(self, x):
         """Images (N, H, W, C) -> the mean of p(x|z) at the mean of q(z|x), float32, both in the range of training."""
@@ -60,8 +71,8 @@ class VaeTrainer(BaseTrainer):
         """Images beside their reconstructions, held out if any are; below, what the decoder makes of the prior."""
         x = self._shown
         both = np.stack([x, self.reconstruct(x)], axis=1).reshape(-1, *x.shape[1:])
-        drawn = sample(self.vae, Generator(self.config.seed).normal((len(both), self.config.latent)))
-        viz.save_grid(path, published(self.config, np.concatenate([both, drawn])), COLUMNS)
+        drawn = self.draw(Generator(self.config.seed).normal((len(both), self.config.latent)))
+        viz.save_grid(path, np.concatenate([published(self.config, both), drawn]), COLUMNS)
 
     @staticmethod
     def samples(config, arrays, state, n, rng, label=None):

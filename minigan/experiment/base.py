@@ -18,6 +18,10 @@ class BaseTrainer:
         """One update of every network.  Returns {name: number}, of which none may be NaN; adds 1 to `step_count`."""
         raise NotImplementedError
 
+    def gradient_norms(self):
+        """{"NAME_gradient": number}: the norms of the gradients of the latest step; {} before the first."""
+        return {}
+
     def test(self):
         """Losses on held-out data, {name: number}, {} if there are none.  Changes no weight, buffer or generator."""
         return {}
@@ -32,6 +36,13 @@ class BaseTrainer:
 
     def picture(self, path):
         """Write what the networks make of fixed noise, or fixed inputs, as a PNG."""
+        raise NotImplementedError
+
+    def draw(self, z, labels=None):
+        """Samples for the noise z (N, latent) and, if conditional, labels (N,), in the units of the data.
+
+        NotImplementedError where samples do not come from noise.
+        """
         raise NotImplementedError
 
     @staticmethod

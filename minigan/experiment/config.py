@@ -101,6 +101,8 @@ class Config:
     """What penalty_weight goes to over the burn-in; 0 keeps it."""
     penalty_fall: Literal["geometric", "cosine"] = "geometric"
     """How it goes there: by equal factors, or along a cosine."""
+    drift: float = 0.0
+    """Weight of the variance of the critic's scores, without which modes far apart trade mass in circles."""
     penalty_interval: int = 1
     """Compute the penalty at every k-th critic step, times k."""
     critic_steps: int = 1
@@ -210,7 +212,7 @@ _RANGES = (
         "must be at least 1",
     ),
     (
-        "size held_out threads summary_interval generator_depth octaves instance_noise penalty_weight_end",
+        "size held_out threads summary_interval generator_depth octaves instance_noise penalty_weight_end drift",
         lambda value: 0 <= value < math.inf,
         "must be at least 0",
     ),
@@ -229,7 +231,7 @@ _RANGES = (
 _GANS = ("dcgan", "dense", "residual")
 _OF_GANS = (
     "conditional label_smoothing augment instance_noise packing penalty penalty_weight penalty_interval critic_steps "
-    "first_phase optimizer beta2_end ema"
+    "drift first_phase optimizer beta2_end ema"
 )
 _BELONGS = {
     **dict.fromkeys(_OF_GANS.split(), _GANS),

@@ -1,5 +1,5 @@
 """A run folder: `config.json`, `metrics.jsonl`, `findings.jsonl`, `checkpoints/*.safetensors`, `samples/*.png`,
-`summaries/`.
+`pictures/`, `summaries/`.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ class Run:
         self.findings_file = self.folder / "findings.jsonl"
         self.checkpoints = self.folder / "checkpoints"
         self.samples = self.folder / "samples"
+        self.pictures = self.folder / "pictures"
         self.summaries = self.folder / "summaries"
 
     @classmethod
@@ -75,6 +76,11 @@ class Run:
     def log(self, record):
         """Append a line to metrics.jsonl."""
         _append(self.metrics_file, record)
+
+    def read_log(self):
+        """The lines of metrics.jsonl as dicts, [] if there are none yet; one cut off by a crash is left out."""
+        lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
+        return [json.loads(line) for line in lines if _step_of(line) < float("inf")]
 
     def note(self, record):
         """Append a line to findings.jsonl."""

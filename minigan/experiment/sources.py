@@ -41,6 +41,7 @@ class Images:
     """A `data.Dataset`, some of it held out.
 
     shape: of one sample.  classes: how many labels there are, 0 for an unconditional run.
+    images: those to train on, uint8 (N, H, W, C).
     loader: of batches (images,), or (images, labels) for a conditional run.
     held_out: all that it never gives, as one batch; None if there is nothing.
     seen: as many of those that it gives, as one batch; None if nothing is held out.
@@ -59,6 +60,7 @@ class Images:
                 f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(arrays[0])} images"
             )
         self.loader = data.Loader(arrays, config.batch_size, order, transform=self.scaled)
+        self.images = arrays[0]
         self.held_out = held_out and self.scaled(held_out)
         self.seen = held_out and self.scaled(tuple(a[: len(held_out[0])] for a in arrays))
 

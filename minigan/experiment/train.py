@@ -14,7 +14,8 @@ from tqdm import tqdm
 from .run import RunError
 from .summaries import summaries
 
-PICTURES = 10  # and checkpoints, over a run
+PICTURES = 25  # over a run: the frames of its animation
+CHECKPOINTS = 10
 LOG_LINES = 500  # lines of metrics over a run
 EXAMINATIONS = 20  # for what may be going wrong, over a run: each costs some four steps
 _SHORT = {"critic_loss": "D", "generator_loss": "G", "penalty": "P"}  # the bar must fit 80 columns
@@ -44,13 +45,15 @@ def train(trainer, run, *, resume=False, output=sys.stderr):
             report, step = _step(trainer), trainer.step_count
             tested = trainer.test() if _due(config.test_interval, step, config.steps) else {}
             _show(bar, trainer, report)
-            summarise(step, report | tested)
+            record = report | trainer.gradient_norms() | tested
+            summarise(step, record)
             if tested or _every(LOG_LINES, step, config.steps):
-                run.log({"step": step, "seconds": round(time.perf_counter() - started, 3)} | report | tested)
+                run.log({"step": step, "seconds": round(time.perf_counter() - started, 3)} | record)
             if step == 1 or _every(EXAMINATIONS, step, config.steps):
                 _tell(trainer.diagnose(), run, bar)
             if _every(PICTURES, step, config.steps):
                 picture = _draw(run, trainer)
+            if _every(CHECKPOINTS, step, config.steps):
                 run.save_checkpoint(step, *trainer.state())
     if asked:
         run.save_checkpoint(trainer.step_count, *trainer.state())

@@ -51,6 +51,10 @@ class Trainer(BaseTrainer):
         self.step_count += 1
         return report
 
+    def gradient_norms(self):
+        """See `BaseTrainer.gradient_norms`."""
+        return self.game.gradient_norms
+
     def test(self):
         """The losses of both networks in evaluation mode, on held-out samples and noise that is always the same."""
         if self.source.held_out is None:
@@ -78,7 +82,7 @@ class Trainer(BaseTrainer):
         return str(self.diagnosis.failed(self.game, *self._batch, step=self.step_count + 1))
 
     def draw(self, z, labels=None):
-        """Samples for the noise z and labels, from the averaged generator if there is one, in the units of the data."""
+        """See `BaseTrainer.draw`: from the averaged generator if there is one."""
         return published(self.config, sample(self.ema.module if self.ema else self.generator, z, labels))
 
     def picture(self, path):
@@ -149,7 +153,15 @@ class Trainer(BaseTrainer):
         return {"train": self.source.seen[0], "held_out": self.source.held_out[0]}
 
     def _penalty(self):
-        """The penalty as the game wants it: a function of (critic, real, fake) with its weight, or None."""
+        """What the game adds to the critic's loss: a function of (critic, real, fake), weights included, or None."""
+        slope, drift = self._slope_penalty(), self.config.drift
+        if not drift:
+            return slope
+        if slope is None:
+            return lambda *seen: drift * gan.penalties.drift(*seen)
+        return lambda *seen: slope(*seen) + drift * gan.penalties.drift(*seen)
+
+    def _slope_penalty(self):
         p, rng = gan.penalties, self.penalty_noise
         known = {
             "none": None,

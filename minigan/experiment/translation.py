@@ -59,9 +59,14 @@ class TranslationTrainer(BaseTrainer):
         else:
             optimizer = self.game.generator_optimizer
             terms = {"content": self._l1(Tensor(real), self.generator(Tensor(x)))}
-            report = descend(optimizer, terms, gradients_of(terms, optimizer.parameters))
+            gradients = gradients_of(terms, optimizer.parameters)
+            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, terms, gradients)
         self.step_count += 1
         return report
+
+    def gradient_norms(self):
+        """See `BaseTrainer.gradient_norms`."""
+        return self.game.gradient_norms
 
     def test(self):
         """The mean absolute error of the held-out translations."""

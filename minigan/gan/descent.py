@@ -16,20 +16,30 @@ def gradients_of(terms, parameters):
 def descend(optimizer, terms, gradients):
     """One step of the optimizer by `gradients`, those of the sum of `terms`, {name: scalar Tensor}.
 
-    Returns {name: number}.  FloatingPointError if a term or a gradient is NaN or infinite; all weights are then as they
-    were, so `gan.explain_nan` can run the step again and name the operation that did it.
+    Returns ({name: number}, the norm of all gradients together).  FloatingPointError if a term or a gradient is NaN or
+    infinite; all weights are then as they were, so `gan.explain_nan` can run the step again and name the operation that
+    did it.
     """
     report = {name: term.item() for name, term in terms.items()}
-    with np.errstate(all="ignore"):
-        total = float(sum(g.data.sum() for g in gradients))  # one number, and on a GPU one transfer
-    if not math.isfinite(total) or not all(map(math.isfinite, report.values())):
+    norm = _norm([g.data.ravel() for g in gradients])
+    if not math.isfinite(norm) or not all(map(math.isfinite, report.values())):
         said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in report.items())
         raise FloatingPointError(
-            f"the step is not finite: {said}, and {_culprits(optimizer.parameters, gradients)}. "
+            f"the step is not finite: {said}, gradient norm {norm:g}, and "
+            f"{_culprits(optimizer.parameters, gradients)}. "
             "No weight was changed; gan.explain_nan(game, real, z) names the operation that it began with"
         )
     optimizer.step(gradients)
-    return report
+    return report, norm
+
+
+def _norm(vectors):
+    """Of all together; NaN or infinite only if one of their numbers is, or its square overflows float64."""
+    with np.errstate(all="ignore"):
+        norm = math.sqrt(sum(x @ x for x in vectors))  # one number, and on a GPU one transfer
+    if math.isfinite(norm) or vectors[0].dtype == np.float64:
+        return norm
+    return _norm([x.astype(np.float64) for x in vectors])
 
 
 def _culprits(parameters, gradients):

@@ -46,6 +46,18 @@ def r1_r2(critic, real, fake):
     return r1(critic, real) + r2(critic, fake)
 
 
+def drift(critic, real, fake):
+    """Var D over the real and the generated samples: how far apart the critic's scores are.
+
+    Gradient penalties hold the critic's slope where there are samples; how high it stands over one mode and over
+    another, with nothing in between, they leave free, and the two players trade mass between such modes in circles.  A
+    small weight, .01 or so, damps that.
+    Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out as some losses leave it free).
+    """
+    logits = critic.logits if isinstance(critic, OneBatch) else ops.concatenate([critic(real), critic(fake)])
+    return _mean_square(logits - logits.mean())
+
+
 def dragan(critic, real, rng, target=1.0):
     """E (||grad_x D(x + d)||_2 - target)^2 around real data (Kodali et al. 2017, section 2.3).
 

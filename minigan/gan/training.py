@@ -24,6 +24,8 @@ class Game:
         faster where networks are small.  Batches then keep their shape, have no labels, and a penalty's weight that
         changes is an array of shape ().
 
+    gradient_norms: {"critic_gradient": number, "generator_gradient": number}, those of each player's latest step.
+
     Neither step computes a gradient that it does not use: the critic's never enters the generator, and the generator's
     passes through the critic without touching its weights.
     """
@@ -38,6 +40,7 @@ class Game:
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content
         self.critic_steps = 0
+        self.gradient_norms = {}
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
         wrapped = capture if captured else lambda step: step
@@ -54,7 +57,7 @@ class Game:
         """
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
         terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
-        report = descend(self.critic_optimizer, terms, gradients)
+        report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
         if penalised:
             report["penalty"] /= self.penalty_interval
         self.critic_steps += 1
@@ -68,7 +71,8 @@ class Game:
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
         terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
-        return descend(self.generator_optimizer, terms, gradients)
+        report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
+        return report
 
     def critic_terms(self, real, z, labels=None, *, penalised=True):
         """{name: scalar Tensor} of which the critic minimises the sum: its loss, and the penalty times its interval."""

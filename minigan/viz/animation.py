@@ -11,6 +11,7 @@ COLORS = 255  # a palette has 256, and the writer marks unchanged pixels with th
 GRAYS = 32  # halve the file of handwritten digits, and cannot be told from 256
 _BAR = 4  # pixels: the height of the line that shows how far training is
 _SHORTEST = 0.02  # seconds: browsers slow down anything faster
+_WIDEST = 800  # pixels of a frame: a page at full size would make files of many megabytes
 _STEP = re.compile(r"step-(\d+)\.png")
 
 
@@ -34,7 +35,8 @@ def save_gif(path, frames, *, seconds=0.15, hold=2.0, colors=COLORS):
 def training_gif(path, folder, *, seconds=0.15, hold=2.0):
     """The pictures `step-*.png` of a run's folder of samples as one GIF, in the order of their steps.
 
-    A line along the bottom grows with the step.  Raises ValueError if there are none, or one is not a picture.
+    A line along the bottom grows with the step.  Pictures wider than 800 pixels are reduced to a half, a third, ...
+    Raises ValueError if there are none, or one is not a picture.
     """
     pictures = sorted((int(found[1]), file) for file in Path(folder).iterdir() if (found := _STEP.fullmatch(file.name)))
     if not pictures:
@@ -49,7 +51,8 @@ def _read(file):
 
     try:
         with Image.open(file) as picture:
-            return np.array(picture.convert("L" if picture.mode in ("1", "L") else "RGB"))
+            picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+            return np.array(picture.reduce(-(-picture.width // _WIDEST)))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(f"{file} is not a picture that can be read: cut off while it was written?") from error
 

@@ -21,20 +21,28 @@ class _Panel:
     log: bool = False
 
 
-_PANELS = (_Panel("loss", "_loss"), _Panel("penalty", "penalty"), _Panel("gradient norm", "_gradient", log=True))
+_PANELS = (
+    _Panel("loss", "_loss"),
+    _Panel("negative ELBO", "negative_elbo"),
+    _Panel("content", "content"),
+    _Panel("L1 error", "_l1"),
+    _Panel("penalty", "penalty"),
+    _Panel("gradient norm", "_gradient", log=True),
+)
+_SUFFIXES = tuple(panel.suffix for panel in _PANELS)
 
 
 def curves(path, records, *, title="Training", caption=None):
     """One panel each for the losses, the penalty and the norms of the gradients, as far as they were logged.
 
     records: the lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name; drawn are "*_loss",
-    "penalty" and "*_gradient", any of which may be missing from any line.
+    "*negative_elbo", "content", "*_l1", "penalty" and "*_gradient", any of which may be missing from any line.
     """
     records = list(records)
     _check(records)
     panels = [(panel, found) for panel in _PANELS if (found := _series(records, panel.suffix))]
     if not panels:
-        raise ValueError(f"records hold no *_loss, penalty or *_gradient to draw, only {', '.join(records[0])}")
+        raise ValueError(f"records hold no *{', *'.join(_SUFFIXES)} to draw, only {', '.join(records[0])}")
     window, clip = len(records) // _WINDOW | 1, len(records) >= _MANY
     bad = [_first_bad(steps, values, panel.log) for panel, found in panels for steps, values in found.values()]
     caption = caption or _caption(window, clip, min(bad))
@@ -58,7 +66,7 @@ def curves(path, records, *, title="Training", caption=None):
 def _draw(axes, panel, found, window, clip):
     shown = []
     for i, (key, (steps, values)) in enumerate(found.items()):
-        name = key.removesuffix(panel.suffix) or key
+        name = key.removesuffix(panel.suffix).strip("_") or panel.title
         color = _COLORS.get(name, CYCLE[i % len(CYCLE)])
         raw = np.where(_drawable(values, panel.log), values, np.nan)
         smooth = _smooth(raw, window, panel.log)
@@ -131,7 +139,7 @@ def _check(records):
         raise ValueError("records are empty: expected the lines of a metrics.jsonl, at least one")
     for i, record in enumerate(records):
         for key, value in record.items():
-            if key.endswith(("_loss", "penalty", "_gradient")) and not isinstance(value, int | float | None):
+            if key.endswith(_SUFFIXES) and not isinstance(value, int | float | None):
                 raise TypeError(f"records[{i}][{key!r}] must be a number, got {value!r}")
         if not isinstance(record.get("step"), int | float) or not math.isfinite(record["step"]):
             raise ValueError(f"records[{i}] must have a number as its step, got {record.get('step')!r}")

@@ -114,6 +114,7 @@ def test_summaries_hold_what_the_log_holds(tmp_path, digits):
     found = events(run.summaries)
     assert {(tag, step) for tag, step, _ in found} == {
         ("critic_loss", 3), ("critic_loss", 6), ("generator_loss", 3), ("generator_loss", 6),
+        ("critic_gradient", 3), ("critic_gradient", 6), ("generator_gradient", 3), ("generator_gradient", 6),
         ("test_critic_loss", 4), ("test_critic_loss", 6), ("test_generator_loss", 4), ("test_generator_loss", 6),
     }  # fmt: skip
     assert all(value == pytest.approx(lines[step][tag], rel=1e-6) for tag, step, value in found)

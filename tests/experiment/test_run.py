@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 
-from minigan import data
+from minigan import data, gan
 from minigan.experiment import Config, Run, RunError, Trainer, draw, train
 
 TINY = Config(
@@ -131,10 +131,14 @@ def test_ctrl_c_saves(tmp_path, digits, monkeypatch):
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+def diverged(*batch):
+    raise FloatingPointError("critic loss nan")
+
+
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path, digits, monkeypatch):
     run = Run.create(tmp_path, "tiny", TINY)
-    monkeypatch.setattr(Trainer, "step", lambda self: {"critic_loss": float("nan")})
-    with open(os.devnull, "w") as silent, pytest.raises(RunError, match="critic_loss became nan at step 0"):
+    monkeypatch.setattr(gan.Game, "critic_step", diverged)
+    with open(os.devnull, "w") as silent, pytest.raises(RunError, match=r"training has diverged\. .*not a number"):
         train(Trainer(TINY, digits), run, output=silent)
     assert not list(run.checkpoints.iterdir())
 

@@ -54,6 +54,7 @@ PENALTIES = {
     "r1": lambda critic, real, fake: 2 * penalties.r1(critic, real),
     "r1_r2": lambda critic, real, fake: 2 * penalties.r1_r2(critic, real, fake),
     "gradient_penalty": lambda critic, real, fake: penalties.gradient_penalty(critic, real, fake, Generator(2)),
+    "drift": lambda critic, real, fake: 3 * penalties.drift(critic, real, fake),
 }
 
 
@@ -107,3 +108,12 @@ def test_a_layer_that_hides_it_is_refused():
     network = nn.Sequential(norm=Hidden(), out=critic())
     with pytest.raises(ValueError, match="uses batch_norm, which couples the samples of a batch"):
         game(network).critic_step(normal(N, 2), normal(N, 3))
+
+
+def test_drift_is_the_variance_of_the_scores_of_both():
+    network, real, fake = critic(), normal(N, 2), normal(N, 2) + 1
+    scores = np.concatenate([network(real).numpy(), network(fake).numpy()])
+    assert penalties.drift(network, real, fake).item() == pytest.approx(scores.var(), rel=1e-12)
+    view = OneBatch(network, network, mg.tensor(real), mg.tensor(fake))
+    assert penalties.drift(view, real, fake).item() == pytest.approx(scores.var(), rel=1e-12)
+    assert scores.var() > 0

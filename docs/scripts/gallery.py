@@ -1,0 +1,155 @@
+"""Every preset trained from the command line, a picture of each, and the page about them, docs/gallery.md.
+
+    python docs/scripts/gallery.py
+
+Some forty minutes on two cores.  Stopped, it goes on when it is called again: what is trained is not trained twice.
+With `--presets`, `--steps`, `--runs` and `--docs` it can be rehearsed.
+"""
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import numpy as np
+import tyro
+from PIL import Image
+
+from minigan import viz
+from minigan.experiment import PRESETS, Run, RunError
+
+STEPS = {
+    "lsgan-gp-16": 1000, "dcgan-28-wgan-gp": 150, "wgan": 150, "dcgan": 400, "dcgan-bn": 400, "dcgan-conditional": 350,
+    "sngan": 350, "sngan-conditional": 350, "dense-128": 10_000, "dense-conditional": 10_000, "dense-1024": 2000,
+    "r3gan-small": 1000, "toy-grid": 4000,
+}  # fmt: skip
+"""For presets that would take more than two or three minutes: fewer than their own."""
+
+IN_FULL = "digits"  # the preset of which every kind of picture is shown
+KINDS = {
+    "training.gif": "Training, always from the same noise: one class to a column.",
+    "curves.png": "Losses, and the norms of both gradients.",
+    "interpolation.png": "From latent point to latent point along the sphere, one class to a row.",
+    "neighbours.png": "Samples, each beside the training images that are nearest to it.",
+}
+COLORS = 256  # of a page: half the bytes, and the eye sees no difference
+
+
+def main(
+    docs: Path = Path("docs"),
+    runs: Path = Path("runs/gallery"),
+    presets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAMES")] = tuple(PRESETS),
+    steps: int | None = None,
+):
+    """Train, draw, and write DOCS/gallery.md and DOCS/gallery/*.
+
+    steps: of every preset, instead of the table's.
+    """
+    folder = docs / "gallery"
+    folder.mkdir(parents=True, exist_ok=True)
+    sections = [introduction()]
+    for name in presets:
+        run = trained(name, runs / name, steps or STEPS.get(name, PRESETS[name].config.steps))
+        shrink(sorted(run.samples.iterdir())[-1], folder / f"{name}.png")
+        sections.append(section(name, run))
+        if name == IN_FULL:
+            sections.append(every_kind(run, folder))
+    (docs / "gallery.md").write_text("\n\n".join(sections) + "\n")
+    print(f"{docs}: {sum(f.stat().st_size for f in docs.rglob('*') if f.is_file()) / 1e6:.2f} MB", file=sys.stderr)
+
+
+def trained(name, folder, steps):
+    """The run in `folder` with all its pictures, trained as far as it is not yet."""
+    run, reached = Run(folder), step_of(Run(folder))
+    if not reached:
+        if run.config_file.exists():  # it broke off before its first checkpoint
+            shutil.rmtree(folder)
+        minigan("train", name, "--steps", steps, "--out", folder)
+    elif (found := run.read_config()[1].steps) != steps:
+        raise SystemExit(f"{folder} holds a run of {found} steps, not {steps}: remove it, or give another --runs")
+    elif reached < steps:
+        minigan("train", "--out", folder, "--resume")
+    minigan("pictures", folder)
+    return run
+
+
+def step_of(run):
+    """The step of the newest checkpoint; 0 if there is none."""
+    try:
+        return run.load_checkpoint()[1]["step"]
+    except RunError:
+        return 0
+
+
+def minigan(*arguments):
+    """The command line, as a user calls it, but that a warning is an error."""
+    strict = ["-W", "error", "-W", "ignore::DeprecationWarning"]
+    subprocess.run([sys.executable, *strict, "-m", "minigan", *map(str, arguments)], check=True)
+
+
+def shrink(source, target):
+    """Half the side: a grid of samples then has its own pixels, and a page is still legible."""
+    with Image.open(source) as picture:
+        page = picture.mode == "RGBA"
+        small = picture.convert("RGB" if page else picture.mode).reduce(2)
+    (small.quantize(COLORS, dither=Image.Dither.NONE) if page else small).save(target, "PNG", optimize=True)
+
+
+def introduction():
+    return f"""# Gallery
+
+Every preset, trained from the command line on {os.cpu_count()} cores with Python {platform.python_version()} and
+NumPy {np.__version__}, seed 0: its last picture, not chosen. Those that take long stop at a part of their steps, which
+their schedules then take for the whole. `minigan pictures RUN` draws all there is to draw of a run, as shown
+for `{IN_FULL}`.
+
+    python docs/scripts/gallery.py"""
+
+
+def section(name, run):
+    """Source, command, steps, seconds, what the run found wrong with itself, and the picture."""
+    entry, steps = PRESETS[name], run.read_config()[1].steps
+    full = steps == entry.config.steps
+    done = f"{steps:,} steps" if full else f"{steps:,} of its {entry.config.steps:,} steps"
+    lines = [f"{entry.about[0].upper()}{entry.about[1:]} ({entry.source}). {done}, {seconds(run):,.0f} seconds."]
+    lines += [f"The run said at step {f['step']:,}: {f['name']}; {f['evidence']}." for f in findings(run)]
+    command = f"minigan train {name}" + ("" if full else f" --steps {steps}")
+    return f"## {name}\n\n" + "\n".join(lines) + f"\n\n    {command}\n\n![{name}](gallery/{name}.png)"
+
+
+def seconds(run):
+    """In training, over all the sessions of a run that was resumed."""
+    times = [record["seconds"] for record in run.read_log()] + [0]
+    return sum(end for end, following in pairwise(times) if following < end)
+
+
+def every_kind(run, folder):
+    """Of one preset all that `minigan pictures` draws."""
+    parts = []
+    for kind, about in KINDS.items():
+        (shrink_gif if kind.endswith(".gif") else shrink)(run.pictures / kind, folder / f"{IN_FULL}-{kind}")
+        parts.append(f"{about}\n\n![{about}](gallery/{IN_FULL}-{kind})")
+    return "\n\n".join(parts)
+
+
+def shrink_gif(source, target):
+    """The same animation from the pictures at half their side."""
+    with TemporaryDirectory() as small:
+        for picture in (source.parent.parent / "samples").iterdir():
+            shrink(picture, Path(small) / picture.name)
+        viz.training_gif(target, small)
+
+
+def findings(run):
+    lines = run.findings_file.read_text().splitlines() if run.findings_file.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
