@@ -127,8 +127,8 @@ _TOY_RING = Preset(
     Config(
         data="ring", steps=12_000, batch_size=256, latent=2, threads=1,
         model="dense", depth=3, generator_width=128, critic_width=128, generator_slope=0.0, output="linear", octaves=4,
-        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-4, burn_in=0.7, drift=0.01,
-        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.002, ema=0.02,
+        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-4, burn_in=0.8, drift=0.01,
+        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.1, ema=0.02,
     ),
     "Lin et al. 2018",
     "8 Gaussians on a circle: relativistic loss, R1 and R2, Fourier features",
