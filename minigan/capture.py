@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .backend.tape import Draws, Tape, Taped, TapeError
+from .backend.tape import ACTIVE, Draws, Tape, Taped, TapeError
 from .tensor import Tensor
 
 __all__ = ["CaptureError", "capture"]
@@ -27,8 +27,11 @@ def capture(step):
     must agree to the bit; all later ones are replayed.  What a replay returns has no history and lies in memory that
     the next call overwrites.
 
+    What NumPy alone computes of memory outside, and every Python number and decision, stays as it was recorded; only a
+    change before the third call is noticed.
     CaptureError: for inputs of another shape or dtype than the recorded ones; for a step that looks at its values (a
-    branch, `item()`); for one whose replay differs, as it read a Python number that changed, or drew elsewhere.
+    branch, `item()`); for one whose third call differs from its replay, as it read a Python number that changed, or
+    drew elsewhere.  The next call then runs as it is.
     """
     return Captured(step)
 
@@ -42,17 +45,16 @@ class Captured:
         self.program = self.inputs = self.outputs = None
 
     def __call__(self, *inputs):
-        self.calls += 1
-        if self.calls == 1:
-            return self.step(*inputs)
-        if self.calls == 2:
-            return self._record(inputs)
-        self._fill(inputs)
-        if self.calls == 3:
-            self._check(inputs)
+        if self.calls == 0:
+            outputs = self.step(*inputs)
+        elif self.calls == 1:
+            outputs = self._record(inputs)
         else:
-            self._play()
-        return self.outputs
+            self._fill(inputs)
+            self._check(inputs) if self.calls == 2 else self._play()
+            outputs = self.outputs
+        self.calls += 1  # one that raised does not count, so nothing is replayed that was not checked
+        return outputs
 
     def _play(self):
         for call in self.program:
@@ -87,23 +89,28 @@ class Captured:
         self._play()
         for target, before in written:  # by both runs, so the second starts from what the first found
             target[...] = before
-        with _active(Draws(self.drawn)):
-            expected = _mapped(_released, self.step(*inputs))
+        try:
+            with _active(Draws(self.drawn)):
+                expected = _mapped(_released, self.step(*inputs))
+        except TapeError as error:
+            self.calls = 0
+            raise CaptureError(str(error)) from error
         for path, (replayed, run) in enumerate(zip(_leaves(self.outputs), _leaves(expected), strict=True)):
             if not np.array_equal(replayed, run, equal_nan=True):
+                self.calls = 0  # the next call runs as it is, and the one after is recorded anew
                 raise CaptureError(
                     f"output {path} of the replayed step is not what the step computes: it depends on something that "
-                    "changed since it was captured and is no input, such as a Python number; pass it as an input"
+                    "changed since it was captured and is no input, such as a Python number; pass it as an array of shape ()"
                 )
 
 
 @contextmanager
 def _active(tape):
-    before, Tape.active = Tape.active, tape
+    before, ACTIVE.tape = ACTIVE.tape, tape
     try:
         yield
     finally:
-        Tape.active = before
+        ACTIVE.tape = before
 
 
 def _array(x):

@@ -22,6 +22,7 @@ from threading import local
 import numpy as np
 
 from .backend import as_array, ndarray, of
+from .backend.tape import ACTIVE
 from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, wrap
 
 
@@ -244,6 +245,8 @@ def apply_rule(rule):
                 arrays.append(a)
                 parents.append(None)
             bit += bit
+        if ACTIVE.tape is not None:
+            arrays = ACTIVE.tape.adopted(arrays)
         try:
             data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
         except EXPLAINED as error:

@@ -44,7 +44,7 @@ from functools import partial, wraps
 
 import numpy as np
 
-from .tape import Tape
+from .tape import ACTIVE
 
 __all__ = ["Generator", "philox4x32"]
 
@@ -247,9 +247,9 @@ def _drawing(method):
 
     @wraps(method)
     def draw(self, *args, **options):
-        if Tape.active is None:
+        if ACTIVE.tape is None:
             return method(self, *args, **options)
-        return Tape.active.draw(partial(method, self, *args, **options))
+        return ACTIVE.tape.draw(partial(method, self, *args, **options))
 
     return draw
 

@@ -7,6 +7,7 @@ What would bring a value into Python, where it could decide what is computed, is
 """
 
 from functools import partial
+from threading import local
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -19,10 +20,15 @@ class TapeError(RuntimeError):
     """A step that cannot be repeated from a tape, with the cause."""
 
 
+class _Active(local):
+    tape = None  # the one that this thread is writing, or the draws that are handed out again
+
+
+ACTIVE = _Active()
+
+
 class Tape:
     """Calls in order, the random draws among them, and what memory they make and change."""
-
-    active = None  # the tape that is being written in this process, or the draws that are handed out again
 
     def __init__(self):
         self.calls, self.drawn = [], []
@@ -46,6 +52,16 @@ class Tape:
         self.drawn.append(function())
         return self.fill(self.drawn[-1], function)
 
+    def adopted(self, arrays):
+        """What an operation is given, on the tape: what is computed of parameters alone changes with them."""
+        for a in arrays:
+            if isinstance(a, np.generic):
+                raise TapeError(
+                    f"a captured step must not compute with NumPy numbers such as {a!r}: NumPy makes them of an array "
+                    "of shape () before an operation sees it; multiply the Tensor by the array itself"
+                )
+        return [Taped(a, self) if type(a) is np.ndarray else a for a in arrays]
+
     def outside(self):
         """The memory that the calls change without having made it, such as running statistics."""
         own = {id(owner(target)) for target in self.made}
@@ -65,7 +81,13 @@ class Draws:
         self.left = iter(drawn)
 
     def draw(self, function):
-        return next(self.left).copy()
+        drawn = next(self.left, None)
+        if drawn is None:
+            raise TapeError("a captured step must draw as often at every call as when it was recorded")
+        return drawn.copy()
+
+    def adopted(self, arrays):
+        return arrays
 
 
 class Taped(NDArrayOperatorsMixin):
@@ -92,6 +114,7 @@ class Taped(NDArrayOperatorsMixin):
         inputs, options = _plain(inputs), _plain(options)
         if method == "at":
             function(*inputs)
+            self.tape.changed.append(inputs[0])
             return self.tape.write(function, *inputs)
         if out is None:
             result = self.tape.keep(np.asarray(function(*inputs, **options)))  # a scalar would have no memory
@@ -105,10 +128,10 @@ class Taped(NDArrayOperatorsMixin):
     def __array_function__(self, function, types, args, options):
         args, options = _plain(args), _plain(options)
         result = function(*args, **options)
-        if not isinstance(result, np.ndarray):
-            if isinstance(result, np.generic):
-                _refuse(f"numpy.{function.__name__} of it gives a number")
-            return result  # a shape, a dtype
+        if function in _OF_THE_TYPE:
+            return result
+        if not isinstance(result, np.ndarray) or "out" in options:
+            _refuse(f"numpy.{function.__name__}, which gives no new array,")
         if any(np.may_share_memory(result, a) for a in _arrays(args)):
             return Taped(result, self.tape)
         return self.tape.fill(result, function, *args, **options)
@@ -183,6 +206,9 @@ class _TapedBackend:
     def __getattr__(self, name):
         return partial(_kernel, getattr(numpy_backend, name))
 
+    def to_numpy(self, a):
+        _refuse("numpy()")
+
 
 TAPED_BACKEND = _TapedBackend()
 
@@ -204,6 +230,9 @@ def _refill(target, function, args, kwargs):
 def _refill_all(targets, function, args):
     for target, result in zip(targets, function(*args), strict=True):
         target[...] = result
+
+
+_OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}  # not of the values
 
 
 def _plain(value):

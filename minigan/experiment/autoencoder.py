@@ -38,9 +38,9 @@ class VaeTrainer(BaseTrainer):
         self.optimizer.lr = self.config.generator_lr * schedules.lr_factor(self.config, self.step_count)
         (x,) = self.loader.next_batch()
         terms = {"negative_elbo": self._loss(x, self.noise)}
-        self.step_count += 1
         report, norm = descend(self.optimizer, terms, gradients_of(terms, self.optimizer.parameters))
         self._norms = {"vae_gradient": norm}
+        self.step_count += 1
         return report
 
     def gradient_norms(self):

@@ -175,6 +175,8 @@ class Config:
         for name in ("critic_norm", "minibatch_std"):
             if getattr(self, name) and self.penalty not in ("none", "clip"):
                 raise ValueError(f"{name} couples the samples of a batch, so it cannot go with penalty={self.penalty}")
+            if getattr(self, name) and self.drift:
+                raise ValueError(f"{name} couples the samples of a batch, so it cannot go with drift={self.drift:g}")
         if self.label_smoothing and self.loss not in ("minimax", "non_saturating"):
             raise ValueError(f"label_smoothing belongs to the losses minimax and non_saturating, got loss={self.loss}")
         if self.first_phase and self.critic_steps == 1:

@@ -125,10 +125,10 @@ _R3GAN_SMALL = Preset(
 
 _TOY_RING = Preset(
     Config(
-        data="ring", steps=12_000, batch_size=256, latent=2, threads=1,
+        data="ring", steps=30_000, batch_size=256, latent=2, threads=1,
         model="dense", depth=3, generator_width=128, critic_width=128, generator_slope=0.0, output="linear", octaves=4,
-        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-4, burn_in=0.8, drift=0.01,
-        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.1, ema=0.02,
+        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-4, burn_in=0.7, drift=0.01,
+        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.01, ema=0.02,
     ),
     "Lin et al. 2018",
     "8 Gaussians on a circle: relativistic loss, R1 and R2, Fourier features",
@@ -136,15 +136,15 @@ _TOY_RING = Preset(
 
 _TOY_GRID = Preset(
     dataclasses.replace(
-        _TOY_RING.config, data="grid", steps=15_000, batch_size=512, generator_depth=5,
-        penalty_weight=1.0, penalty_weight_end=1e-3, drift=0.1, ema=0.05,
+        _TOY_RING.config, data="grid", steps=20_000, batch_size=512, generator_depth=5,
+        penalty_weight=1.0, penalty_weight_end=3e-4, burn_in=1.0, drift=0.03, ema=0.05,
     ),
     "Lin et al. 2018",
     "25 Gaussians on a grid, by the same recipe",
 )  # fmt: skip
 
 _TOY_SWISSROLL = Preset(
-    dataclasses.replace(_TOY_RING.config, data="swissroll", penalty_weight_end=3e-3),
+    dataclasses.replace(_TOY_RING.config, data="swissroll", steps=15_000, penalty_weight_end=3e-3),
     "Gulrajani et al. 2017",
     "a spiral, by the same recipe",
 )

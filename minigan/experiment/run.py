@@ -100,13 +100,16 @@ class Run:
         path = self.checkpoints / f"step-{step:07d}.safetensors"
         with replacing(path) as file:
             file.write(save({name: np.asarray(a, order="C") for name, a in arrays.items()}, metadata))
-        for old in sorted(self.checkpoints.glob("step-*.safetensors"))[:-keep]:
+        for old in self._checkpoints()[:-keep]:
             old.unlink()
         return path
 
+    def _checkpoints(self):
+        return sorted(self.checkpoints.glob("step-*.safetensors"), key=lambda path: int(path.stem.split("-")[1]))
+
     def load_checkpoint(self):
         """({name: array}, state) of the newest checkpoint.  RunError if there is none, or it is damaged."""
-        paths = sorted(self.checkpoints.glob("step-*.safetensors"))
+        paths = self._checkpoints()
         if not paths:
             raise RunError(f"{self.folder} has no checkpoint yet: the run was stopped before its first one")
         try:

@@ -33,6 +33,7 @@ class Trainer(BaseTrainer):
         self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         self.diagnosis = gan.Diagnosis(**self._known())
         self._findings = self.diagnosis.examine_setup(self.game)
+        self._batch = None  # the latest
 
     def step(self):
         """`critic_steps` updates of the critic and one of the generator.  Returns {name: number}."""
@@ -73,8 +74,10 @@ class Trainer(BaseTrainer):
     def diagnose(self):
         """See `BaseTrainer.diagnose`; on the batch of the latest step."""
         findings, self._findings = self._findings, []
-        if self.step_count:
+        before = self.penalty_noise.state  # the cause of a number that is none is looked for with the penalty
+        if self._batch:
             findings = findings + self.diagnosis.examine(self.game, *self._batch, step=self.step_count)
+        self.penalty_noise.set_state(before)
         return findings
 
     def cause(self):
@@ -114,6 +117,7 @@ class Trainer(BaseTrainer):
         """Restore what `state` gave.  ValueError if it belongs to another configuration."""
         super().load_state(arrays, state)
         self.game.critic_steps = state["critic_steps"]
+        self._findings = []  # those of the setup were told when the run began
 
     def parts(self):
         """The networks, their optimizers and the average."""

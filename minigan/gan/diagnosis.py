@@ -99,7 +99,7 @@ class Diagnosis:
         return [name for name, count in self._lasting.items() if count == needed.get(name, self.patience)]
 
     def _remember(self, *batch):
-        self._batches.append([x if x is None else _constant(x).data for x in batch])
+        self._batches.append([x if x is None else _constant(x).data.copy() for x in batch])
         while len(self._batches) > 1 and sum(len(b[0]) for b in self._batches) > PROBES:
             self._batches.popleft()
 

@@ -41,7 +41,7 @@ def r2(critic, fake):
 
 def r1_r2(critic, real, fake):
     """r1(critic, real) + r2(critic, fake) (Huang et al. 2024, equation 3)."""
-    if isinstance(critic, OneBatch):
+    if isinstance(critic, OneBatch) and critic.holds(real, fake) and len(real) == len(fake):
         return _mean_squared_norm(critic, critic.samples)  # of twice as many: the factor 1/2 is in the mean
     return r1(critic, real) + r2(critic, fake)
 
@@ -54,7 +54,8 @@ def drift(critic, real, fake):
     small weight, .01 or so, damps that.
     Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out as some losses leave it free).
     """
-    logits = critic.logits if isinstance(critic, OneBatch) else ops.concatenate([critic(real), critic(fake)])
+    known = isinstance(critic, OneBatch) and critic.holds(real, fake)
+    logits = critic.logits if known else ops.concatenate([critic(real), critic(fake)])
     return _mean_square(logits - logits.mean())
 
 

@@ -1,5 +1,6 @@
 """The alternating game: some steps of the critic, then one of the generator (Goodfellow et al. 2014, algorithm 1)."""
 
+import weakref
 from contextlib import contextmanager
 
 import numpy as np
@@ -21,8 +22,8 @@ class Game:
     content(real, fake) -> scalar Tensor, its weight included, or None: what the generator minimises beside its loss,
         such as the L1 distance to a target (Isola et al. 2017, equation 4).
     captured: record the computation of each player's gradients and replay it, see `minigan.capture`: the same numbers,
-        faster where networks are small.  Batches then keep their shape, have no labels, and a penalty's weight that
-        changes is an array of shape ().
+        faster where networks are small.  Batches then keep their shape, have no labels, a penalty's weight that changes
+        is an array of shape (), and another loss or penalty needs another game.
 
     gradient_norms: {"critic_gradient": number, "generator_gradient": number}, those of each player's latest step.
 
@@ -43,18 +44,23 @@ class Game:
         self.gradient_norms = {}
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
+        self._captured = captured
         wrapped = capture if captured else lambda step: step
+        me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
         self._critic_gradients = {
-            penalised: wrapped(_with_gradients(self._critic_terms(penalised), critic_optimizer.parameters))
+            penalised: wrapped(_with_gradients(_critic_terms(me, penalised), critic_optimizer.parameters))
             for penalised in (False, True)
         }
-        self._generator_gradients = wrapped(_with_gradients(self.generator_terms, generator_optimizer.parameters))
+        self._generator_gradients = wrapped(
+            _with_gradients(lambda *inputs: me.generator_terms(*inputs), generator_optimizer.parameters)
+        )
 
     def critic_step(self, real, z, labels=None):
         """One update of the critic on real samples (N, ...) and noise z (N, latent).  Returns its loss and penalty.
 
         labels (N,), for conditional networks: the classes of the real samples, and those asked of the generator.
         """
+        self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
         terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
         report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
@@ -70,6 +76,7 @@ class Game:
         """
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
+        self._refuse_labels(labels)
         terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
         report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
         return report
@@ -103,8 +110,13 @@ class Game:
             terms["content"] = self.content(real, fake)
         return terms
 
-    def _critic_terms(self, penalised):
-        return lambda real, z, labels: self.critic_terms(real, z, labels, penalised=penalised)
+    def _refuse_labels(self, labels):
+        if self._captured and labels is not None:
+            raise ValueError("a captured game takes no labels: they decide in Python what is computed")
+
+
+def _critic_terms(game, penalised):
+    return lambda *inputs: game.critic_terms(*inputs, penalised=penalised)
 
 
 def _with_gradients(player, parameters):

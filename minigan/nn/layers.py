@@ -127,8 +127,8 @@ class BatchNorm(Module):
             return ops.batch_norm(x, self.gamma, self.beta, eps=self.eps, observe=lambda m, v: self._track(m, v, rows))
         if x.shape[-1:] != self.gamma.shape:
             raise ValueError(f"BatchNorm of {self.gamma.size} channels got x {x.shape}; channels are the last axis")
-        scale = self.gamma / np.sqrt(self.running_var + self.eps)
-        return x * scale + (self.beta - scale * self.running_mean.copy())  # a later forward moves the mean
+        scale = self.gamma / ops.sqrt(ops.add(self.running_var, self.eps))  # ops: what a capture sees
+        return x * scale + (self.beta - scale * ops.add(self.running_mean, 0.0))  # a later forward moves the mean
 
     def _track(self, mean, variance, rows):
         if is_repeating():

@@ -20,6 +20,8 @@ def matmul(a, b):
 
 def linear(x, weight, bias):
     """x @ weight + bias: x (..., n), weight (n, m), bias (m,) -> (..., m)."""
+    if np.ndim(x) == 1:
+        return squeeze(_linear(expand_dims(x, 0), weight, bias), 0)
     return _linear(x, weight, bias)
 
 

@@ -54,7 +54,7 @@ def _extreme(x, axis, keepdims, pick):
 @op(x=lambda g, ties, axes, kept: reshape(g, kept) * (ties / ties.sum(axes, keepdims=True)).astype(g.dtype))
 def _pick(x, *, pick, ties, axes, kept, final):
     if x.dtype.kind != "c":
-        return pick(x, axis=axes).reshape(final)
+        return pick(x, axis=axes, keepdims=True).reshape(final)
     return (np.where(ties, x, 0).sum(axes) / ties.sum(axes)).reshape(final)
 
 
