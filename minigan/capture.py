@@ -100,7 +100,8 @@ class Captured:
                 self.calls = 0  # the next call runs as it is, and the one after is recorded anew
                 raise CaptureError(
                     f"output {path} of the replayed step is not what the step computes: it depends on something that "
-                    "changed since it was captured and is no input, such as a Python number; pass it as an array of shape ()"
+                    "changed since it was captured and is no input, such as a Python number; give it as an array of "
+                    "shape ()"
                 )
 
 

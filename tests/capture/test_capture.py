@@ -1,5 +1,7 @@
 """A captured step computes what the step computes, to the bit, and says so where it cannot."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -174,3 +176,93 @@ def test_a_failed_capture_leaves_the_step_as_it_was():
     fail[0] = False
     for _ in range(4):
         np.testing.assert_array_equal(captured(x), x * np.float32(2))
+
+
+def test_what_is_computed_of_parameters_alone_changes_with_them():
+    p = mg.Parameter(np.array([1.0, 2.0], "float32"))
+    captured = mg.capture(lambda x: x * (p * p).sum())
+    x = np.ones(2, "float32")
+    for k in range(6):
+        p.assign_(np.array([1.0 if k < 4 else 3.0, 2.0], "float32"))
+        np.testing.assert_array_equal(captured(mg.tensor(x)).data, 5 * x if k < 4 else 13 * x)
+
+
+def test_batch_norm_in_evaluation_follows_its_statistics():
+    norm = nn.BatchNorm(3).eval()
+    captured = mg.capture(norm)
+    x = normal(0, 5, 3)
+    for k in range(6):
+        norm.running_mean[...] = k // 4
+        np.testing.assert_array_equal(captured(mg.tensor(x)).data, norm(mg.tensor(x)).data)
+
+
+def test_a_number_made_of_an_array_outside_is_refused():
+    weight = np.array(1.0, "float32")
+    with pytest.raises(mg.CaptureError, match="must not compute with NumPy numbers"):
+        called(lambda x: x * (0.5 * weight), 3, mg.tensor(normal(0, 4)))
+
+
+def test_an_extreme_over_all_axes_is_replayed():
+    captured = mg.capture(lambda x: ops.max(x) - ops.min(x))
+    for k in range(5):
+        x = normal(k, 3, 4)
+        assert captured(mg.tensor(x)).item() == x.max() - x.min()
+
+
+ESCAPES = {
+    "array_equal": lambda x: x if np.array_equal(x, x) else -x,
+    "split": lambda x: np.split(x, 2)[0],
+    "copyto": lambda x: [np.copyto(np.zeros(4, "float32"), x), x + 0.0][1],
+}
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+def test_functions_that_give_no_new_array_are_refused(escape):
+    with pytest.raises(mg.CaptureError, match="gives no new array"):
+        called(ESCAPES[escape])
+
+
+def test_a_call_that_fails_does_not_count():
+    numbers = iter([2.0, 2.0, 3.0, 5.0, 5.0, 5.0, 5.0])
+    captured, x = mg.capture(lambda x: x * next(numbers)), normal(0, 4)
+    captured(x), captured(x)
+    with pytest.raises(mg.CaptureError):
+        captured(x)
+    np.testing.assert_array_equal(captured(x), x * np.float32(5))
+    for _ in range(4):
+        np.testing.assert_array_equal(captured(x), x * np.float32(5))
+
+
+def test_an_interrupted_recording_begins_again():
+    fail = [False, True, False, False, False, False]
+
+    def step(x):
+        if fail.pop(0):
+            raise KeyboardInterrupt
+        return x * 2.0
+
+    captured, x = mg.capture(step), normal(0, 4)
+    captured(x)
+    with pytest.raises(KeyboardInterrupt):
+        captured(x)
+    for _ in range(4):
+        np.testing.assert_array_equal(captured(x), x * np.float32(2))
+
+
+def test_drawing_more_often_than_recorded_is_refused():
+    rng, times = Generator(0), iter([1, 1, 2])
+    with pytest.raises(mg.CaptureError, match="draw as often"):
+        called(lambda x: sum((rng.normal((4,)) for _ in range(next(times))), x))
+
+
+def test_other_threads_draw_for_themselves():
+    seen = []
+
+    def step(x):
+        thread = threading.Thread(target=lambda: seen.append(Generator(0).normal((2,))))
+        thread.start()
+        thread.join()
+        return x * 2.0
+
+    called(step)
+    assert [type(s) for s in seen] == [np.ndarray] * 3

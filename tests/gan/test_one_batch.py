@@ -1,5 +1,8 @@
 """Real and generated samples go through the critic together, and nothing but the time it takes may show it."""
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
@@ -117,3 +120,36 @@ def test_drift_is_the_variance_of_the_scores_of_both():
     view = OneBatch(network, network, mg.tensor(real), mg.tensor(fake))
     assert penalties.drift(view, real, fake).item() == pytest.approx(scores.var(), rel=1e-12)
     assert scores.var() > 0
+
+
+def test_coupling_by_plain_operations_is_refused_too():
+    class Centred(nn.Module):
+        def forward(self, y):
+            return y - y.mean()
+
+    network = nn.Sequential(body=critic(), centre=Centred())
+    with pytest.raises(ValueError, match="score of a real sample depends on the generated ones"):
+        game(network).critic_step(normal(N, 2), normal(N, 3))
+
+
+def test_a_penalty_at_other_samples_is_taken_there():
+    network, real, fake = critic(), mg.tensor(normal(N, 2)), mg.tensor(normal(N, 2) + 1)
+    view = OneBatch(network, network, real, fake)
+    for penalty in (penalties.r1_r2, penalties.drift):
+        expected = penalty(network, 3 * real, 3 * fake).item()
+        assert penalty(view, 3 * real, 3 * fake).item() == pytest.approx(expected, rel=1e-12)
+    fewer = OneBatch(network, network, real, fake[:2])
+    expected = penalties.r1_r2(network, real, fake[:2]).item()
+    assert penalties.r1_r2(fewer, fewer.real, fewer.fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_game_is_freed_with_its_last_reference():
+    gc.disable()
+    try:
+        g = game(critic())
+        g.critic_step(normal(N, 2), normal(N, 3))
+        gone = weakref.ref(g)
+        del g
+        assert gone() is None
+    finally:
+        gc.enable()

@@ -669,6 +669,7 @@ for label, (n, inner, m) in {
         [normal(n, inner), normal(inner, m), normal(m)],
         lambda x, w, b: np.matmul(x, w) + b,
     )
+sample("linear", "vector", ops.linear, [normal(3), normal(3, 2), normal(2)], lambda x, w, b: np.matmul(x, w) + b)
 sample("linear", "images", ops.linear, [normal(2, 2, 3), normal(3, 2), normal(2)], lambda x, w, b: np.matmul(x, w) + b)
 sample("matmul", "operator", matmul, [normal(2, 3), normal(3)], np.matmul)
 sample("matmul", "square-of-itself", lambda x: x @ x, [normal(3, 3)], lambda x: x @ x)
