@@ -82,6 +82,11 @@ class Run:
         lines = self.metrics_file.read_text().splitlines() if self.metrics_file.exists() else []
         return [json.loads(line) for line in lines if _step_of(line) < float("inf")]
 
+    def seconds(self):
+        """How long training has taken up to the last line of metrics.jsonl."""
+        records = self.read_log()
+        return records[-1].get("seconds", 0.0) if records else 0.0
+
     def note(self, record):
         """Append a line to findings.jsonl."""
         _append(self.findings_file, record)

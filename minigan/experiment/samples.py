@@ -11,7 +11,7 @@ from .trainers import TRAINERS
 def draw(run, n, seed=0, label=None):
     """n samples from the newest checkpoint of `run`: images (n, H, W, C) in [-1, 1] or points (n, 2), float32.
 
-    label: the class to draw, for a conditional generator; uniform over the classes if None.
+    label: the class to draw, for a conditional generator; each as often as in the data if None.
     """
     _, config = run.read_config()
     return TRAINERS[config.model].samples(config, *run.load_checkpoint(), n, Generator(seed), label)

@@ -40,7 +40,7 @@ def describe(config, dataset):
 class Images:
     """A `data.Dataset`, some of it held out.
 
-    shape: of one sample.  classes: how many labels there are, 0 for an unconditional run.
+    shape: of one sample.  classes: how many labels there are, 0 for an unconditional run; class_counts: of each.
     images: those to train on, uint8 (N, H, W, C).
     loader: of batches (images,), or (images, labels) for a conditional run.
     held_out: all that it never gives, as one batch; None if there is nothing.
@@ -52,6 +52,7 @@ class Images:
 
     def __init__(self, config, dataset, order, split):
         self.shape, self.classes = dataset.images.shape[1:], _classes(config, dataset)
+        self.class_counts = np.bincount(dataset.labels, minlength=self.classes).tolist() if self.classes else []
         self._output = config.output
         arrays = (dataset.images, dataset.labels) if config.conditional else (dataset.images,)
         arrays, held_out = set_aside(arrays, config.held_out, split)
@@ -73,7 +74,7 @@ class Images:
 class Points:
     """A `sampler` of points, with the face of `Images`; the networks see them divided by its `scale`."""
 
-    shape, classes, unit, seen = (2,), 0, "pt", None
+    shape, classes, class_counts, unit, seen = (2,), 0, [], "pt", None
 
     def __init__(self, config, sampler, order, split):
         self.sampler = sampler

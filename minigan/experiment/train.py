@@ -34,7 +34,7 @@ def train(trainer, run, *, resume=False, output=sys.stderr):
         trainer.load_state(*run.load_checkpoint())
         run.truncate_log(trainer.step_count)
     picture = None
-    started = time.perf_counter()
+    started = time.perf_counter() - run.seconds()
     with (
         threadpool_limits(config.threads or None, "blas"),
         _interruption() as asked,

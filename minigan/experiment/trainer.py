@@ -94,14 +94,14 @@ class Trainer(BaseTrainer):
 
     @staticmethod
     def samples(config, arrays, state, n, rng, label=None):
-        """See `BaseTrainer.samples`; label: uniform over the classes if None."""
+        """See `BaseTrainer.samples`; label: each class as often as in the data if None."""
         classes, part = state["classes"], "ema.module" if config.ema else "generator"
         generator, _ = build(config, tuple(state["shape"]), classes, Generator(0))
         generator.load_state_dict(part_of(arrays, part))
         z = rng.normal((n, config.latent))
         if label is not None and not (classes and 0 <= label < classes):
             raise ValueError(f"label {label}: this generator has {classes or 'no'} classes")
-        labels = None if not classes else rng.integers(0, classes, (n,)) if label is None else np.full(n, label)
+        labels = None if not classes else _labels(state["class_counts"], n, rng) if label is None else np.full(n, label)
         return published(config, sample(generator, z, labels))
 
     def state(self):
@@ -110,6 +110,7 @@ class Trainer(BaseTrainer):
         return arrays, state | {
             "shape": list(self.source.shape),
             "classes": self.classes,
+            "class_counts": self.source.class_counts,
             "critic_steps": self.game.critic_steps,
         }
 
@@ -188,6 +189,12 @@ def _repeats_itself(config):
     """Is a step the same computation every time, and one of small operations, so that it pays to capture it?"""
     changing = config.conditional or config.spectral or config.augment or config.instance_noise
     return config.model == "dense" and not changing
+
+
+def _labels(counts, n, rng):
+    """n labels, each class k as likely as its counts[k]."""
+    ends = np.cumsum(counts)
+    return np.searchsorted(ends, rng.integers(0, int(ends[-1]), (n,)), side="right")
 
 
 def _loss(config):

@@ -73,7 +73,7 @@ _CONDITIONAL = Config(
 _LEGIBLE = {"class_coverage": Target(10), "class_tv": Target(most=0.05), "acceptance": Target(0.92)}
 _REAL = {"density": Target(0.9), "coverage": Target(0.9), "nn_accuracy": Target(most=0.6)}
 digits = Protocol(
-    "digits", f"8x8 digits, a third of the 1,797 unseen; told the class, drawn evenly; {IMAGES:,} samples",
+    "digits", f"8x8 digits, a third of the 1,797 unseen; told the class, as often as in the data; {IMAGES:,} samples",
     "E. Alpaydin, C. Kaynak 1998; the targets are ours", (0, 1, 2, 3, 4),
     {"conditional dense, RpGAN + R1 + R2": _CONDITIONAL}, train, judge, SHOWN,
     {"data": "digits-8x8", "count": IMAGES}, targets={"reached": _LEGIBLE | _REAL}, picture=picture,

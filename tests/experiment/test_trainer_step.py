@@ -9,6 +9,8 @@ import pytest
 
 from minigan import data
 from minigan.experiment import Config, Trainer
+from minigan.experiment.trainer import _labels
+from minigan.random import Generator
 
 TINY = Config(
     data="digits-8x8", steps=8, batch_size=8, latent=4, generator_width=2, critic_width=2, kernel=3,
@@ -72,3 +74,10 @@ def test_a_restored_trainer_goes_on_and_draws_as_if_it_had_never_stopped(digits)
         assert through.step() == restored.step()
     assert np.array_equal(restored.draw(Z), through.draw(Z))
     assert bits(through.state()[0]) == bits(restored.state()[0])
+
+
+def test_labels_are_drawn_as_often_as_in_the_data():
+    labels = _labels([1, 0, 3], 4000, Generator(0))
+    counts = np.bincount(labels, minlength=3)
+    assert counts[1] == 0
+    assert abs(counts[0] - 1000) < 120, "four standard deviations"
