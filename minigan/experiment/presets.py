@@ -125,9 +125,9 @@ _R3GAN_SMALL = Preset(
 
 _TOY_RING = Preset(
     Config(
-        data="ring", steps=30_000, batch_size=256, latent=2, threads=1,
+        data="ring", steps=20_000, batch_size=256, latent=2, threads=1,
         model="dense", depth=3, generator_width=128, critic_width=128, generator_slope=0.0, output="linear", octaves=4,
-        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-4, burn_in=0.7, drift=0.01,
+        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-3, burn_in=0.7, drift=0.01,
         generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.01, ema=0.02,
     ),
     "Lin et al. 2018",

@@ -117,8 +117,9 @@ def test_a_preset_in_python(tmp_path, monkeypatch, capsys):
 
 
 def test_the_example_from_parts_equals_the_preset_to_the_bit(capsys):
-    found = {}
-    exec(BLOCKS[1].replace("15_000", "6"), found)
+    found, steps = {}, f"{preset('toy-ring').steps:_}"
+    assert steps in BLOCKS[1]
+    exec(BLOCKS[1].replace(steps, "6"), found)
     config = dataclasses.replace(preset("toy-ring"), steps=6)
     trainer = Trainer(config, load_data(config))
     for _ in range(6):

@@ -45,7 +45,7 @@ def test_r3gan_burns_in_over_the_first_fifth():
 
 def test_the_ring_lowers_gamma_by_equal_factors():
     assert [schedules.penalty_weight(RING, step) for step in (0, 350, 700, 999)] == pytest.approx(
-        [0.3, math.sqrt(0.3 * 3e-4), 3e-4, 3e-4]
+        [0.3, math.sqrt(0.3 * 3e-3), 3e-3, 3e-3]
     )
 
 
@@ -82,7 +82,8 @@ def test_the_trainer_hands_everything_on():
 
 def test_the_penalty_has_the_weight_of_the_step():
     """At a learning rate next to nothing the penalty of one batch is gamma times a constant."""
-    config = dataclasses.replace(RING, batch_size=4, generator_lr=1e-30, critic_lr=1e-30, burn_in=1.0, steps=3)
+    still = {"generator_lr": 1e-30, "critic_lr": 1e-30, "drift": 0.0, "penalty_weight_end": 3e-4}
+    config = dataclasses.replace(RING, batch_size=4, burn_in=1.0, steps=3, **still)
     trainer = Trainer(config, load_data(config))
     stream, noise = trainer.loader.state_dict(), trainer.noise.state
     penalties = []

@@ -60,7 +60,7 @@ def test_minibatch_std():
 
 def test_fourier_features():
     def theirs(x):
-        parts = [g(torch.pi * 2**k * x) for k in range(3) for g in (torch.sin, torch.cos)]
+        parts = [g(torch.pi * 2**k * x) for g in (torch.sin, torch.cos) for k in range(3)]
         return torch.cat([x, *parts], dim=-1)
 
     compare_with_torch(nn.FourierFeatures(3), theirs, [normal(4, 2)], orders=2)
