@@ -35,14 +35,18 @@ def figure(path, protocol, records):
 
     Nothing is drawn where every seed failed.
     """
+    drawn = list(protocol.shown)[:FIGURE]
     results = {
-        method: {metric: found for metric in list(protocol.shown)[:FIGURE] if (found := values(group, metric))}
+        method: {metric: found for metric in drawn if (found := values(group, metric))}
         for method, group in by_method(records).items()
     }
     results = {method: found for method, found in results.items() if found}
     if results:
-        quoted = {f"{row.method}, {row.source}": row.values for row in protocol.published}
-        ranges = {metric: found for metric in protocol.shown if (found := _floor_range(records, metric))}
+        quoted = {
+            f"{row.method}, {row.source}": {metric: x for metric, x in row.values.items() if metric in drawn}
+            for row in protocol.published
+        }
+        ranges = {metric: found for metric in drawn if (found := _floor_range(records, metric))}
         title = f"{protocol.name}: every seed"
         viz.seeds(path, results | {name: {} for name in quoted}, floors=ranges, published=quoted, title=title)
 

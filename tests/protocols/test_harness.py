@@ -14,7 +14,7 @@ import pytest
 
 from minigan.experiment import Config
 from minigan.protocols import harness, report
-from minigan.protocols.protocol import Target
+from minigan.protocols.protocol import Published, Target
 
 
 @pytest.fixture(autouse=True)
@@ -221,6 +221,18 @@ def test_the_figure_is_drawn_unless_every_seed_failed(finished, tmp_path):
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
     report.figure(tmp_path / "none.png", fake.PROTOCOL, [{"method": "fast", "seed": 0, "failed": "no"}])
     assert not (tmp_path / "none.png").exists()
+
+
+def test_the_figure_shows_the_first_metrics_of_many(finished, tmp_path):
+    _, records = finished
+    names = [f"metric {k}" for k in range(9)]
+    many = fake.changed(
+        shown={name: name for name in names}, published=(Published("old", "table 1", dict.fromkeys(names, 0.7)),)
+    )
+    report.figure(tmp_path / "many.png", many, [
+        r | {"metrics": dict.fromkeys(names, r["metrics"]["level"])} for r in records
+    ])  # fmt: skip
+    assert (tmp_path / "many.png").exists()
 
 
 @pytest.mark.parametrize(
