@@ -5,7 +5,7 @@ from statistics import fmean, median
 from .. import viz
 from .harness import by_method
 
-FIGURE = 6  # metrics at most: more do not fit on a page
+FIGURE = 4  # metrics, the first ones: more would not fit side by side
 
 
 def table(protocol, records):
@@ -35,18 +35,20 @@ def figure(path, protocol, records):
 
     Nothing is drawn where every seed failed.
     """
-    drawn = list(protocol.shown)[:FIGURE]
+    titles = dict(list(protocol.shown.items())[:FIGURE])
     results = {
-        method: {metric: found for metric in drawn if (found := values(group, metric))}
+        method: {title: found for metric, title in titles.items() if (found := values(group, metric))}
         for method, group in by_method(records).items()
     }
     results = {method: found for method, found in results.items() if found}
     if results:
         quoted = {
-            f"{row.method}, {row.source}": {metric: x for metric, x in row.values.items() if metric in drawn}
+            f"{row.method}, {row.source}": {
+                t: row.values[metric] for metric, t in titles.items() if metric in row.values
+            }
             for row in protocol.published
         }
-        ranges = {metric: found for metric in drawn if (found := _floor_range(records, metric))}
+        ranges = {title: found for metric, title in titles.items() if (found := _floor_range(records, metric))}
         title = f"{protocol.name}: every seed"
         viz.seeds(path, results | {name: {} for name in quoted}, floors=ranges, published=quoted, title=title)
 
