@@ -5,7 +5,7 @@ from statistics import fmean, median
 from .. import viz
 from .harness import by_method
 
-FIGURE = 4  # metrics, the first ones: more would not fit side by side
+FIGURE = 3  # metrics, the first ones: more would not fit side by side
 
 
 def table(protocol, records):
