@@ -9,8 +9,11 @@ def sum_leading(x, count):
     """The floating-point array x summed over its first `count` axes.
 
     As a product with ones: BLAS keeps several rows in flight, where NumPy adds one short row at a time;
-    3 to 20 times faster.
+    3 to 20 times faster.  In C order, so that equal values give equal sums, however they lie in memory; and by halves,
+    so that what cancels between the two halves of a batch, real and generated samples, cancels to 0.
     """
     rest = x.shape[count:]
-    rows = x.reshape(math.prod(x.shape[:count]), math.prod(rest))
-    return (np.ones(len(rows), x.dtype) @ rows).reshape(rest)
+    rows = np.ascontiguousarray(x).reshape(math.prod(x.shape[:count]), math.prod(rest))
+    half = len(rows) // 2
+    ones = np.ones(len(rows) - half, x.dtype)
+    return (ones[:half] @ rows[:half] + ones @ rows[half:]).reshape(rest)
