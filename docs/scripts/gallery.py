@@ -12,7 +12,6 @@ import platform
 import shutil
 import subprocess
 import sys
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
@@ -117,16 +116,10 @@ def section(name, run):
     entry, steps = PRESETS[name], run.read_config()[1].steps
     full = steps == entry.config.steps
     done = f"{steps:,} steps" if full else f"{steps:,} of its {entry.config.steps:,} steps"
-    lines = [f"{entry.about[0].upper()}{entry.about[1:]} ({entry.source}). {done}, {seconds(run):,.0f} seconds."]
+    lines = [f"{entry.about[0].upper()}{entry.about[1:]} ({entry.source}). {done}, {run.seconds():,.0f} seconds."]
     lines += [f"The run said at step {f['step']:,}: {f['name']}; {f['evidence']}." for f in findings(run)]
     command = f"minigan train {name}" + ("" if full else f" --steps {steps}")
     return f"## {name}\n\n" + "\n".join(lines) + f"\n\n    {command}\n\n![{name}](gallery/{name}.png)"
-
-
-def seconds(run):
-    """In training, over all the sessions of a run that was resumed."""
-    times = [record["seconds"] for record in run.read_log()] + [0]
-    return sum(end for end, following in pairwise(times) if following < end)
 
 
 def every_kind(run, folder):

@@ -11,7 +11,7 @@ def place(calls, made, kept):
     """
     fixed = {id(owner(a)) for a in kept}
     movable = {id(owner(a)): owner(a) for a in made if id(owner(a)) not in fixed}
-    used = [{id(owner(a)) for a in _arrays((args, options))} & movable.keys() for _, args, options in calls]
+    used = [{id(owner(a)) for a in arrays((args, options))} & movable.keys() for _, args, options in calls]
     last = {key: i for i, keys in enumerate(used) for key in keys}
     blocks, free = {}, {}
     for i, keys in enumerate(used):
@@ -47,11 +47,12 @@ def _address(array):
     return array.__array_interface__["data"][0]
 
 
-def _arrays(value):
+def arrays(value):
+    """The arrays in nested tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, tuple | list):
         for v in value:
-            yield from _arrays(v)
+            yield from arrays(v)
     elif isinstance(value, dict):
-        yield from _arrays(list(value.values()))
+        yield from arrays(list(value.values()))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from . import numpy_backend
-from .placement import owner, place
+from .placement import arrays, owner, place
 
 
 class TapeError(RuntimeError):
@@ -52,15 +52,15 @@ class Tape:
         self.drawn.append(function())
         return self.fill(self.drawn[-1], function)
 
-    def adopted(self, arrays):
+    def adopted(self, given):
         """What an operation is given, on the tape: what is computed of parameters alone changes with them."""
-        for a in arrays:
+        for a in given:
             if isinstance(a, np.generic):
                 raise TapeError(
                     f"a captured step must not compute with NumPy numbers such as {a!r}: NumPy makes them of an array "
                     "of shape () before an operation sees it; multiply the Tensor by the array itself"
                 )
-        return [Taped(a, self) if type(a) is np.ndarray else a for a in arrays]
+        return [Taped(a, self) if type(a) is np.ndarray else a for a in given]
 
     def outside(self):
         """The memory that the calls change without having made it, such as running statistics."""
@@ -86,8 +86,8 @@ class Draws:
             raise TapeError("a captured step must draw as often at every call as when it was recorded")
         return drawn.copy()
 
-    def adopted(self, arrays):
-        return arrays
+    def adopted(self, given):
+        return given
 
 
 class Taped(NDArrayOperatorsMixin):
@@ -132,7 +132,7 @@ class Taped(NDArrayOperatorsMixin):
             return result
         if not isinstance(result, np.ndarray) or "out" in options:
             _refuse(f"numpy.{function.__name__}, which gives no new array,")
-        if any(np.may_share_memory(result, a) for a in _arrays(args)):
+        if any(np.may_share_memory(result, a) for a in arrays(args)):
             return Taped(result, self.tape)
         return self.tape.fill(result, function, *args, **options)
 
@@ -244,14 +244,6 @@ def _plain(value):
     if isinstance(value, dict):
         return {name: _plain(v) for name, v in value.items()}
     return value
-
-
-def _arrays(args):
-    for a in args:
-        if isinstance(a, np.ndarray):
-            yield a
-        elif isinstance(a, tuple | list):
-            yield from _arrays(a)
 
 
 def _refuse(what):
