@@ -12,7 +12,7 @@ def run(workload, names, *, turns=15, patience=1.0):
     """{peer: record} of the peers `names`, and of the bound.
 
     A record has version and threads; seconds {median, low, high, turns}, of a step, with its quartiles; memory
-    {library, peak} in bytes; disagreement, with minigan, and where.  Or it has failed, the reason, and unusable.
+    {library, peak} in bytes; disagreement, with minigan, and where, in each dtype.  Or it has failed, the reason, and unusable.
     """
     records = {name: {} for name in [*names, peers.BOUND]}
     with ExitStack() as stack:
@@ -33,17 +33,22 @@ def summary(workload, records):
 
 def _compare(workload, workers, records):
     """Leave "disagreement" in the records, and "failed" where it is above the tolerance."""
-    computing = {name: worker for name, worker in workers.items() if name != peers.BOUND}
-    found = _each(records, lambda name: workers[name].gradients(), computing)
-    tolerance = agreement.TOLERANCE[workload.dtype]
+    for dtype in dict.fromkeys(["float64", workload.dtype]):
+        _compare_in(dtype, workers, records)
+
+
+def _compare_in(dtype, workers, records):
+    computing = [name for name in workers if name != peers.BOUND and "failed" not in records[name]]
+    found = _each(records, lambda name: workers[name].gradients(dtype), computing)
+    tolerance = agreement.TOLERANCE[dtype]
     for name, gradients in found.items():
         if peers.OURS not in found:
             records[name]["failed"] = "there is nothing to compare it with"
             continue
         error, where = agreement.disagreement(gradients, found[peers.OURS])
-        records[name]["disagreement"] = {"relative": error, "where": where}
+        records[name].setdefault("disagreement", {})[dtype] = {"relative": error, "where": where}
         if error > tolerance:
-            records[name]["failed"] = f"computes something else: {where} differs by {error:.1e}, above {tolerance:.0e}"
+            records[name]["failed"] = f"computes something else: in {dtype} {where} differs by {error:.1e}, above {tolerance:.0e}"
 
 
 def _take_turns(workers, records, turns, patience):

@@ -6,6 +6,7 @@ of threads, which all that run beside them would feel.
 
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import get_context
 
 from threadpoolctl import threadpool_info
@@ -34,9 +35,9 @@ class Worker:
         theirs.close()  # so that a child that died is an end of file
         self.about = self._answer()
 
-    def gradients(self):
-        """See `peers`."""
-        return self._ask("gradients")
+    def gradients(self, dtype):
+        """See `peers`; of the same workload in `dtype`."""
+        return self._ask("gradients", dtype)
 
     def warm_up(self):
         """Some steps.  Returns {"library": bytes resident once it was imported, "peak": the most at a time so far}."""
@@ -90,12 +91,18 @@ def _answer_all(pipe, module, workload):
     pipe.send(("answer", {"version": module.version(), "threads": threads}))
     while True:
         question, *arguments = pipe.recv()
-        pipe.send(("answer", _answer(run, question, *arguments, library=library)))
+        if question == "gradients":
+            answer = module.build(_in(workload, *arguments)).gradients()
+        else:
+            answer = _answer(run, question, *arguments, library=library)
+        pipe.send(("answer", answer))
+
+
+def _in(workload, dtype):
+    return workload if workload.dtype == dtype else replace(workload, dtype=dtype)
 
 
 def _answer(run, question, *arguments, library):
-    if question == "gradients":
-        return run.gradients()
     if question == "turn":
         return timing.turn(run.step, *arguments)
     for _ in range(WARM_UP):

@@ -45,7 +45,7 @@ def test_pytorch_computes_the_same_in_float64(name):
 def test_jax_computes_the_same(name):
     pytest.importorskip("jax")
     error, where = compared(name, "jax_jit", "float32")
-    assert error <= 1e-4, where
+    assert error <= agreement.TOLERANCE["float32"], where
 
 
 @pytest.mark.parametrize("name", SMALL)

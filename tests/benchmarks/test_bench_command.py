@@ -33,7 +33,7 @@ def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
     for measured in (step, chain):
         for peer in ("minigan_eager", "minigan_captured"):
             assert measured[peer]["seconds"]["low"] > 0
-            assert measured[peer]["disagreement"]["relative"] == 0
+            assert measured[peer]["disagreement"]["float64"]["relative"] == 0
             assert 0 < measured[peer]["memory"]["library"] < measured[peer]["memory"]["peak"]
     assert step["sgemm"]["seconds"]["median"] > 0
     assert chain["sgemm"] == {"failed": "it multiplies no matrices", "unusable": False}
