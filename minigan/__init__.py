@@ -13,6 +13,7 @@ from .backend import device_count
 from .capture import CaptureError, capture
 from .fused import fused
 from .op import no_grad, op
+from .profile import profile
 from .tensor import Parameter, Tensor, tensor
 
 __version__ = "0.1.0"

@@ -1,10 +1,11 @@
 """Derivatives of any order, from one reverse sweep."""
 
+from functools import wraps
 from operator import attrgetter
 
 import numpy as np
 
-from .op import check_unchanged, identity, recording, repeating, sum_to
+from .op import check_unchanged, current_watch, identity, recording, repeating, sum_to
 from .tensor import Leaf, Node, Parameter, Tensor, tick, wrap
 
 _age = attrgetter("id")
@@ -48,6 +49,18 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
     return tuple([_as_tensor(gradients[n]) if n in gradients else None for n in wanted])
 
 
+def _watched(sweep):
+    """`sweep`, with the current watch around it."""
+
+    @wraps(sweep)
+    def run(*args, **kwargs):
+        watch = current_watch()
+        return sweep(*args, **kwargs) if watch is None else watch.sweep(sweep, *args, **kwargs)
+
+    return run
+
+
+@_watched
 def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
     """The reverse sweep: {node: gradient} for every node of `wanted` that the roots depend on.
 
@@ -59,9 +72,11 @@ def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
         if root in path:
             gradients[root] = gradients[root] + g if root in gradients else g
     keep = dict.fromkeys(wanted)
+    watch = current_watch()
     for node in reversed(lineage):
         g = gradients[node] if node in keep else gradients.pop(node)
-        for parent, gradient in node.op.pull(node, g, path, create_graph):
+        pulling = node.op if watch is None else watch
+        for parent, gradient in pulling.pull(node, g, path, create_graph):
             if gradient.shape != parent.shape:
                 gradient = _fit(gradient, parent, node)
             so_far = gradients.get(parent)
@@ -260,6 +275,7 @@ class _Recompute:
     """The operation of a checkpoint's node: its pull runs the forward again, recorded, and sweeps that."""
 
     name = "checkpoint"
+    labels = ("f", "arguments", "out")
 
     def __init__(self, couples_samples):
         self.couples_samples = couples_samples

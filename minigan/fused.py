@@ -45,12 +45,13 @@ class _Fused(Op):
 class _FusedPlan:
     """A fused operation as a node sees it: it keeps its arguments, from which the reference can start again."""
 
-    __slots__ = ("op", "name", "keep", "kept", "couples_samples")
+    __slots__ = ("op", "name", "keep", "kept", "labels", "couples_samples")
 
     def __init__(self, op):
         self.op = op
         self.name = op.name
         self.kept = range(len(op.arguments))
+        self.labels = op.arguments
         self.keep = itemgetter(slice(len(op.arguments)))
         self.couples_samples = op.couples_samples
 

@@ -64,18 +64,50 @@ def is_repeating():
     return _mode.repeating
 
 
-_observer = None  # a module global, not a part of the mode: where none is set, an operation pays for one comparison
+_watch = None  # a module global, not a part of the mode: where none is set, an operation pays for one comparison
+
+
+class Watch:
+    """Stands around every operation, sweep and pull, in whatever thread, and must return what they return."""
+
+    def run(self, op, arrays, attrs):
+        return op.kernel(*arrays, **attrs)
+
+    def sweep(self, sweep, *args, **kwargs):
+        return sweep(*args, **kwargs)
+
+    def pull(self, node, g, path, create_graph):
+        return node.op.pull(node, g, path, create_graph)
 
 
 @contextmanager
-def observing(observer):
-    """A context in which observer(op, arrays, result) is called after every operation, in whatever thread."""
-    global _observer
-    before, _observer = _observer, observer
+def watching(watch):
+    """A context in which `watch`, a Watch, is in place of any other."""
+    global _watch
+    before, _watch = _watch, watch
     try:
         yield
     finally:
-        _observer = before
+        _watch = before
+
+
+def current_watch():
+    return _watch
+
+
+def observing(observer):
+    """A context in which observer(op, arrays, result) is called after every operation, in whatever thread."""
+    return watching(_Observed(observer))
+
+
+class _Observed(Watch):
+    def __init__(self, observer):
+        self.observer = observer
+
+    def run(self, op, arrays, attrs):
+        result = super().run(op, arrays, attrs)
+        self.observer(op, arrays, result)
+        return result
 
 
 EXPLAINED = (ValueError, TypeError, IndexError, MemoryError)  # what a kernel raises when its arguments do not fit
@@ -121,10 +153,11 @@ class Op:
 class Plan:
     """An operation and the pattern of arguments that need a gradient: what to keep, and how to pull g back.
 
-    `keep` are positions in (arguments..., out); a pull is (argument, vjp, positions in what was kept, attribute names).
+    `kept` are positions in (arguments..., out), `labels` their names, `keep` picks them; a pull is (argument, vjp,
+    positions in what was kept, attribute names).
     """
 
-    __slots__ = ("name", "keep", "kept", "pulls", "couples_samples")
+    __slots__ = ("name", "keep", "kept", "labels", "pulls", "couples_samples")
 
     def __init__(self, op, active):
         source = {name: i for i, name in enumerate([*op.arguments, "out"])}
@@ -139,6 +172,7 @@ class Plan:
         self.couples_samples = op.couples_samples
         kept = sorted({source[n] for names in needs.values() for n in names if n in source})
         self.kept = kept
+        self.labels = [[*source][k] for k in kept]
         self.keep = picker(kept)
         position = {k: i for i, k in enumerate(kept)}
         self.pulls = [
@@ -248,11 +282,12 @@ def apply_rule(rule):
         if ACTIVE.tape is not None:
             arrays = ACTIVE.tape.adopted(arrays)
         try:
-            data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
+            if (watch := _watch) is not None:  # read once: another thread may end it
+                data = watch.run(rule, arrays, attrs)
+            else:
+                data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
         except EXPLAINED as error:
             raise rule.complain(error, arrays, attrs) from error
-        if _observer is not None:
-            _observer(rule, arrays, data)
         if dtype is None:
             return data
         if data.dtype is not dtype:

@@ -2,6 +2,7 @@
 
 from . import augmentation, losses, penalties, tricks
 from .augmentation import Augment
+from .cost import PenaltyCost, penalty_cost
 from .diagnosis import Diagnosis, Finding
 from .nan import explain_nan
 from .training import Game

@@ -7,7 +7,8 @@ import numpy as np
 from .. import backend
 from ..autodiff import ancestors, sweep
 from ..op import observing
-from ..tensor import Leaf, Tensor, leaf_owning
+from ..profile import layer_of
+from ..tensor import Leaf, Tensor
 from .training import _constant
 from .undisturbed import undisturbed
 
@@ -62,7 +63,7 @@ class _Watch:
     def __call__(self, op, arrays, result):
         if self.broken is not None:
             return
-        self.layer = _layer(arrays) or self.layer
+        self.layer = layer_of(arrays) or self.layer
         if not _finite(result) and all(map(_finite, arrays)):
             self.broken = op.name, [np.shape(a) for a in arrays], _extremes(arrays), self.layer
 
@@ -80,7 +81,7 @@ class _Watch:
 def _first_bad_pull(player, loss):
     """The first operation of the reverse sweep whose gradient is finite where it comes in and not where it leaves."""
     nodes = sorted(ancestors(loss.node), key=lambda node: -node.id)
-    saved = {node: (node.op.name, node.shape, list(node.parents), _layer(node.saved)) for node in nodes if node.op}
+    saved = {node: (node.op.name, node.shape, list(node.parents), layer_of(node.saved)) for node in nodes if node.op}
     gradients = sweep([loss.node], [np.ones_like(loss.data)], nodes, False, retain_graph=False)
     for node, (name, shape, parents, layer) in saved.items():
         wrong = [p for p in parents if p in gradients and not _finite(gradients[p])]
@@ -103,13 +104,6 @@ def _nearest_layer(node, saved):
         if ancestor in saved and saved[ancestor][3]:
             return saved[ancestor][3]
     return ""
-
-
-def _layer(arrays):
-    """The dotted path of the layer whose parameter is among `arrays`, or ""."""
-    leaves = [leaf_owning(a) for a in arrays if hasattr(a, "base")]
-    names = [leaf.name.rpartition(".")[0] or leaf.name for leaf in leaves if leaf is not None and leaf.name]
-    return names[0] if names else ""
 
 
 def _finite(x):
