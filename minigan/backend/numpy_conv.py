@@ -1,12 +1,17 @@
-"""Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache.
+"""Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache; or Winograd's where it suits.
 
 With images (N, H, W, C) and kernels (kH, kW, C_in, C_out), a row of the column matrix holds one receptive field, so
 `columns @ w.reshape(-1, C_out)` is the output itself: no transposes anywhere.  The three functions are the partial
 derivatives of one trilinear form <y, conv(x, w)>.
 """
 
+from functools import partial
+
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
+
+from . import numpy_winograd as winograd
+from . import threads
 
 CHUNK_BYTES = 4 << 20  # of the column matrix: about the second-level caches, measured flat between 2 and 8 MiB
 
@@ -15,43 +20,59 @@ def conv2d(x, w, geometry):
     """y (N, OH, OW, C_out) = x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
     (oh, ow), n = geometry.output, len(x)
     dtype = np.result_type(x, w)
+    if winograd.suits(geometry, dtype, n, *w.shape[2:]):
+        return winograd.conv2d(x, w, geometry)
     y = np.empty((n, oh, ow, w.shape[3]), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         matrix = w_group.reshape(-1, w_group.shape[3])
-        for some in _chunks(n, geometry, matrix.shape[0] * dtype.itemsize):
-            columns = im2col(x_group[some], geometry)
-            target = y_group[some]
-            if target.flags.c_contiguous:
-                np.matmul(columns, matrix, out=target.reshape(len(columns), matrix.shape[1]))
-            else:
-                target[...] = (columns @ matrix).reshape(target.shape)
+        work = partial(_correlate, x_group, matrix, y_group, geometry)
+        threads.side_by_side(work, _chunks(n, geometry, matrix.shape[0] * dtype.itemsize))
     return y
+
+
+def _correlate(x, matrix, y, geometry, some):
+    columns, target = im2col(x[some], geometry), y[some]
+    if target.flags.c_contiguous:
+        np.matmul(columns, matrix, out=target.reshape(len(columns), matrix.shape[1]))
+    else:
+        target[...] = (columns @ matrix).reshape(target.shape)
 
 
 def conv_transpose2d(y, w, geometry):
     """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     n, groups = len(y), geometry.groups
     dtype = np.result_type(y, w)
+    if winograd.suits(geometry, dtype, n, *w.shape[2:]):
+        return winograd.conv_transpose2d(y, w, geometry)
     x = np.empty((n, *geometry.input, w.shape[2] * groups), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         taps = w_group.reshape(-1, *w_group.shape[2:])
-        for some in _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize):
-            rows = np.ascontiguousarray(y_group[some]).reshape(-1, w_group.shape[3])
-            scatter_taps(_per_tap(rows, taps), geometry, x_group[some])
+        work = partial(_spread, y_group, taps, x_group, geometry)
+        threads.side_by_side(work, _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize))
     return x
+
+
+def _spread(y, taps, x, geometry, some):
+    rows = np.ascontiguousarray(y[some]).reshape(-1, taps.shape[2])
+    scatter_taps(_per_tap(rows, taps), geometry, x[some])
 
 
 def conv2d_weight(x, y, geometry):
     """The adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     dtype, n, groups = np.result_type(x, y), len(x), geometry.groups
-    w = np.zeros((*geometry.kernel, x.shape[3] // groups, y.shape[3]), dtype)
+    if winograd.suits(geometry, dtype, n, x.shape[3], y.shape[3]):
+        return winograd.conv2d_weight(x, y, geometry)
+    w = np.empty((*geometry.kernel, x.shape[3] // groups, y.shape[3]), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
-        matrix = np.zeros((w_group[..., 0].size, w_group.shape[3]), dtype)
-        for some in _chunks(n, geometry, matrix.shape[0] * dtype.itemsize):
-            rows = np.ascontiguousarray(y_group[some]).reshape(-1, matrix.shape[1])
-            matrix += im2col(x_group[some], geometry).T @ rows
-        w_group[...] = matrix.reshape(w_group.shape)
+        work = partial(_correlate_weight, x_group, y_group, geometry)
+        chunks = _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize)
+        w_group[...] = sum(threads.side_by_side(work, chunks)).reshape(w_group.shape)
     return w
+
+
+def _correlate_weight(x, y, geometry, some):
+    rows = np.ascontiguousarray(y[some]).reshape(-1, y.shape[3])
+    return im2col(x[some], geometry).T @ rows
 
 
 def im2col(x, geometry):
@@ -131,7 +152,5 @@ def _groups(geometry, x, w, y):
 
 
 def _chunks(n, geometry, bytes_per_row):
-    """Slices of the batch whose columns fit in CHUNK_BYTES; one at least, so that an empty batch passes too."""
-    per_image = max(geometry.output[0] * geometry.output[1] * bytes_per_row, 1)
-    step = max(CHUNK_BYTES // per_image, 1)
-    return [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
+    """Slices of the batch whose columns fit in CHUNK_BYTES."""
+    return threads.slices(n, CHUNK_BYTES // max(geometry.output[0] * geometry.output[1] * bytes_per_row, 1))

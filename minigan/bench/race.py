@@ -12,7 +12,8 @@ def run(workload, names, *, turns=15, patience=1.0):
     """{peer: record} of the peers `names`, and of the bound.
 
     A record has version and threads; seconds {median, low, high, turns}, of a step, with its quartiles; memory
-    {library, peak} in bytes; disagreement, with minigan, and where, in each dtype.  Or it has failed, the reason, and unusable.
+    {library, peak} in bytes; disagreement, with minigan, and where, in each dtype.  Or it has failed, the reason, and
+    unusable.
     """
     records = {name: {} for name in [*names, peers.BOUND]}
     with ExitStack() as stack:
@@ -48,7 +49,8 @@ def _compare_in(dtype, workers, records):
         error, where = agreement.disagreement(gradients, found[peers.OURS])
         records[name].setdefault("disagreement", {})[dtype] = {"relative": error, "where": where}
         if error > tolerance:
-            records[name]["failed"] = f"computes something else: in {dtype} {where} differs by {error:.1e}, above {tolerance:.0e}"
+            differs = f"in {dtype} {where} differs by {error:.1e}, above {tolerance:.0e}"
+            records[name]["failed"] = f"computes something else: {differs}"
 
 
 def _take_turns(workers, records, turns, patience):

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..backend import threads
 from ..capture import capture
 from ..op import no_grad
 from ..tensor import Tensor
@@ -45,6 +46,7 @@ class Game:
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
         self._captured = captured
+        self._step = threads.Repeated()
         wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
         self._critic_gradients = {
@@ -62,8 +64,9 @@ class Game:
         """
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
-        terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
-        report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
+        with self._step:
+            terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
+            report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
         if penalised:
             report["penalty"] /= self.penalty_interval
         self.critic_steps += 1
@@ -77,8 +80,9 @@ class Game:
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
         self._refuse_labels(labels)
-        terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
-        report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
+        with self._step:
+            terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
+            report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
         return report
 
     def critic_terms(self, real, z, labels=None, *, penalised=True):

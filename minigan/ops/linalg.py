@@ -5,6 +5,7 @@ The three products a @ b, a @ b^T and a^T @ b are each other's derivatives, so n
 
 import numpy as np
 
+from .. import backend
 from ..op import op
 from .shape import expand_dims, squeeze
 
@@ -67,4 +68,6 @@ def _linear(x, weight, bias):
 
 def product(a, b):
     """a @ b; an outer product without BLAS, which has no fast way for an inner length of 1."""
-    return a * b if np.shape(a)[-1:] == np.shape(b)[-2:-1] == (1,) else a @ b
+    if np.shape(a)[-1:] == np.shape(b)[-2:-1] == (1,):
+        return a * b
+    return backend.of(a).matmul(a, b)
