@@ -122,8 +122,9 @@ class Config:
     """Adam's second moment decay."""
     beta2_end: float = 0.0
     """What beta2 goes to over the burn-in, along a cosine; 0 keeps it."""
-    schedule: Literal["constant", "linear", "cosine", "burn_in"] = "constant"
-    """How both learning rates fall: not at all, over the run, or along a cosine over the burn-in."""
+    schedule: Literal["constant", "linear", "cosine", "geometric", "burn_in"] = "constant"
+    """How both learning rates fall: not at all, over the run, or along a cosine over the burn-in; geometric: by the
+    same factor at every step."""
     lr_end: float = 0.0
     """What they fall to, as a share of themselves."""
     ema: float = 0.0
@@ -204,6 +205,8 @@ class Config:
             raise ValueError(f"beta2_end belongs to optimizer=adam, got optimizer={self.optimizer}")
         if self.lr_end and self.schedule == "constant":
             raise ValueError("lr_end needs a schedule by which the learning rates fall, got schedule=constant")
+        if self.schedule == "geometric" and not self.lr_end:
+            raise ValueError("schedule=geometric needs lr_end above 0, which equal factors never reach")
 
 
 _RANGES = (

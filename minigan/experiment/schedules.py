@@ -9,8 +9,8 @@ def lr_factor(config, step):
         return 1.0
     if config.schedule == "burn_in":
         return optim.burn_in(step, config.steps, 1.0, config.lr_end, config.burn_in)
-    fall = {"linear": optim.linear, "cosine": optim.cosine}[config.schedule]
-    return fall(step, config.steps, end=config.lr_end)
+    fall = {"linear": optim.linear, "cosine": optim.cosine, "geometric": optim.geometric}[config.schedule]
+    return fall(step, config.steps, 1.0, config.lr_end)
 
 
 def penalty_weight(config, step):

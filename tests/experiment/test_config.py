@@ -49,6 +49,7 @@ def test_every_preset_passes(name):
         ({"burn_in": 0.2, "penalty_weight_end": 0.1}, "penalty_weight_end needs a penalty, got penalty=none"),
         ({"burn_in": 0.2, "beta2_end": 0.9, "optimizer": "rmsprop"}, "beta2_end belongs to optimizer=adam"),
         ({"lr_end": 0.1}, "lr_end needs a schedule"),
+        ({"schedule": "geometric"}, "schedule=geometric needs lr_end"),
         ({"data": "grid"}, r"points in the plane \(data=grid\) need model=dense and output=linear, got model=dcgan"),
     ],
 )

@@ -19,6 +19,8 @@ RING = dataclasses.replace(preset("toy-ring"), steps=1000)
         ("linear", 1000, 0.1),
         ("cosine", 500, 0.55),
         ("cosine", 1000, 0.1),
+        ("geometric", 500, 0.1**0.5),
+        ("geometric", 1000, 0.1),
         ("burn_in", 100, 0.55),
         ("burn_in", 200, 0.1),
         ("burn_in", 900, 0.1),
