@@ -126,9 +126,10 @@ _R3GAN_SMALL = Preset(
 _TOY_RING = Preset(
     Config(
         data="ring", steps=20_000, batch_size=256, latent=2, threads=1,
-        model="dense", depth=3, generator_width=128, critic_width=128, generator_slope=0.0, output="linear", octaves=4,
-        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=3e-3, burn_in=0.7, drift=0.01,
-        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", lr_end=0.01, ema=0.02,
+        model="dense", depth=3, generator_depth=4, generator_width=128, critic_width=128, generator_slope=0.0,
+        output="linear", octaves=4,
+        loss="relativistic", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=1e-3, burn_in=0.7, drift=0.02,
+        generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.999, schedule="geometric", lr_end=0.02, ema=0.02,
     ),
     "Lin et al. 2018",
     "8 Gaussians on a circle: relativistic loss, R1 and R2, Fourier features",
@@ -136,8 +137,8 @@ _TOY_RING = Preset(
 
 _TOY_GRID = Preset(
     dataclasses.replace(
-        _TOY_RING.config, data="grid", steps=20_000, batch_size=512, generator_depth=5,
-        penalty_weight=1.0, penalty_weight_end=3e-4, burn_in=1.0, drift=0.03, ema=0.05,
+        _TOY_RING.config, data="grid", batch_size=512, generator_depth=6,
+        penalty_weight=1.0, burn_in=0.8, beta2=0.99, beta2_end=0.999, ema=0.05,
     ),
     "Lin et al. 2018",
     "25 Gaussians on a grid, by the same recipe",

@@ -47,7 +47,7 @@ def test_r3gan_burns_in_over_the_first_fifth():
 
 def test_the_ring_lowers_gamma_by_equal_factors():
     assert [schedules.penalty_weight(RING, step) for step in (0, 350, 700, 999)] == pytest.approx(
-        [0.3, math.sqrt(0.3 * 3e-3), 3e-3, 3e-3]
+        [0.3, math.sqrt(0.3 * 1e-3), 1e-3, 1e-3]
     )
 
 
