@@ -28,9 +28,12 @@ def normalize_gradients(g, x, gamma, mean, inv, axis):
     normal *= inv
     d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
     h = g * gamma
-    h_mean = _mean(h, axis)
-    normal *= _mean(h * normal, axis)
-    h -= h_mean
+    if axis == 0:  # the means of h and of h * normal, from the sums that are there already
+        first, second = gamma * (d_beta / len(x)), gamma * (d_gamma / len(x))
+    else:
+        first, second = _mean(h, axis), _mean(h * normal, axis)
+    normal *= second
+    normal += first
     h -= normal
     h *= inv
     return h, d_gamma, d_beta

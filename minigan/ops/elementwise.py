@@ -191,7 +191,7 @@ def _gate(x, *, mask, slope):
         return x * mask
     factor = mask * x.real.dtype.type(1 - slope)
     factor += slope
-    return x * factor
+    return np.multiply(x, factor, out=factor) if x.dtype == factor.dtype and factor.ndim else x * factor
 
 
 def maximum(x, y):
