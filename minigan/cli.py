@@ -1,5 +1,5 @@
 """The command line: `minigan train`, `minigan sample`, `minigan pictures`, `minigan presets`, `minigan evaluate`,
-`minigan protocol`."""
+`minigan protocol`, `minigan bench`, `minigan verify`."""
 
 import dataclasses
 import sys
@@ -12,7 +12,7 @@ import numpy as np
 import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
-from . import __version__
+from . import __version__, verify
 from .bench import command as bench
 from .experiment import (
     DEFAULT,
@@ -31,8 +31,8 @@ from .experiment import (
     trainer_for,
 )
 from .experiment.evaluate import evaluate
-from .files import replacing
-from .protocols import command, harness, report
+from .files import replacing, write_json
+from .protocols import command, report
 
 USAGE = f"""minigan {__version__}: GANs from nothing but arrays
 
@@ -42,6 +42,7 @@ USAGE = f"""minigan {__version__}: GANs from nothing but arrays
   minigan presets                       what can be trained
   minigan evaluate RUN                  what a run is worth: metrics with their floors
   minigan protocol NAME                 a published protocol, all seeds, beside the published numbers
+  minigan verify [CHAPTER...]           every claim of the tutorials, computed anew
   minigan bench                         this machine's minigan beside the libraries installed on it
 
 minigan COMMAND --help lists the options."""
@@ -133,12 +134,27 @@ class ProtocolOptions:
     """Generator updates, instead of the protocol's: a rehearsal, and the table says so."""
 
 
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Run the tutorials and compute both sides of every claim, and its wrong variants, which must differ.
+
+    Prints each claim's number, distance and tolerance; the exit status is 1 if anything does not hold.
+    """
+
+    chapters: Annotated[Positional[tuple[str, ...]], arg(metavar="CHAPTER")] = ()
+    """Which, such as 4 or errata; by default all."""
+    folder: Path | None = None
+    """Where they are; by default ./tutorials, or the clone that minigan runs from."""
+    json: FlagCreatePairsOff[bool] = False
+    """Print all as JSON."""
+
+
 def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     commands = {
         "train": _train, "sample": _sample, "presets": _presets, "evaluate": _evaluate, "protocol": _protocol,
-        "bench": _bench, "pictures": _pictures,
+        "bench": _bench, "verify": _verify, "pictures": _pictures,
     }  # fmt: skip
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(USAGE)
@@ -251,7 +267,7 @@ def _evaluate(arguments):
     found = evaluate(Run.open(options.run), options.n, options.seed)
     print(*report.measurements(found), sep="\n")
     if options.out is not None:
-        harness.write_json(options.out, {name: dataclasses.asdict(measured) for name, measured in found.items()})
+        write_json(options.out, {name: dataclasses.asdict(measured) for name, measured in found.items()})
     return 0
 
 
@@ -262,6 +278,11 @@ def _protocol(arguments):
 
 def _bench(arguments):
     return bench.main(_parse(bench.Options, "bench", arguments))
+
+
+def _verify(arguments):
+    options = _parse(VerifyOptions, "verify", arguments)
+    return verify.main(options.chapters, options.folder, options.json)
 
 
 if __name__ == "__main__":

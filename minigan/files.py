@@ -1,6 +1,8 @@
 """Files that appear complete or not at all."""
 
 import errno
+import json
+import math
 import os
 import secrets
 from contextlib import contextmanager
@@ -23,3 +25,22 @@ def replacing(path):
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def write_json(path, content):
+    """Write `content`, see `as_json`, complete or not at all."""
+    with replacing(path) as file:
+        file.write(as_json(content).encode())
+
+
+def as_json(content):
+    """`content` as JSON; infinity and NaN become strings, which float() reads."""
+    return json.dumps(_plain(content), indent=1, allow_nan=False)
+
+
+def _plain(x):
+    if isinstance(x, dict):
+        return {key: _plain(value) for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_plain(value) for value in x]
+    return str(x) if isinstance(x, float) and not math.isfinite(x) else x

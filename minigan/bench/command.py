@@ -9,8 +9,8 @@ from pathlib import Path
 
 from tyro.conf import FlagCreatePairsOff
 
-from ..files import replacing
-from ..protocols.harness import commit, write_json
+from ..files import replacing, write_json
+from ..protocols.harness import commit
 from . import figures, peers, race, report, scaling, workloads
 
 

@@ -8,9 +8,12 @@
 | `taylor_test` | the remainder of Taylor's formula with the power of h it must follow | slopes 1, 2, 3 |
 | `adjoint_test` | <A x, y> with <x, At y>, for linear maps | round-off |
 | `kinks` | five points on a line with a parabola: is there a derivative at all? | |
+
+`claim` states that two sides of a formula are equal, and `check` computes both, and wrong variants that must differ.
 """
 
 from .adjoint import AdjointError, adjoint_test
+from .claims import Claim, ClaimError, check, claim, collecting
 from .complexstep import complex_step
 from .conditions import create_graph_check
 from .gradients import gradcheck, gradgradcheck
@@ -20,12 +23,17 @@ from .taylor import TaylorReport, TaylorTestError, taylor_test
 
 __all__ = [
     "AdjointError",
+    "Claim",
+    "ClaimError",
     "Comparison",
     "GradcheckError",
     "GradcheckReport",
     "TaylorReport",
     "TaylorTestError",
     "adjoint_test",
+    "check",
+    "claim",
+    "collecting",
     "complex_step",
     "create_graph_check",
     "gradcheck",

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from ..files import replacing
+from ..files import replacing, write_json
 from . import dirac, harness, load, report
 
 
@@ -42,5 +42,5 @@ def _dirac(out):
     cells = [[f"{v:.4g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
     print(*report.aligned([list(rows[0]), *cells]), sep="\n")
     if out is not None:
-        harness.write_json(out, rows)
+        write_json(out, rows)
     return 0

@@ -23,7 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .. import __version__
-from ..files import replacing
+from ..files import replacing, write_json
 from ..random import Generator
 
 # Read by the BLAS of a child as it is loaded: a second thread would only get in the way of the next process.
@@ -181,17 +181,3 @@ def commit():
     except (OSError, subprocess.CalledProcessError):
         return None
     return found.stdout.strip()
-
-
-def write_json(path, content):
-    """Write `content` as JSON, complete or not at all; infinity and NaN become strings, which float() reads."""
-    with replacing(path) as file:
-        file.write(json.dumps(_plain(content), indent=1, allow_nan=False).encode())
-
-
-def _plain(x):
-    if isinstance(x, dict):
-        return {key: _plain(value) for key, value in x.items()}
-    if isinstance(x, (list, tuple)):
-        return [_plain(value) for value in x]
-    return str(x) if isinstance(x, float) and not np.isfinite(x) else x
