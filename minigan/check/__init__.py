@@ -13,7 +13,7 @@
 """
 
 from .adjoint import AdjointError, adjoint_test
-from .claims import Claim, ClaimError, check, claim, collecting
+from .claims import Claim, ClaimError, answer, check, claim, collecting
 from .complexstep import complex_step
 from .conditions import create_graph_check
 from .gradients import gradcheck, gradgradcheck
@@ -31,6 +31,7 @@ __all__ = [
     "TaylorReport",
     "TaylorTestError",
     "adjoint_test",
+    "answer",
     "check",
     "claim",
     "collecting",

@@ -126,6 +126,26 @@ def check(claim):
         raise ClaimError("\n".join(result.lines()))
 
 
+def answer(claim, function):
+    """Print how a reader's `function` does in an exercise: the claim takes it in the place of its parameter `answer`.
+
+    One that still raises NotImplementedError is an exercise not yet tried.
+    """
+    try:
+        distance = claim.distance(answer=function)
+    except NotImplementedError:
+        verdict = "not tried yet"
+    else:
+        if distance == 0:
+            verdict = "exact"
+        elif distance <= claim.tolerance:
+            verdict = f"approximately equal: {distance:.1e}, tolerance {claim.tolerance:.0e}"
+        else:
+            verdict = f"not yet: the largest difference is {distance:.1e}, tolerance {claim.tolerance:.0e}"
+    if not _collected:
+        print(f"exercise {claim.number}: {verdict}")
+
+
 @contextmanager
 def collecting():
     """A context that gives a list: `check` adds its `Result` there, and neither prints nor raises."""

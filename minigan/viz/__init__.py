@@ -10,6 +10,7 @@
 | `save_gif`, `training_gif` | training from fixed noise, animated |
 | `seeds` | every seed's number for every method, with the floor and the published value |
 
+`show` puts a figure where its reader is: beside the script that draws it, or in the notebook.
 `interpolation`, `neighbours`, `curves`, `plane` and `seeds` write a .png, .svg or .pdf file, complete or not at all,
 and return the matplotlib Figure; a path of None only draws.  `pixels` turns a figure into a frame of an animation.  All
 share the look of `style`, and none touches pyplot or any other global state: threads and processes may draw at once.
@@ -22,6 +23,7 @@ from .latent import interpolation, slerp
 from .neighbours import neighbours
 from .plane import plane
 from .seeds import seeds
+from .show import show
 from .style import Page, pixels, save
 
 __all__ = [
@@ -36,6 +38,7 @@ __all__ = [
     "save_gif",
     "save_grid",
     "seeds",
+    "show",
     "slerp",
     "training_gif",
 ]

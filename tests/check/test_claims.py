@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan.check import ClaimError, check, claim, collecting
+from minigan.check import ClaimError, answer, check, claim, collecting
 
 
 def declared(sides, tolerance=1e-12, **options):
@@ -67,6 +67,27 @@ def test_collecting_neither_prints_nor_raises(capsys):
     assert outer[0].holds
     assert outer[0].controls == (("two", 0.5),)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (lambda x: 2 * x, "exact"),
+        (lambda x: 2 * x + 1e-13, "approximately equal: 5.0e-14, tolerance 1e-12"),
+        (lambda x: x, "not yet: the largest difference is 5.0e-01, tolerance 1e-12"),
+    ],
+)
+def test_answers_to_an_exercise(capsys, attempt, said):
+    answer(declared(lambda answer=None: (answer(1.0), 2.0)), attempt)
+    assert capsys.readouterr().out == f"exercise 4.2: {said}\n"
+
+
+def test_an_exercise_not_tried_is_no_error(capsys):
+    def attempt(x):
+        raise NotImplementedError
+
+    answer(declared(lambda answer=None: (answer(1.0), 2.0)), attempt)
+    assert "not tried yet" in capsys.readouterr().out
 
 
 def test_sides_of_different_shapes_are_not_compared():

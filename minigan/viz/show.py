@@ -1,0 +1,41 @@
+"""A picture where its reader is: beside the script that draws it, or in the notebook."""
+
+import io
+from pathlib import Path
+
+from ..check.claims import is_collecting
+from .style import save
+
+
+def show(draw, name):
+    """Draw a picture, draw() -> Figure, and show it.
+
+    Of a script it becomes figures/NAME.png beside it, and the path is printed; in a notebook it is displayed.  While
+    claims are only verified, nothing is drawn.
+    """
+    if is_collecting():
+        return
+    script = _script()
+    if script is None:
+        _display(draw())
+        return
+    path = script.parent / "figures" / f"{name}.png"
+    path.parent.mkdir(exist_ok=True)
+    save(path, draw())
+    print(f"picture: {path}")
+
+
+def _script():
+    """The running script, or None in a notebook."""
+    import __main__
+
+    file = getattr(__main__, "__file__", None)
+    return None if file is None else Path(file).resolve()
+
+
+def _display(figure):
+    from IPython.display import Image, display
+
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    display(Image(png.getvalue(), width=int(figure.get_figwidth() * 100)))
