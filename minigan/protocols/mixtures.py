@@ -83,8 +83,8 @@ def _protocol(name, data, methods, targets):
     )  # fmt: skip
 
 
-ring = _protocol("ring", "ring", {"RpGAN + R1 + R2": preset("toy-ring")}, _targets(8, 0.005, 0.0029))
-grid = _protocol("grid", "grid", {"RpGAN + R1 + R2": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
+ring = _protocol("ring", "ring", {"WGAN + R1 + R2 + drift": preset("toy-ring")}, _targets(8, 0.005, 0.0029))
+grid = _protocol("grid", "grid", {"WGAN + R1 + R2 + drift": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
 
 # One harness: networks, batch, optimizer, learning rates, their fall and the average are the same for all, so that
 # only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as the papers on penalties have it.
