@@ -1,6 +1,7 @@
 """A picture where its reader is: beside the script that draws it, or in the notebook."""
 
 import io
+import sys
 from pathlib import Path
 
 from ..check.claims import is_collecting
@@ -10,12 +11,12 @@ from .style import save
 def show(draw, name):
     """Draw a picture, draw() -> Figure, and show it.
 
-    Of a script it becomes figures/NAME.png beside it, and the path is printed; in a notebook it is displayed.  While
-    claims are only verified, nothing is drawn.
+    Of a script it becomes figures/NAME.png beside it, and the path is printed; in a notebook it is displayed.  Nothing
+    is drawn where claims are only verified, and where there is neither.
     """
-    if is_collecting():
-        return
     script = _script()
+    if is_collecting() or (script is None and "IPython" not in sys.modules):
+        return
     if script is None:
         _display(draw())
         return
@@ -26,7 +27,7 @@ def show(draw, name):
 
 
 def _script():
-    """The running script, or None in a notebook."""
+    """The running script, or None in a notebook and at a prompt."""
     import __main__
 
     file = getattr(__main__, "__file__", None)
