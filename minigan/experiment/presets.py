@@ -127,7 +127,7 @@ _R3GAN_SMALL = Preset(
 # between sharp modes; Wasserstein's lets it grow until the masses agree, and the drift keeps that from swinging.
 _TOY_RING = Preset(
     Config(
-        data="ring", steps=16_000, batch_size=256, latent=2, threads=1,
+        data="ring", steps=14_000, batch_size=512, latent=2, threads=1,
         model="dense", depth=3, generator_depth=4, generator_width=128, critic_width=128, generator_slope=0.0,
         output="linear", octaves=4,
         loss="wasserstein", penalty="r1_r2", penalty_weight=0.3, penalty_weight_end=1e-3, burn_in=0.7, drift=0.1,
@@ -139,15 +139,15 @@ _TOY_RING = Preset(
 
 _TOY_GRID = Preset(
     dataclasses.replace(
-        _TOY_RING.config, data="grid", batch_size=512, generator_depth=6,
-        penalty_weight=1.0, burn_in=0.8, beta2=0.99, beta2_end=0.999, ema=0.05,
+        _TOY_RING.config, data="grid", steps=18_000, batch_size=1024, generator_depth=6,
+        penalty_weight=1.0, burn_in=0.8, drift=0.06, beta2=0.99, beta2_end=0.999, lr_end=0.01,
     ),
     "Lin et al. 2018",
     "25 Gaussians on a grid, by the same recipe",
 )  # fmt: skip
 
 _TOY_SWISSROLL = Preset(
-    dataclasses.replace(_TOY_RING.config, data="swissroll", steps=15_000, penalty_weight_end=3e-3),
+    dataclasses.replace(_TOY_RING.config, data="swissroll", batch_size=256, penalty_weight_end=3e-3),
     "Gulrajani et al. 2017",
     "a spiral, by the same recipe",
 )
