@@ -5,6 +5,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from .backend import full_like
 from .op import check_unchanged, current_watch, identity, recording, repeating, sum_to
 from .tensor import Leaf, Node, Parameter, Tensor, tick, wrap
 
@@ -227,13 +228,13 @@ def hessian(f, x):
 
 
 def _rows(y, x):
-    rows = np.zeros((y.size, *x.shape), y.dtype)
+    rows = full_like(y.data, 0, (y.size, *x.shape))
     for i in range(y.size if y.requires_grad else 0):
-        e = np.zeros(y.size, y.dtype)
+        e = full_like(y.data, 0, (y.size,))
         e[i] = 1
         (row,) = grad(y, [x], e.reshape(y.shape), retain_graph=True, allow_unused=True)
         if row is not None:
-            rows[i] = row.numpy()
+            rows[i] = row.data
     return wrap(rows.reshape(y.shape + x.shape), None)
 
 
@@ -307,10 +308,14 @@ def _cotangents(outputs, given, create_graph):
         given = _sequence(given)
         if len(given) != len(outputs):
             raise ValueError(f"grad_outputs: {len(given)} given for {len(outputs)} outputs")
-        cotangents = [wrap(np.asarray(g, y.dtype), None) if isinstance(g, int | float) else _constant(g)
+        cotangents = [wrap(full_like(y.data, g, ()), None) if isinstance(g, int | float) else _constant(g)
                       for g, y in zip(given, outputs, strict=True)]  # fmt: skip
         _same_shapes("grad_outputs", cotangents, "outputs", outputs)
         for k, (g, y) in enumerate(zip(cotangents, outputs, strict=True)):
+            if g.device != y.device:
+                raise TypeError(
+                    f"grad_outputs[{k}] is on {g.device!r} but outputs[{k}] is on {y.device!r}: move one with .to(...)"
+                )
             if g.dtype != y.dtype and g.dtype.kind != "c":
                 raise TypeError(
                     f"grad_outputs[{k}] is {g.dtype} but outputs[{k}] is {y.dtype}: convert it with .astype(...)"

@@ -21,7 +21,7 @@ from threading import local
 
 import numpy as np
 
-from .backend import as_array, ndarray, of
+from .backend import as_array, device_of, ndarray, of
 from .backend.tape import ACTIVE
 from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, wrap
 
@@ -143,9 +143,11 @@ class Op:
 
     def complain(self, error, args, attrs):
         """The exception to raise for an `error` of the kernel: names, shapes and the likely cause."""
-        given = [f"{name}: {describe(a)}" for name, a in zip(self.arguments, args, strict=False)]
+        names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
+        given = [f"{name}: {describe(a)}" for name, a in zip(names, args, strict=False)]
         given += [f"{name}={value!r}" for name, value in attrs.items() if isinstance(value, int | float | str | tuple)]
-        cause = self.explain(*args, **attrs) if self.explain else None
+        cause = mixed_devices(dict(zip(names, args, strict=False)) | attrs)
+        cause = cause or (self.explain(*args, **attrs) if self.explain else None)
         kind = next(k for k in EXPLAINED if isinstance(error, k))
         return kind(f"{self.name}({', '.join(given)}): {cause or error}")
 
@@ -253,6 +255,7 @@ def op(kernel=None, /, *, explain=None, **vjps):
 def apply_rule(rule):
     """The function that a user calls: runs the kernel and, where a gradient may be asked for, records a node."""
     kernel, plans, attributes, defaults = rule.kernel, rule.plans, rule.attributes, rule.defaults
+    number = np.generic  # looked up once
 
     @wraps(kernel)
     def apply(*args, **attrs):
@@ -264,7 +267,7 @@ def apply_rule(rule):
         if defaults:
             attrs = defaults | attrs
         arrays, parents = [], []
-        dtype = None
+        dtype, numbers = None, False
         active, bit = 0, 1
         for a in args:
             if isinstance(a, Tensor):
@@ -278,9 +281,13 @@ def apply_rule(rule):
             else:
                 arrays.append(a)
                 parents.append(None)
+                if a.__class__ is not float and isinstance(a, number):  # the first is cheap, and the usual case
+                    numbers = True
             bit += bit
         if ACTIVE.tape is not None:
             arrays = ACTIVE.tape.adopted(arrays)
+        if numbers and dtype is not None:  # NumPy's scalars are as weak as Python's
+            arrays = [a.item() if isinstance(a, number) else a for a in arrays]
         try:
             if (watch := _watch) is not None:  # read once: another thread may end it
                 data = watch.run(rule, arrays, attrs)
@@ -291,7 +298,7 @@ def apply_rule(rule):
         if dtype is None:
             return data
         if data.dtype is not dtype:
-            data, arrays = conform(rule, data, arrays, attrs)
+            check_dtypes(rule, data, arrays, attrs)
         if data.__class__ is not ndarray:
             data = as_array(data)
         if not (active and _mode.recording):
@@ -303,12 +310,9 @@ def apply_rule(rule):
     return apply
 
 
-def conform(rule, data, arrays, attrs):
-    """Called when a result has not the dtype of every Tensor: NumPy scalars are weak, mixed precisions are an error.
-
-    Returns the result, and the arguments as they count.
-    """
-    floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc" and not is_scalar(a)}
+def check_dtypes(rule, data, arrays, attrs):
+    """Called when a result has not the dtype of every Tensor: mixed and changed precisions are an error."""
+    floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}
     precisions = {np.finfo(d).dtype for d in floating}
     given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
     if len(precisions) > 1:
@@ -316,17 +320,12 @@ def conform(rule, data, arrays, attrs):
             f"{given}: mixed dtypes {', '.join(sorted(map(str, floating)))}; nothing is converted silently, "
             "so convert one argument with .astype(...)"
         )
-    if not floating or "dtype" in attrs:  # integers follow NumPy; an operation with a dtype converts on purpose
-        return data, arrays
-    if precision(data) not in precisions and any(map(is_scalar, arrays)):
-        arrays = [a.item() if is_scalar(a) else a for a in arrays]
-        data = rule.kernel(*arrays, **attrs)
-    if precision(data) not in precisions:
+    # Integers follow NumPy; an operation with a dtype converts on purpose.
+    if floating and "dtype" not in attrs and precision(data) not in precisions:
         raise TypeError(
             f"{given}: would turn {', '.join(map(str, floating))} into {data.dtype}; an operation keeps the dtype, so "
             "convert the other argument with .astype(...)"
         )
-    return data, arrays
 
 
 def precision(array):
@@ -336,6 +335,17 @@ def precision(array):
 
 def is_scalar(a):
     return isinstance(a, np.generic)
+
+
+def mixed_devices(values):
+    """The cause in words if arrays among `values`, {name: anything}, live on more than one device; else None."""
+    parts = [(name, v) for name, value in values.items() for v in (value if isinstance(value, tuple) else (value,))]
+    devices = {name: device_of(v) for name, v in parts if hasattr(v, "dtype") and not is_scalar(v)}
+    if len(set(devices.values())) < 2:
+        return None
+    said = ", ".join(f"{name} is on {device!r}" for name, device in devices.items())
+    target = next(device for device in devices.values() if device != "cpu")
+    return f"{said}; nothing is copied from one device to another silently: move it with .to({target!r})"
 
 
 def describe(a):

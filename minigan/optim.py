@@ -8,6 +8,7 @@ import math
 
 import numpy as np
 
+from .backend import device_of, fill, of
 from .tensor import Parameter, Tensor
 
 BLOCK = 1 << 16  # elements: five float32 arrays of this size are about a second-level cache
@@ -48,12 +49,24 @@ class Optimizer:
         for p, g in pairs:
             if g is not None and (g.shape, g.dtype) != (p.shape, p.dtype):
                 raise ValueError(f"step: {p!r} got a gradient of shape {g.shape} and dtype {g.dtype}")
+            if g is not None and g.__class__ is not p.data.__class__ and device_of(g) != p.device:
+                raise ValueError(f"step: {p!r} is on {p.device!r}, its gradient on {device_of(g)!r}: move one")
         for i, (p, g) in enumerate(pairs):
             if g is not None:
+                self._refuse_left_behind(p, self.state[i])
                 self.steps[i] += 1
                 for block in _blocks(p.data, g, *self.state[i]):
                     self.update(self.steps[i], *block)
                 p.touch()
+
+    @staticmethod
+    def _refuse_left_behind(p, state):
+        for s in state:
+            if s.__class__ is not p.data.__class__:
+                raise ValueError(
+                    f"step: {p!r} is on {p.device!r}, what this optimizer knows of it on {device_of(s)!r}; "
+                    "make the optimizer after moving the parameters"
+                )
 
     def update(self, t, p, g, *state):
         """Change p, and the state, by its t-th gradient g.
@@ -69,8 +82,8 @@ class Optimizer:
 
     def state_dict(self):
         """The step counts and the moments, as NumPy arrays under the names "steps", "0.0", "0.1", ..."""
-        moments = {f"{i}.{k}": np.array(s) for i, state in enumerate(self.state) for k, s in enumerate(state)}
-        return {"steps": np.array(self.steps)} | moments
+        slots = {f"{i}.{k}": s for i, state in enumerate(self.state) for k, s in enumerate(state)}
+        return {"steps": np.array(self.steps)} | {name: np.array(of(s).to_numpy(s)) for name, s in slots.items()}
 
     def load_state_dict(self, state):
         """Restore what `state_dict` gave; ValueError if it belongs to other parameters."""
@@ -80,7 +93,7 @@ class Optimizer:
         self.steps = [int(n) for n in state["steps"]]
         for i, slots in enumerate(self.state):
             for k, s in enumerate(slots):
-                s[...] = state[f"{i}.{k}"]
+                fill(s, state[f"{i}.{k}"])
 
 
 class SGD(Optimizer):

@@ -114,7 +114,7 @@ class Tensor:
         """The same values on `device`; this tensor itself if they are there already.  The copy has no history."""
         if device == self.device:
             return self
-        return wrap(backend.named(device).from_numpy(self.numpy()), None)
+        return wrap(backend.move(self.data, device), None)
 
     def __len__(self):
         if not self.shape:
@@ -145,6 +145,8 @@ class Tensor:
             raise TypeError(
                 "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose"
             )
+        if self.device != "cpu":
+            raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() on purpose")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __repr__(self):
@@ -166,6 +168,9 @@ class Parameter(Tensor):
         super().__init__(backend.of(data).array(data), requires_grad=True)  # a copy: the memory is its own
         self._leaf = self.node
         self.name = name
+        self._own()
+
+    def _own(self):
         self._memory = id(self.data)
         _Changes.owners[self._memory] = self._leaf
 
@@ -195,8 +200,16 @@ class Parameter(Tensor):
             raise ValueError(
                 f"assign_ to {self.name or 'a parameter'} of shape {self.shape}: got shape {np.shape(values)}"
             )
-        self.data[...] = values
+        backend.fill(self.data, values)
         self.touch()
+
+    def move_(self, device):
+        """Take the values to `device`.  It stays the same object; a graph that was built on it keeps the old memory."""
+        if device != self.device:
+            data = backend.move(self.data, device)
+            _Changes.owners.pop(self._memory)
+            self.data = data
+            self._own()
 
     def touch(self):
         """Say that `data` was changed in place."""
@@ -228,10 +241,13 @@ def wrap(data, node, _new=Tensor.__new__, _cls=Tensor):
     return t
 
 
-def tensor(data, requires_grad=False, *, dtype=None, device="cpu"):
+def tensor(data, requires_grad=False, *, dtype=None, device=None):
     """A new Tensor from numbers, lists, arrays or another tensor; the values are copied.
 
-    The dtype is the data's own (Python floats give float64, as in NumPy) unless `dtype` says otherwise.
+    The dtype is the data's own (Python floats give float64, as in NumPy) unless `dtype` says otherwise; so is the
+    device, which is "cpu" for whatever is no array of another one.
     """
     data = data.data if isinstance(data, Tensor) else data
-    return Tensor(backend.named(device).array(data, dtype), requires_grad)
+    here = backend.of(data)
+    target = here if device is None else backend.named(device)
+    return Tensor(target.array(data if target is here else here.to_numpy(data), dtype), requires_grad)

@@ -1,10 +1,17 @@
 """Where arrays live.  A backend is a module of kernels; the type of an array picks it, by one dictionary look-up."""
 
+import numpy as np
+
 from . import numpy_backend, tape
 
 _BY_TYPE = {numpy_backend.ndarray: numpy_backend, tape.Taped: tape.TAPED_BACKEND}
 _BY_NAME = {"cpu": numpy_backend}
 ndarray = numpy_backend.ndarray
+
+
+def register(backend, array_type):
+    """Make `backend`, a module of kernels, the one of arrays of `array_type` and of the device that it names."""
+    _BY_TYPE[array_type] = _BY_NAME[backend.DEVICE] = backend
 
 
 def of(array):
@@ -23,6 +30,28 @@ def named(device):
 def as_array(data):
     """`data` itself if it is an array of some backend, else a NumPy array of it."""
     return data if type(data) in _BY_TYPE else numpy_backend.asarray(data)
+
+
+def device_of(array):
+    """The name of the device that `array` lives on."""
+    return of(array).DEVICE
+
+
+def move(array, device):
+    """`array` on `device`: itself if it is there, else a copy by way of the host."""
+    here = of(array)
+    return array if device == here.DEVICE else named(device).from_numpy(here.to_numpy(array))
+
+
+def fill(target, values):
+    """Overwrite the array `target` with `values`, wherever they live."""
+    target[...] = move(as_array(values), device_of(target))
+
+
+def full_like(array, value, shape, dtype=None):
+    """A new array of `shape`, filled with a number, on the device of `array`; of its dtype if none is given."""
+    filled = np.full_like(array, value, dtype, shape=shape or (1,))  # CuPy takes shape=() for none at all
+    return filled if shape else filled.reshape(())
 
 
 def device_count():

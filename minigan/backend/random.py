@@ -38,12 +38,14 @@ Every implementation, on any device, must follow these rules to the bit.
   stream.
 """
 
+import copy
 import math
 import operator
 from functools import partial, wraps
 
 import numpy as np
 
+from . import named
 from .tape import ACTIVE
 
 __all__ = ["Generator", "philox4x32"]
@@ -243,10 +245,12 @@ _NORMAL = {np.dtype(np.float32): (4, _write_normal32), np.dtype(np.float64): (2,
 
 
 def _drawing(method):
-    """A method that draws anew when what was computed from it is replayed from a tape."""
+    """A method that draws on the generator's device, and anew when what was computed is replayed from a tape."""
 
     @wraps(method)
     def draw(self, *args, **options):
+        if self.device != "cpu":
+            return named(self.device).draw(method, self, *args, **options)
         if ACTIVE.tape is None:
             return method(self, *args, **options)
         return ACTIVE.tape.draw(partial(method, self, *args, **options))
@@ -254,10 +258,20 @@ def _drawing(method):
     return draw
 
 
+class _Stream:
+    """Where a generator is: what it shares with itself on other devices."""
+
+    __slots__ = ("counter", "key", "round_keys", "spawned")
+
+    def place(self, key, counter, spawned):
+        self.key, self.counter, self.spawned = key, counter, spawned
+        self.round_keys = _round_keys(key)
+
+
 class Generator:
     """A stream of random numbers fixed by its seed, the same on every machine, and resumable to the bit.
 
-    seed: an integer from 0 to 2**64 - 1. device: where the arrays are made; "cpu" gives NumPy arrays.
+    seed: an integer from 0 to 2**64 - 1. device: where the arrays are made; "cpu" gives NumPy arrays; see `on`.
     Raises TypeError for a seed that is no integer, ValueError for one out of range or an unknown device.
 
     There is no global generator and no default seed: what is random in a program can be seen in its
@@ -265,19 +279,32 @@ class Generator:
     float64 depend on the platform, in their last digit.
     """
 
-    __slots__ = ("_counter", "_key", "_round_keys", "_spawned", "device")
+    __slots__ = ("_stream", "device")
 
     def __init__(self, seed, device="cpu"):
-        if device != "cpu":
-            raise ValueError(f"Generator: unknown device {device!r}; this generator makes arrays on 'cpu'")
+        try:
+            named(device)
+        except ValueError as error:
+            raise ValueError(f"Generator: {error}") from None
         seed = _integer("seed", seed)
         if not 0 <= seed < 2**64:
             raise ValueError(f"Generator: seed must be from 0 to 2**64 - 1, got {seed}")
-        self.device = device
-        self._place((seed & 0xFFFFFFFF, seed >> 32), counter=0, spawned=0)
+        self.device, self._stream = device, _Stream()
+        self._stream.place((seed & 0xFFFFFFFF, seed >> 32), counter=0, spawned=0)
 
     def __repr__(self):
-        return f"Generator(seed={self._key[0] | self._key[1] << 32}, counter={self._counter})"
+        key = self._stream.key
+        return f"Generator(seed={key[0] | key[1] << 32}, counter={self._stream.counter})"
+
+    def __copy__(self):
+        return _drawn_on(copy.copy(self._stream), self.device)
+
+    def on(self, device):
+        """This very stream, drawn on `device`: either of the two continues where the other stopped.
+
+        So what needs random numbers draws them where its data are, whoever made the generator.
+        """
+        return self if device == self.device else _drawn_on(self._stream, device)
 
     @_drawing
     def normal(self, shape, dtype=np.float32):
@@ -340,7 +367,8 @@ class Generator:
     @property
     def state(self):
         """All that the next draws depend on, as a dict of plain integers that JSON can hold."""
-        return {"key": list(self._key), "counter": self._counter, "spawned": self._spawned}
+        stream = self._stream
+        return {"key": list(stream.key), "counter": stream.counter, "spawned": stream.spawned}
 
     def set_state(self, state):
         """Continue exactly where the generator with this `state` was. Raises ValueError for anything else."""
@@ -353,29 +381,25 @@ class Generator:
         for word, bits in zip(words, (32, 32, 64, 32), strict=True):
             if not 0 <= word < 2**bits:
                 raise ValueError(f"Generator.set_state: {word} in {state!r} is not from 0 to 2**{bits} - 1")
-        self._place((words[0], words[1]), words[2], words[3])
-
-    def _place(self, key, counter, spawned):
-        self._key, self._counter, self._spawned = key, counter, spawned
-        self._round_keys = _round_keys(key)
+        self._stream.place((words[0], words[1]), words[2], words[3])
 
     def _child(self):
-        x0, x1, _, _ = philox4x32((self._spawned, 0, 0, _SPAWN), self._key).tolist()
-        self._spawned += 1
+        x0, x1, _, _ = philox4x32((self._stream.spawned, 0, 0, _SPAWN), self._stream.key).tolist()
+        self._stream.spawned += 1
         return Generator(x0 | x1 << 32, self.device)
 
     def _draw(self, shape, dtype, per_block, write):
         """An array of `shape` that `write` fills from the next blocks, `per_block` elements from each."""
-        shape = _shape(shape)
+        shape, stream = _shape(shape), self._stream
         size = math.prod(shape)
         blocks = -(-size // per_block)
         out = np.empty((blocks, per_block), dtype=dtype)
         for start in range(0, blocks, _PASS):
             rows = out[start : start + _PASS]
-            even, odd = self._lanes(self._counter + start, len(rows))
-            _scramble(even, odd, self._round_keys)
+            even, odd = self._lanes(stream.counter + start, len(rows))
+            _scramble(even, odd, stream.round_keys)
             write(even, odd, rows)
-        self._counter = (self._counter + blocks) % 2**64
+        stream.counter = (stream.counter + blocks) % 2**64
         return out.reshape(-1)[:size].reshape(shape)
 
     @staticmethod
@@ -388,6 +412,12 @@ class Generator:
         np.right_shift(number, _HALF, out=odd[0])
         odd[1] = _DRAW
         return even, odd
+
+
+def _drawn_on(stream, device):
+    generator = Generator(0, device)
+    generator._stream = stream
+    return generator
 
 
 def _integer(name, value):

@@ -1,8 +1,8 @@
 """Differentiable augmentation: the critic only ever sees transformed images, real and generated ones alike.
 
 The transformations are random but differentiable, so the generator still learns through them; as they act on both
-sides, it cannot learn to produce their traces.  Source: Zhao et al. 2020, equations 5 to 7; the ranges are those of its
-appendix and code.
+sides, it learns their traces only where they make different distributions equal (tutorial 13: translation can).
+Source: Zhao et al. 2020, equations 5 to 7; the ranges are those of its appendix and code.
 """
 
 import difflib
@@ -10,6 +10,7 @@ import difflib
 import numpy as np
 
 from .. import nn, ops
+from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
 
@@ -65,12 +66,14 @@ def contrast(x, rng):
 def translation(x, rng, share=1 / 8):
     """Each image moved by whole pixels, at most `share` of its sides in either direction; 0 moves in."""
     limits = [int(side * share + 0.5) for side in x.shape[1:3]]
+    rng = rng.on(device_of(real(x)))
     shifts = [rng.integers(-limit, limit + 1, (len(x),)) for limit in limits]
     return _translate(x, shifts=np.stack(shifts, axis=1))
 
 
 def cutout(x, rng, share=1 / 2):
     """0 in a rectangle of `share` of the sides, at a random place; it may reach beyond the border."""
+    rng = rng.on(device_of(real(x)))
     inside = [_strip(len(x), side, int(side * share + 0.5), rng) for side in x.shape[1:3]]
     hole = inside[0][:, :, None] & inside[1][:, None, :]
     return x * (~hole[..., None]).astype(real(x).dtype)
@@ -82,6 +85,11 @@ TRANSFORMATIONS = {f.__name__: f for f in (brightness, saturation, contrast, tra
 # Moving back is the adjoint: what leaves the frame has no influence, what enters it is 0.
 @op(x=lambda g, shifts: _translate(g, shifts=-shifts))
 def _translate(x, *, shifts):
+    return (_moved_by_slices if isinstance(x, np.ndarray) else _moved_at_once)(x, shifts)
+
+
+def _moved_by_slices(x, shifts):
+    """One image after the other: what is fastest on a CPU."""
     y = np.zeros_like(x)
     for image, moved, shift in zip(x, y, shifts.tolist(), strict=True):
         (to_y, from_y), (to_x, from_x) = map(_overlap, shift, x.shape[1:3])
@@ -96,10 +104,26 @@ def _overlap(shift, side):
     return slice(to, to + length), slice(start, start + length)
 
 
+def _moved_at_once(x, shifts):
+    """Every pixel fetched from where it came from: no image is looked at in Python."""
+    (rows, inside_rows), (columns, inside_columns) = [
+        _origins(shifts[:, axis, None], side) for axis, side in enumerate(x.shape[1:3])
+    ]
+    images = np.arange(len(x), like=shifts)[:, None, None]
+    inside = inside_rows[:, :, None] & inside_columns[:, None, :]
+    return np.where(inside[..., None], x[images, rows[:, :, None], columns[:, None, :]], 0.0)
+
+
+def _origins(shifts, side):
+    """Where each position of a line of `side` pixels came from, (N, side), and whether that was in the frame."""
+    origins = np.arange(side, like=shifts) - shifts
+    return np.clip(origins, 0, side - 1), (origins >= 0) & (origins < side)
+
+
 def _strip(n, side, width, rng):
     """(n, side) booleans: `width` neighbours around a centre that may lie anywhere on the side."""
     start = rng.integers(0, side + 1 - width % 2, (n, 1)) - width // 2
-    at = np.arange(side)
+    at = np.arange(side, like=start)
     return (at >= start) & (at < start + width)
 
 
@@ -109,4 +133,4 @@ def _spread(x, factor, axis):
 
 
 def _uniform(x, rng, low, high):
-    return rng.uniform((len(x), 1, 1, 1), low, high, dtype=real(x).dtype)
+    return rng.on(device_of(real(x))).uniform((len(x), 1, 1, 1), low, high, dtype=real(x).dtype)

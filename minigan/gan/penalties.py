@@ -65,6 +65,7 @@ def dragan(critic, real, rng, target=1.0):
     d = std(x) / 2 * U(0, 1).
     """
     x = _data(real)
+    rng = rng.on(backend.device_of(x))
     noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
     return _mean_square(_norms(critic, _leaf(x + noise)) - target)
 
@@ -127,6 +128,7 @@ def _between(real, fake, rng):
     real, fake = _data(real), _data(fake)
     if real.shape != fake.shape:
         raise ValueError(f"a penalty between real {real.shape} and fake {fake.shape} samples needs one shape for both")
+    rng = rng.on(backend.device_of(real))
     e = rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)
     return _leaf(e * real + (1 - e) * fake)
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 from .. import nn, ops
+from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
 from . import losses
@@ -54,7 +55,7 @@ class InstanceNoise(nn.Module):
         sigma = self.sigma
         if not self.training or not sigma:
             return x
-        return x + sigma * self.rng.normal(x.shape, real(x).dtype)
+        return x + sigma * self.rng.on(device_of(real(x))).normal(x.shape, real(x).dtype)
 
     def extra_repr(self):
         return f"sigma={self.sigma:g}"

@@ -3,18 +3,33 @@
 import numpy as np
 
 from .. import nn, ops
+from ..backend import device_of, move
+from ..ops.shape import real_data
 
 
-def one_hot(labels, classes, dtype="float32"):
-    """Integers (N,) -> (N, classes), a single 1 in each row.  ValueError for a label outside [0, classes)."""
-    labels = np.asarray(labels)
+def one_hot(labels, classes, dtype="float32", device="cpu"):
+    """Integers (N,) -> (N, classes) on `device`, a single 1 in each row.
+
+    ValueError for a label outside [0, classes), where the labels are on the CPU: to look at them would stop a GPU.
+    """
+    if device_of(labels) == "cpu":
+        labels = move(_checked(np.asarray(labels), classes), device)
+    return (labels[:, None] == np.arange(classes, like=labels)).astype(dtype)
+
+
+def _one_hot(labels, classes, x):
+    """The same beside x: of its dtype and on its device."""
+    return one_hot(labels, classes, x.dtype, device_of(real_data(x)))
+
+
+def _checked(labels, classes):
     if (
         labels.ndim != 1
         or labels.dtype.kind not in "iu"
         or (labels.size and not 0 <= labels.min() <= labels.max() < classes)
     ):
         raise ValueError(f"labels must be integers (N,) in [0, {classes}), got {labels.dtype} {labels.shape}")
-    return np.eye(classes, dtype=dtype)[labels]
+    return labels
 
 
 class LabelledGenerator(nn.Module):
@@ -25,7 +40,7 @@ class LabelledGenerator(nn.Module):
         self.named("generator")
 
     def forward(self, z, labels):
-        return self.body(ops.concatenate([z, one_hot(labels, self.classes, z.dtype)], axis=1))
+        return self.body(ops.concatenate([z, _one_hot(labels, self.classes, z)], axis=1))
 
 
 class ProjectionCritic(nn.Module):
@@ -40,8 +55,8 @@ class ProjectionCritic(nn.Module):
         self.named("critic")
 
     def forward(self, x, labels):
-        chosen = one_hot(labels, self.classes, x.dtype)
-        chosen = np.concatenate([np.ones((len(chosen), 1), chosen.dtype), chosen], axis=1)
+        chosen = _one_hot(labels, self.classes, x)
+        chosen = np.concatenate([np.ones_like(chosen[:, :1]), chosen], axis=1)
         return ops.sum(self.scores(x) * chosen, axis=1, keepdims=True)
 
 
@@ -58,6 +73,6 @@ class ConcatenationCritic(nn.Module):
 
     def forward(self, x, labels):
         x = ops.flatten(x) if self.flat else x
-        chosen = one_hot(labels, self.classes, x.dtype)
+        chosen = _one_hot(labels, self.classes, x)
         chosen = chosen.reshape(len(chosen), *[1] * (x.ndim - 2), self.classes)
         return self.body(ops.concatenate([x, np.broadcast_to(chosen, (*x.shape[:-1], self.classes))], axis=x.ndim - 1))

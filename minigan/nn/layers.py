@@ -9,9 +9,10 @@ import secrets
 import numpy as np
 
 from .. import ops
+from ..backend import device_of, move
 from ..op import is_repeating
 from ..random import Generator
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
 from .init import lecun_uniform
 from .module import Module
 
@@ -176,12 +177,17 @@ class Embedding(Module):
         self.weight = Parameter(or_entropy(rng).normal((count, features), dtype))
 
     def forward(self, index):
-        index = np.asarray(index)
+        index = index.data if isinstance(index, Tensor) else index
+        if device_of(index) == "cpu":  # elsewhere, to look at the values would stop the device
+            index = move(self._checked(np.asarray(index)), self.weight.device)
+        return self.weight[index]
+
+    def _checked(self, index):
         count = self.weight.shape[0]
         if index.dtype.kind not in "iu" or (index.size and not 0 <= index.min() <= index.max() < count):
             raise ValueError(f"Embedding: needs integers in [0, {count}), got {index.dtype} values"
                              + (f" from {index.min()} to {index.max()}" if index.size else ""))  # fmt: skip
-        return self.weight[index]
+        return index
 
     def extra_repr(self):
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"

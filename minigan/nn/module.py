@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import backend
 from ..tensor import Parameter
 
 
@@ -87,9 +88,21 @@ class Module:
             parameter.requires_grad_(flag)
         return self
 
+    def to(self, device):
+        """Take every parameter and buffer to `device`, in place.  Returns the module.
+
+        An optimizer or average made before keeps its memory where it was: make it afterwards.
+        """
+        for parameter in self.parameters():
+            parameter.move_(device)
+        for _, module in self.modules():
+            for name in module.buffer_names:
+                setattr(module, name, backend.move(getattr(module, name), device))
+        return self
+
     def state_dict(self):
         """{dotted path: NumPy array}, copies of all parameters and buffers."""
-        return {path: np.array(array) for path, array in self._state()}
+        return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 
     def load_state_dict(self, state):
         """Overwrite parameters and buffers.  Nothing is changed unless names and shapes all fit."""
@@ -110,7 +123,7 @@ class Module:
         for path, parameter in self.named_parameters():
             parameter.assign_(state[path])
         for path, array in self.named_buffers():
-            array[...] = state[path]
+            backend.fill(array, state[path])
 
     def _members(self, kind):
         found = []

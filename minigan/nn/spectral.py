@@ -27,9 +27,9 @@ class spectral_norm(Module):
         weight = self.layer.weight
         matrix = self._matrix(weight)
         u = self._unit(self.u)  # an average of unit vectors, as an EMA takes it, is shorter
-        v = self._unit(matrix.data @ u)
+        v = self._unit(ops.matmul(matrix.data, u))
         if self.training:
-            u = self._unit(v @ matrix.data)
+            u = self._unit(ops.matmul(v, matrix.data))
             self.u[...] = u
         sigma = ops.matmul(v, ops.matmul(matrix, u))
         return self.layer.apply(x, weight / sigma)

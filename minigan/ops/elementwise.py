@@ -6,8 +6,8 @@ conjugates or takes a modulus.
 
 import numpy as np
 
-from ..backend import as_array
-from ..op import op
+from ..backend import as_array, device_of, full_like
+from ..op import mixed_devices, op
 from ..tensor import Tensor, wrap
 
 
@@ -50,7 +50,7 @@ def power(x, p):
         return _power(x, p=p.item() if isinstance(p, np.number) else p)
     if isinstance(x, int | float | np.number):
         x = x.item() if isinstance(x, np.number) else x
-        x = np.asarray(x, np.result_type(x, p.dtype))
+        x = full_like(real(p), x, (), np.result_type(x, p.dtype))
     return _power_of(x, p)
 
 
@@ -189,31 +189,35 @@ def _leaky_relu(x, *, slope):
 def _gate(x, *, mask, slope):
     if not slope:
         return x * mask
-    factor = mask * x.real.dtype.type(1 - slope)
+    factor = np.multiply(mask, 1 - slope, dtype=x.real.dtype)
     factor += slope
     return np.multiply(x, factor, out=factor) if x.dtype == factor.dtype and factor.ndim else x * factor
 
 
 def maximum(x, y):
     """The larger of x and y; where they are equal each gets half of the gradient."""
-    return _choose(x, y, pick=np.maximum, share=_share(real(x), real(y)))
+    return _choose(x, y, pick=np.maximum, halves=_halves("maximum", real(x), real(y)))
 
 
 def minimum(x, y):
     """The smaller of x and y; where they are equal each gets half of the gradient."""
-    return _choose(x, y, pick=np.minimum, share=_share(real(y), real(x)))
+    return _choose(x, y, pick=np.minimum, halves=_halves("minimum", real(y), real(x)))
 
 
 @op(
-    x=lambda g, share: _scale(g, factor=share.astype(g.dtype)),
-    y=lambda g, share: _scale(g, factor=(1 - share).astype(g.dtype)),
+    x=lambda g, halves: _scale(g, factor=np.multiply(halves, 0.5, dtype=g.dtype)),
+    y=lambda g, halves: _scale(g, factor=np.multiply(2 - halves, 0.5, dtype=g.dtype)),
 )
-def _choose(x, y, *, pick, share):
+def _choose(x, y, *, pick, halves):
     return pick(x, y)
 
 
-def _share(x, y):
-    return 0.5 * (x > y) + 0.5 * (x >= y)
+def _halves(name, larger, other):
+    """How many halves of the gradient belong to `larger`: 2 where it is that, 1 where both are equal."""
+    try:
+        return np.add(larger > other, larger >= other, dtype=np.int8)
+    except TypeError as error:
+        raise TypeError(f"{name}: {mixed_devices({'one': larger, 'the other': other}) or error}") from error
 
 
 def clip(x, low=None, high=None):
@@ -252,8 +256,8 @@ def dropout(x, p, rng, training=True):
         raise ValueError(f"dropout: p must lie in [0, 1), got {p}")
     if not training or p == 0:
         return x
-    kept = rng.uniform(x.shape, dtype=np.float32) >= p
-    return _scale(x, factor=kept * x.dtype.type(1 / (1 - p)))
+    kept = rng.on(device_of(real(x))).uniform(x.shape, dtype=np.float32) >= p
+    return _scale(x, factor=np.multiply(kept, 1 / (1 - p), dtype=x.dtype))
 
 
 def astype(x, dtype):

@@ -2,6 +2,7 @@
 
 import operator
 
+from ..op import mixed_devices
 from ..tensor import Tensor, wrap
 from . import elementwise as e
 from . import linalg, reduce, shape
@@ -18,7 +19,11 @@ def attach():
 
 def _comparison(relation):
     def compare(self, other):
-        return wrap(relation(self.data, other.data if isinstance(other, Tensor) else other), None)
+        x, y = self.data, other.data if isinstance(other, Tensor) else other
+        try:
+            return wrap(relation(x, y), None)
+        except TypeError as error:
+            raise TypeError(f"{relation.__name__}(x, y): {mixed_devices({'x': x, 'y': y}) or error}") from error
 
     return compare
 

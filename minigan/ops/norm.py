@@ -40,9 +40,10 @@ def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
     if not real_data(x).size:
         raise ValueError(f"batch_norm: the batch is empty, x {x.shape}, so it has no mean and no variance")
     mu, variance = _moments(x, 0)
+    y = _apply(_batch_norm, x, gamma, beta, mu, variance, 0, eps)
     if observe is not None:
         observe(mu[0], variance[0])
-    return _apply(_batch_norm, x, gamma, beta, mu, variance, 0, eps)
+    return y
 
 
 def layer_norm(x, gamma, beta, *, eps=1e-5):

@@ -51,7 +51,7 @@ def _extreme(x, axis, keepdims, pick):
     return _pick(x, pick=pick, ties=ties, axes=axes, kept=kept, final=final)
 
 
-@op(x=lambda g, ties, axes, kept: reshape(g, kept) * (ties / ties.sum(axes, keepdims=True)).astype(g.dtype))
+@op(x=lambda g, ties, axes, kept: reshape(g, kept) * np.divide(ties, ties.sum(axes, keepdims=True), dtype=g.dtype))
 def _pick(x, *, pick, ties, axes, kept, final):
     if x.dtype.kind != "c":
         return pick(x, axis=axes, keepdims=True).reshape(final)
@@ -66,7 +66,7 @@ def logsumexp(x, axis=None, keepdims=False):
 
 @op(x=lambda g, x, out: g * exp(x - where(np.isfinite(real(out)), out, 0.0)))
 def _logsumexp(x, *, axes):
-    top = x.real.max(axes, keepdims=True, initial=-np.inf)
+    top = _largest(x.real, axes)
     top = np.where(np.isfinite(top), top, 0)
     with np.errstate(divide="ignore"):  # the sum of no element, or of e ** -inf only, is 0
         return np.log(np.exp(x - top).sum(axes, keepdims=True)) + top
@@ -79,7 +79,7 @@ def softmax(x, axis=-1):
 
 @op(x=lambda g, out, axis: out * (g - sum(g * out, axis, keepdims=True)))
 def _softmax(x, *, axis):
-    e = np.exp(x - x.real.max(axis, keepdims=True, initial=-np.inf))
+    e = np.exp(x - _largest(x.real, axis))
     e /= e.sum(axis, keepdims=True)
     return e
 
@@ -94,6 +94,11 @@ def norm(x, axis=None, keepdims=False):
     total = sum(x * x, axis, keepdims)
     zero = real(total) == 0
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+
+
+def _largest(x, axis):
+    """The maximum over `axis`, which is kept; -inf where there is no element."""
+    return x.max(axis, keepdims=True) if x.size else np.full_like(x.sum(axis, keepdims=True), -np.inf)
 
 
 def _shapes(source, axis, keepdims):

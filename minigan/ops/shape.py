@@ -5,6 +5,7 @@ from operator import index as as_int
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
+from ..backend import as_array, full_like
 from ..op import Op, apply_rule, op
 from ..tensor import Tensor
 
@@ -80,7 +81,7 @@ def _getitem(x, *, key, source):
 
 @op(x=lambda g, key, source: _getitem(g, key=key, source=source))
 def _scatter_add(x, *, key, source):
-    out = np.zeros_like(x, shape=source)
+    out = full_like(x, 0, source)
     if _repeats(key):
         np.add.at(out, key, x)
     else:
@@ -91,7 +92,7 @@ def _scatter_add(x, *, key, source):
 def _repeats(key):
     """Could `key` pick one element twice?  Only sequences and arrays of integers can."""
     parts = key if isinstance(key, tuple) else (key,)
-    arrays = [np.asarray(p) for p in parts if not (p is None or p is Ellipsis or isinstance(p, slice))]
+    arrays = [as_array(p) for p in parts if not (p is None or p is Ellipsis or isinstance(p, slice))]
     return any(a.ndim and a.dtype.kind in "iu" for a in arrays)
 
 
@@ -105,7 +106,7 @@ def pad(x, pad_width, value=0.0):
     padded = _scatter_add(x, key=inside, source=shape)
     if not value:
         return padded
-    frame = np.full_like(real_data(x), value, shape=shape)
+    frame = full_like(real_data(x), value, shape)
     frame[inside] = 0
     return padded + frame
 

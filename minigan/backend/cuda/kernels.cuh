@@ -1,0 +1,79 @@
+// What all kernels share.  Compiled by NVRTC (no header of the host may be included), by nvcc, and by g++ in the tests.
+//
+// REAL is the type of the numbers, float unless -DREAL=double, and part of every name: KERNEL(adam) is adam_float.
+// Numbers among the arguments are long long or double, which is what CuPy makes of Python's int and float; sizes count
+// elements.  Arrays are in C order and channels are the last axis, so that neighbouring threads touch neighbouring
+// addresses.  A launch has any number of blocks, of at most BLOCK threads: every loop strides over the whole grid.
+#ifndef MINIGAN_KERNELS
+#define MINIGAN_KERNELS
+
+#ifndef REAL
+#define REAL float
+#endif
+
+#define BLOCK 256
+#define NAME_OF(name, type) name##_##type
+#define NAME(name, type) NAME_OF(name, type)
+#define PLAIN_KERNEL(name) extern "C" __global__ void __launch_bounds__(BLOCK) name
+#define KERNEL(name) PLAIN_KERNEL(NAME(name, REAL))
+
+// Each i below `size` for one thread of a one-dimensional grid.
+#define EACH(i, size)                                                                            \
+    for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x, i##_end = (size),       \
+                   i##_step = gridDim.x * (long long)blockDim.x;                                 \
+         i < i##_end; i += i##_step)
+
+// The same over a matrix of `columns`, with the column c of i: one division for each thread, not for each element.
+#define EACH_IN_COLUMN(i, c, size, columns)                                                      \
+    for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x, i##_end = (size),       \
+                   i##_step = gridDim.x * (long long)blockDim.x, c = i % (columns),              \
+                   c##_step = i##_step % (columns);                                              \
+         i < i##_end; i += i##_step, c += c##_step - (c + c##_step < (columns) ? 0 : (columns)))
+
+enum Activation { IDENTITY, RELU, LEAKY_RELU, TANH };
+
+template <typename T>
+static __device__ T activate(T x, long long activation, T slope) {
+    if (activation == RELU) return x < 0 ? T(0) : x;  // NaN stays NaN
+    if (activation == LEAKY_RELU) return x > 0 ? x : slope * x;
+    return activation == TANH ? tanh(x) : x;
+}
+
+// The sum of `value` over threadIdx.y, for each threadIdx.x, by a tree whose shape depends on blockDim.y only.
+// All threads of the block must call it; those with threadIdx.y == 0 get the sum.
+template <typename Value>
+static __device__ Value sum_over_y(Value value) {
+    __shared__ Value tile[BLOCK];
+    const unsigned me = threadIdx.y * blockDim.x + threadIdx.x;
+    tile[me] = value;
+    for (unsigned rows = blockDim.y; rows > 1;) {
+        const unsigned half = (rows + 1) / 2;
+        __syncthreads();
+        if (threadIdx.y + half < rows) tile[me] = value = value + tile[me + half * blockDim.x];
+        rows = half;
+    }
+    __syncthreads();  // the next call writes into the same tile
+    return value;
+}
+
+// store(slab, column, sum of value(i, column) over the slab's rows), i running over a matrix (rows, columns).
+// blockIdx.x and threadIdx.x stride over the columns, threadIdx.y and the slabs blockIdx.y over the rows.
+// A thread takes rows of the two halves in turn, so that what cancels between them, real and generated samples, cancels
+// to 0.
+template <typename Value, typename Function, typename Store>
+static __device__ void sum_columns(long long rows, long long columns, Function value, Store store) {
+    const long long half = rows / 2, width = blockDim.x, step = gridDim.y * (long long)blockDim.y;
+    for (long long first = blockIdx.x * width; first < columns; first += gridDim.x * width) {
+        const long long c = first + threadIdx.x;
+        Value sum = {};
+        if (c < columns)
+            for (long long r = blockIdx.y * (long long)blockDim.y + threadIdx.y; r < rows - half; r += step) {
+                if (r < half) sum = sum + value(r * columns + c, c);
+                sum = sum + value((half + r) * columns + c, c);
+            }
+        sum = sum_over_y(sum);
+        if (threadIdx.y == 0 && c < columns) store(blockIdx.y, c, sum);
+    }
+}
+
+#endif

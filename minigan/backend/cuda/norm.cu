@@ -1,0 +1,49 @@
+// Batch normalisation of a matrix x (rows, columns) over its rows; the means are column_sums with divisor = rows.
+// Source: Ioffe and Szegedy 2015, algorithm 1.
+#include "kernels.cuh"
+
+struct Pair {
+    REAL a, b;
+};
+
+static __device__ Pair operator+(Pair p, Pair q) { return {p.a + q.a, p.b + q.b}; }
+
+// out[s] = the sum of (x - mean)^2 over slab s = blockIdx.y of the rows, over `divisor`: the second pass.
+KERNEL(squared_deviations)(const REAL *__restrict__ x, const REAL *__restrict__ mean, REAL *__restrict__ out,
+                           long long rows, long long columns, double divisor) {
+    sum_columns<REAL>(
+        rows, columns, [=](long long i, long long c) { return (x[i] - mean[c]) * (x[i] - mean[c]); },
+        [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
+}
+
+// out = activation((x - mean) * inv * gamma + beta), size = rows * columns.
+KERNEL(normalize)(const REAL *__restrict__ x, const REAL *__restrict__ gamma, const REAL *__restrict__ beta,
+                  const REAL *__restrict__ mean, const REAL *__restrict__ inv, REAL *__restrict__ out, long long size,
+                  long long columns, long long activation, double slope) {
+    EACH_IN_COLUMN(i, c, size, columns) {
+        out[i] = activate((x[i] - mean[c]) * inv[c] * gamma[c] + beta[c], activation, REAL(slope));
+    }
+}
+
+// sums (slabs, 2, columns): those of g, which is d beta, and of g * (x - mean) * inv, which is d gamma.  Many slabs are
+// summed by column_sums, as a matrix (slabs, 2 * columns).
+KERNEL(normalize_sums)(const REAL *__restrict__ g, const REAL *__restrict__ x, const REAL *__restrict__ mean,
+                       const REAL *__restrict__ inv, REAL *__restrict__ sums, long long rows, long long columns) {
+    sum_columns<Pair>(
+        rows, columns, [=](long long i, long long c) { return Pair{g[i], g[i] * ((x[i] - mean[c]) * inv[c])}; },
+        [=](long long slab, long long c, Pair sum) {
+            sums[2 * slab * columns + c] = sum.a;
+            sums[(2 * slab + 1) * columns + c] = sum.b;
+        });
+}
+
+// dx = gamma * inv * (g - (d beta + normal * d gamma) / rows), normal = (x - mean) * inv, from sums (2, columns).
+KERNEL(normalize_gradient)(const REAL *__restrict__ g, const REAL *__restrict__ x, const REAL *__restrict__ gamma,
+                           const REAL *__restrict__ mean, const REAL *__restrict__ inv, const REAL *__restrict__ sums,
+                           REAL *__restrict__ dx, long long rows, long long columns) {
+    const REAL share = 1 / REAL(rows);
+    EACH_IN_COLUMN(i, c, rows * columns, columns) {
+        const REAL normal = (x[i] - mean[c]) * inv[c];
+        dx[i] = gamma[c] * inv[c] * (g[i] - (sums[c] + normal * sums[columns + c]) * share);
+    }
+}

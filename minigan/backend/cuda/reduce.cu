@@ -1,0 +1,21 @@
+// Sums, without atomics: the order of the additions follows from the launch alone.
+#include "kernels.cuh"
+
+// out[s] = the sum of slab s = blockIdx.y of the rows of x (rows, columns), over `divisor`.  With many rows, launch
+// many slabs and sum out (slabs, columns) by a second launch with one.
+KERNEL(column_sums)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns,
+                    double divisor) {
+    sum_columns<REAL>(
+        rows, columns, [=](long long i, long long) { return x[i]; },
+        [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
+}
+
+// out[r] = the sum of the squares of row r of x (rows, columns), a block for each row: blockDim.x must be 1.
+KERNEL(row_squares)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns) {
+    for (long long r = blockIdx.x; r < rows; r += gridDim.x) {
+        REAL sum = 0;
+        for (long long c = threadIdx.y; c < columns; c += blockDim.y) sum += x[r * columns + c] * x[r * columns + c];
+        sum = sum_over_y(sum);
+        if (threadIdx.y == 0) out[r] = sum;
+    }
+}

@@ -1,0 +1,116 @@
+"""Every kernel compiles for the oldest and the newest GPUs that matter, without a warning and without a spill.
+
+By nvcc, where it is installed, and by NVRTC, which knows no header of the host and is what CuPy calls, where its wheel
+is (nvidia-cuda-nvrtc).
+"""
+
+import ctypes
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from minigan.backend import cuda
+
+KERNELS = Path(cuda.__file__).parent
+NAMES = sorted(path.stem for path in KERNELS.glob("*.cu"))
+TARGETS = ("75", "90")
+SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
+IN_DOUBLE = {"adam_coefficients_float", "ema_weight_float"}  # one thread's work
+
+
+def by_nvcc(text, folder, *options):
+    """What nvcc and its assembler say of this source; AssertionError where they refuse it."""
+    if shutil.which("nvcc") is None:
+        pytest.skip("nvcc is not installed: the kernels were not compiled by it")
+    (folder / "kernels.cu").write_text(text)
+    command = [
+        "nvcc",
+        "-Werror=all-warnings",
+        "-Xptxas=-v",
+        f"-I{KERNELS}",
+        *options,
+        "kernels.cu",
+        "-o",
+        "kernels.out",
+    ]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def spills(text, folder):
+    targets = [f"-gencode=arch=compute_{t},code=sm_{t}" for t in TARGETS]
+    return SPILLS.findall(by_nvcc(text, folder, "-fatbin", *targets))
+
+
+def nvrtc():
+    """The library, if its wheel is installed."""
+    found = [path for folder in sys.path for path in Path(folder).glob("nvidia/*/lib/libnvrtc.so.*")]
+    if not found:
+        pytest.skip("NVRTC is not installed (pip install nvidia-cuda-nvrtc): the kernels were not compiled by it")
+    return ctypes.CDLL(str(found[0]))
+
+
+def by_nvrtc(text, *options):
+    """Compiles as CuPy does, from text alone; AssertionError with the compiler's words where it refuses."""
+    library, program, size = nvrtc(), ctypes.c_void_p(), ctypes.c_size_t()
+    assert library.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernels.cu", 0, None, None) == 0
+    flags = [option.encode() for option in (*options, "-std=c++17", "-ftz=true")]
+    status = library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
+    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
+    log = ctypes.create_string_buffer(size.value)
+    library.nvrtcGetProgramLog(program, log)
+    library.nvrtcDestroyProgram(ctypes.byref(program))
+    assert status == 0, log.value.decode()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_compiles_without_a_warning_and_without_a_spill(name, translation_unit, tmp_path):
+    found = spills(translation_unit([KERNELS / f"{name}.cu"]), tmp_path)
+    assert len(found) >= len(TARGETS)
+    assert set(found) == {("0", "0")}
+
+
+def test_numbers_in_single_precision_stay_there(translation_unit, tmp_path):
+    """No kernel for float computes in double: on most GPUs that is 32 to 64 times slower."""
+    by_nvcc(translation_unit([KERNELS / f"{name}.cu" for name in NAMES]), tmp_path, "-ptx", "-arch=compute_75")
+    text = re.sub(r"^\.func.*?^}", "", (tmp_path / "kernels.out").read_text(), flags=re.M | re.S)
+    bodies = dict(re.findall(r"\.entry (\w+)(.*?)^}", text, re.M | re.S))
+    doubles = {name for name, body in bodies.items() if re.search(r"\b(?:add|sub|mul|fma|div|sqrt)\S*f64", body)}
+    assert {name for name in doubles if name.endswith("_float")} == IN_DOUBLE
+    assert "adam_double" in doubles
+
+
+def test_a_warning_is_refused(tmp_path):
+    with pytest.raises(AssertionError, match="never referenced"):
+        spills('extern "C" __global__ void kernel() { int unused = 0; }', tmp_path)
+
+
+def test_a_spill_is_seen(tmp_path):
+    """64 numbers of 8 bytes in each of 1024 threads, where a multiprocessor has 64 registers of 4 bytes for each."""
+    loop = "for (int k = 0; k < 64; ++k)"
+    body = f"double a[64]; {loop} a[k] = x[k * k]; {loop} a[k] /= x[k]; {loop} x[k] = a[63 - k];"
+    text = f'extern "C" __global__ void __launch_bounds__(1024) kernel(double *x) {{ {body} }}'
+    assert ("0", "0") not in spills(text, tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_source_of_a_kernel_is_one_text(name):
+    text = cuda.source(name)
+    assert "#include" not in text
+    assert "#define EACH(" in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("real", ["float", "double"])
+def test_compiles_from_text_alone(name, real):
+    by_nvrtc(cuda.source(name), f"-DREAL={real}", "-arch=sm_75")
+
+
+def test_a_header_of_the_host_is_refused():
+    with pytest.raises(AssertionError, match="cmath"):
+        by_nvrtc("#include <cmath>\n" + cuda.source("data"), "-arch=sm_75")
