@@ -116,7 +116,7 @@ _collected = []  # the lists of those who collect, innermost last
 
 
 def check(claim):
-    """Compute a claim and its wrong variants and print what was found.  ClaimError if it does not hold; see `Result`."""
+    """Compute a claim and its wrong variants, and print what was found.  ClaimError if it does not hold."""
     result = claim.result()
     if _collected:
         _collected[-1].append(result)
