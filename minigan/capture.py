@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from .backend.tape import ACTIVE, Draws, Tape, Taped, TapeError
+from .op import unusual
 from .tensor import Tensor
 
 __all__ = ["CaptureError", "capture"]
@@ -109,7 +110,8 @@ class Captured:
 def _active(tape):
     before, ACTIVE.tape = ACTIVE.tape, tape
     try:
-        yield
+        with unusual():
+            yield
     finally:
         ACTIVE.tape = before
 

@@ -17,7 +17,7 @@ import inspect
 from contextlib import contextmanager
 from functools import partial, wraps
 from operator import itemgetter
-from threading import local
+from threading import Lock, local
 
 import numpy as np
 
@@ -34,12 +34,30 @@ class _Mode(local):
 _mode = _Mode()
 
 
+_unusual = 0  # how many contexts are open, in any thread, in which an operation does more or less than usual
+_counting = Lock()
+
+
+@contextmanager
+def unusual():
+    """A context in which operations look at all that this thread may have set.  Outside they pay for one comparison."""
+    global _unusual
+    with _counting:
+        _unusual += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _unusual -= 1
+
+
 @contextmanager
 def _switched(name, flag):
     before = getattr(_mode, name)
     setattr(_mode, name, flag)
     try:
-        yield
+        with unusual():
+            yield
     finally:
         setattr(_mode, name, before)
 
@@ -64,7 +82,7 @@ def is_repeating():
     return _mode.repeating
 
 
-_watch = None  # a module global, not a part of the mode: where none is set, an operation pays for one comparison
+_watch = None  # of all threads, so not a part of the mode
 
 
 class Watch:
@@ -86,7 +104,8 @@ def watching(watch):
     global _watch
     before, _watch = _watch, watch
     try:
-        yield
+        with unusual():
+            yield
     finally:
         _watch = before
 
@@ -255,7 +274,7 @@ def op(kernel=None, /, *, explain=None, **vjps):
 def apply_rule(rule):
     """The function that a user calls: runs the kernel and, where a gradient may be asked for, records a node."""
     kernel, plans, attributes, defaults = rule.kernel, rule.plans, rule.attributes, rule.defaults
-    number = np.generic  # looked up once
+    number, new = np.generic, Tensor.__new__  # looked up once
 
     @wraps(kernel)
     def apply(*args, **attrs):
@@ -276,20 +295,22 @@ def apply_rule(rule):
                 parents.append(node)
                 if node is not None:
                     active |= bit
-                if dtype is not data.dtype:
-                    dtype = data.dtype if dtype is None else False
+                own = data.dtype
+                if dtype is not own:
+                    dtype = own if dtype is None else False
             else:
                 arrays.append(a)
                 parents.append(None)
                 if a.__class__ is not float and isinstance(a, number):  # the first is cheap, and the usual case
                     numbers = True
             bit += bit
-        if ACTIVE.tape is not None:
-            arrays = ACTIVE.tape.adopted(arrays)
+        tape, watch, recorded = (ACTIVE.tape, _watch, _mode.recording) if _unusual else (None, None, True)
+        if tape is not None:
+            arrays = tape.adopted(arrays)
         if numbers and dtype is not None:  # NumPy's scalars are as weak as Python's
             arrays = [a.item() if isinstance(a, number) else a for a in arrays]
         try:
-            if (watch := _watch) is not None:  # read once: another thread may end it
+            if watch is not None:
                 data = watch.run(rule, arrays, attrs)
             else:
                 data = kernel(*arrays, **attrs) if attrs else kernel(*arrays)
@@ -301,10 +322,14 @@ def apply_rule(rule):
             check_dtypes(rule, data, arrays, attrs)
         if data.__class__ is not ndarray:
             data = as_array(data)
-        if not (active and _mode.recording):
-            return wrap(data, None)
-        plan = plans.get(active) or rule.plan(active)
-        return wrap(data, Node(plan, parents, plan.keep((*arrays, data)), attrs, data.shape, data.dtype))
+        result = new(Tensor)
+        result.data = data
+        if active and recorded:
+            plan = plans.get(active) or rule.plan(active)
+            result.node = Node(plan, parents, plan.keep((*arrays, data)), attrs, data.shape, data.dtype)
+        else:
+            result.node = None
+        return result
 
     apply.op = rule
     return apply
