@@ -9,6 +9,10 @@ _BY_NAME = {"cpu": numpy_backend}
 ndarray = numpy_backend.ndarray
 
 
+class DeviceError(RuntimeError):
+    """A device that cannot be had on this machine."""
+
+
 def register(backend, array_type):
     """Make `backend`, a module of kernels, the one of arrays of `array_type` and of the device that it names."""
     _BY_TYPE[array_type] = _BY_NAME[backend.DEVICE] = backend
@@ -20,11 +24,36 @@ def of(array):
 
 
 def named(device):
-    """The backend called `device`.  ValueError for a name that is not known."""
+    """The backend called `device`.  ValueError for a name that is not known, DeviceError for what is not to be had."""
+    if device == "cuda" and device not in _BY_NAME:
+        _register_cuda()
     try:
         return _BY_NAME[device]
     except KeyError:
         raise ValueError(f"unknown device {device!r}: this installation has {', '.join(_BY_NAME)}") from None
+
+
+def _register_cuda():
+    """Import CuPy, which takes a second, only now that it is needed."""
+    try:
+        from . import cupy_backend
+    except ImportError as error:
+        what = "is not installed" if getattr(error, "name", None) == "cupy" else f"cannot be imported ({error})"
+        raise DeviceError(
+            f'device "cuda" needs CuPy, which {what}: pip install "minigan[cuda13]", or "minigan[cuda12]" for a driver '
+            "older than CUDA 13"
+        ) from error
+    cupy_backend.begin()
+    register(cupy_backend, cupy_backend.ndarray)
+
+
+def works(device):
+    """Can this machine compute on `device`?"""
+    try:
+        named(device)
+    except (ValueError, DeviceError):
+        return False
+    return True
 
 
 def as_array(data):
@@ -56,4 +85,5 @@ def full_like(array, value, shape, dtype=None):
 
 def device_count():
     """How many GPUs this installation can compute on."""
+    works("cuda")
     return sum(backend.device_count() for backend in _BY_NAME.values())

@@ -6,6 +6,7 @@ derivatives of one trilinear form <y, conv(x, w)>.
 """
 
 from functools import partial
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -26,7 +27,7 @@ def conv2d(x, w, geometry):
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         matrix = w_group.reshape(-1, w_group.shape[3])
         work = partial(_correlate, x_group, matrix, y_group, geometry)
-        threads.side_by_side(work, _chunks(n, geometry, matrix.shape[0] * dtype.itemsize))
+        threads.side_by_side(work, _chunks(n, geometry, w_group))
     return y
 
 
@@ -48,7 +49,7 @@ def conv_transpose2d(y, w, geometry):
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         taps = w_group.reshape(-1, *w_group.shape[2:])
         work = partial(_spread, y_group, taps, x_group, geometry)
-        threads.side_by_side(work, _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize))
+        threads.side_by_side(work, _chunks(n, geometry, w_group))
     return x
 
 
@@ -65,7 +66,7 @@ def conv2d_weight(x, y, geometry):
     w = np.empty((*geometry.kernel, x.shape[3] // groups, y.shape[3]), dtype)
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         work = partial(_correlate_weight, x_group, y_group, geometry)
-        chunks = _chunks(n, geometry, w_group[..., 0].size * dtype.itemsize)
+        chunks = _chunks(n, geometry, w_group)
         w_group[...] = sum(threads.side_by_side(work, chunks)).reshape(w_group.shape)
     return w
 
@@ -151,6 +152,8 @@ def _groups(geometry, x, w, y):
     ]
 
 
-def _chunks(n, geometry, bytes_per_row):
+def _chunks(n, geometry, w):
     """Slices of the batch whose columns fit in CHUNK_BYTES."""
-    return threads.slices(n, CHUNK_BYTES // max(geometry.output[0] * geometry.output[1] * bytes_per_row, 1))
+    columns = prod(geometry.output) * w[..., 0].size
+    work = n * columns * (w.shape[3] + winograd.GATHER)
+    return threads.slices(n, CHUNK_BYTES // max(columns * w.itemsize, 1), work)

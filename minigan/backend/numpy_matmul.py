@@ -6,19 +6,17 @@ import numpy as np
 
 from . import threads
 
-LARGE = 8 << 20  # multiplications: a tenth of a millisecond or so, twice what it takes to wake a thread
-
 
 def matmul(a, b):
     """a @ b; divided among threads while those of BLAS rest."""
-    if not threads.in_use() or a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < LARGE:
+    if not threads.in_use() or a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE:
         return a @ b
     out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
     by_rows = len(out) >= out.shape[1]
     length = max(out.shape)
-    part = -(-length // threads.count())
-    slices = [slice(i, i + part) for i in range(0, length, part)]
-    threads.side_by_side(partial(_rows if by_rows else _columns, a, b, out), slices)
+    threads.side_by_side(
+        partial(_rows if by_rows else _columns, a, b, out), threads.slices(length, length, a.size * b.shape[1])
+    )
     return out
 
 

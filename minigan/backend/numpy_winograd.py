@@ -111,7 +111,8 @@ class _Maps:
     def chunks(self, n, kernels):
         """Slices of the batch whose values at the points fit in CHUNK_BYTES, or are twice the kernels read for each."""
         per_image = prod(self.tiles) * self.count * sum(kernels.shape[1:]) * self.dtype.itemsize
-        return threads.slices(n, max(CHUNK_BYTES, 2 * kernels.nbytes) // max(per_image, 1))
+        most = max(CHUNK_BYTES, 2 * kernels.nbytes) // max(per_image, 1)
+        return threads.slices(n, most, n * prod(self.tiles) * kernels.size)
 
     def images(self, x):
         n, c, phases = len(x), x.shape[3], self.geometry.stride

@@ -223,21 +223,16 @@ def _write_normal64(even, odd, out):
     np.multiply(radius, np.sin(angle), out=out[:, 1])
 
 
-def _integer_writer(low, span):
+def _write_integers(low, span, even, odd, out):
     """floor(word * span / 2^64) + low from the word's two halves: with span <= 2^32 no product passes 64
     bits."""
-    span, low = np.uint64(span), np.int64(low)
-
-    def write(even, odd, out):
-        even *= span
-        even >>= _HALF
-        odd *= span
-        odd += even
-        odd >>= _HALF
-        for column, value in enumerate(odd.view(np.int64)):
-            np.add(value, low, out=out[:, column])
-
-    return write
+    even *= np.uint64(span)
+    even >>= _HALF
+    odd *= np.uint64(span)
+    odd += even
+    odd >>= _HALF
+    for column, value in enumerate(odd.view(np.int64)):
+        np.add(value, np.int64(low), out=out[:, column])
 
 
 _UNIFORM = {np.dtype(np.float32): (4, _write_uniform32), np.dtype(np.float64): (2, _write_uniform64)}
@@ -326,9 +321,9 @@ class Generator:
         low, high, width = _interval(low, high, dtype)
         out = self._draw(shape, dtype, per_block, write)
         if (low, high) != (0, 1):
-            out *= width
-            out += low
-            np.minimum(out, np.nextafter(high, low), out=out)  # low + width * u may round up to high
+            out *= float(width)  # Python's numbers, which are exact here, mix with arrays of any device
+            out += float(low)
+            np.minimum(out, float(np.nextafter(high, low)), out=out)  # low + width * u may round up to high
         return out
 
     @_drawing
@@ -343,7 +338,7 @@ class Generator:
         if not (-(2**63) <= low < high <= 2**63 and high - low <= 2**32):
             expected = "low < high within int64 and at most 2**32 apart"
             raise ValueError(f"Generator.integers: expected {expected}, got [{low}, {high})")
-        return self._draw(shape, np.int64, 2, _integer_writer(low, high - low))
+        return self._draw(shape, np.int64, 2, partial(_write_integers, low, high - low))
 
     @_drawing
     def permutation(self, n):

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from threading import Lock
 
+LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice what it takes to wake a thread
+
 
 def count():
     """How many threads work on one kernel."""
@@ -40,9 +42,12 @@ def side_by_side(function, items):
     return results
 
 
-def slices(n, most):
-    """range(n) in slices of at most `most`, and of at least 1; as many for each thread, and one where n is 0."""
-    workers = count()
+def slices(n, most, work):
+    """range(n) in slices of at most `most`, and of at least 1; one where n is 0.
+
+    As many for each thread, if all together are enough `work`, in multiplications, to wake one for.
+    """
+    workers = count() if work >= LARGE else 1
     rounds = max(math.ceil(n / (max(most, 1) * workers)), 1)
     step = max(math.ceil(n / (rounds * workers)), 1)
     return [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]

@@ -33,10 +33,12 @@ def _two():
 def test_slices_cover_the_range_once_and_are_small_enough(n, most, workers):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(threads, "count", lambda: workers)
-        slices = threads.slices(n, most)
+        slices = threads.slices(n, most, threads.LARGE)
+        small = threads.slices(n, most, threads.LARGE - 1)
     assert [i for s in slices for i in range(s.start, s.stop)] == list(range(n))
     assert all(s.stop - s.start <= max(most, 1) for s in slices)
     assert max(s.stop - s.start for s in slices) <= max(-(-n // workers), 1)  # no thread gets more than its share
+    assert len(small) == max(-(-n // max(most, 1)), 1)  # it is not worth a thread
 
 
 @pytest.mark.usefixtures("_two")
@@ -106,7 +108,7 @@ def test_a_repeated_step_sets_blas_back_after_an_error():
 @pytest.mark.parametrize("shape", [(70, 30, 50), (50, 30, 71), (3, 5, 1), (1, 5, 3)])
 @pytest.mark.parametrize("transposed", [False, True])
 def test_divided_products_are_right(monkeypatch, shape, transposed):
-    monkeypatch.setattr(numpy_matmul, "LARGE", 1)
+    monkeypatch.setattr(threads, "LARGE", 1)
     rng, (m, k, n) = np.random.default_rng(0), shape
     a, b = rng.normal(size=(m, k)), rng.normal(size=(k, n))
     if transposed:
@@ -121,7 +123,8 @@ def test_divided_products_are_right(monkeypatch, shape, transposed):
 
 @pytest.mark.usefixtures("_two")
 @pytest.mark.parametrize("groups", [1, 2])
-def test_convolutions_are_the_same_in_one_thread_and_in_two(groups):
+def test_convolutions_are_the_same_in_one_thread_and_in_two(monkeypatch, groups):
+    monkeypatch.setattr(threads, "LARGE", 1)
     geometry = conv_geometry((9, 8), (3, 2), 2, "same", 1, groups)
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(5, 9, 8, 4)), rng.normal(size=(3, 2, 4 // groups, 6))

@@ -123,6 +123,7 @@ def test_arrays_given_are_only_read():
 @pytest.mark.parametrize(("workers", "expected"), [(1, {7, 3, 1}), (2, {7, 4, 2})])
 def test_large_batches_go_through_in_chunks(monkeypatch, workers, expected):
     monkeypatch.setattr(threads, "count", lambda: workers)
+    monkeypatch.setattr(threads, "LARGE", 0)
     geometry = conv_geometry((9, 6), (5, 3), 1, 1, 1, 1)
     arguments = numbers(geometry, 7, 2, 3)
     counts = []
