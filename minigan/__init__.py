@@ -1,8 +1,11 @@
 """minigan: GANs from nothing but arrays.
 
-import minigan as mg
-x = mg.tensor([1.0, 2.0], requires_grad=True)
-(g,) = mg.grad((x * x).sum(), [x])
+A gradient:
+
+    import minigan as mg
+
+    x = mg.tensor([1.0, 2.0], requires_grad=True)
+    (g,) = mg.grad((x * x).sum(), [x])
 """
 
 from importlib import import_module

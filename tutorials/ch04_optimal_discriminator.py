@@ -28,11 +28,9 @@
 #
 # $$V(D) = \int p(x) \log D(x) + q(x) \log(1 - D(x)) \, dx .$$
 #
-# (a) *No derivative of $D$ appears*, so the integrand may be maximised for every $x$ by itself. With $a = p(x)$, $b =
-# q(x)$,
-# $f(D) = a \log D + b \log (1 - D)$ has $f'(D) = \frac{a}{D} - \frac{b}{1 - D}$, which is 0 only at $D^* = \frac{a}{a
-# + b}$, and
-# $f'' < 0$ everywhere: a maximum. [claim 1]
+# (a) *No derivative of $D$ appears*, so the integrand may be maximised for every $x$ by itself. With $a = p(x)$ and
+# $b = q(x)$, $f(D) = a \log D + b \log (1 - D)$ has $f'(D) = \frac{a}{D} - \frac{b}{1 - D}$, which is 0 only at
+# $D^* = \frac{a}{a + b}$, and $f'' < 0$ everywhere: a maximum. [claim 1]
 #
 # (b) $\operatorname{logit} D^* = \log \frac{D^*}{1 - D^*} = \log a - \log b$. [claim 2]
 #
@@ -48,11 +46,13 @@
 # (d) $V(D^*) - V(D) = \int (p + q) \left[ D^* \log \frac{D^*}{D} + (1 - D^*) \log \frac{1 - D^*}{1 - D} \right]$: the
 # divergence between a coin with $D^*$ and one with $D$. [claim 5]
 #
-# (e) Let $q$ depend on $\theta$. $\frac{d}{d\theta} V(D^*_\theta, \theta) = \frac{\partial V}{\partial D} \frac{d
-# D^*}{d\theta}
-# + \frac{\partial V}{\partial \theta}$, and at the maximum $\frac{\partial V}{\partial D} = 0$: what $D^*$ itself
-# would do can be
-# ignored (Danskin's theorem). [claim 6]
+# (e) Let $q$ depend on $\theta$. By the chain rule the derivative of $V(D^*_\theta, \theta)$ is
+#
+# $$\frac{d}{d\theta} V(D^*_\theta, \theta)
+#   = \frac{\partial V}{\partial D} \frac{d D^*}{d\theta} + \frac{\partial V}{\partial \theta} ,$$
+#
+# and at the maximum $\frac{\partial V}{\partial D} = 0$: what $D^*$ itself would do can be ignored (Danskin's theorem).
+# [claim 6]
 
 # %%
 import numpy as np

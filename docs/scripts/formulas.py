@@ -1,0 +1,84 @@
+"""A lint for all formulas of the chapters and pages: what GitHub, Jupyter, Colab and the site would not show alike.
+
+    python docs/scripts/formulas.py
+
+KaTeX in strict mode judges each formula; before it come mistakes that no TeX sees, because Markdown makes them.
+Needs node, and KaTeX from `npm install` in docs/site.
+"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from contents import ROOT, TUTORIALS
+
+JUDGE = Path(__file__).with_suffix(".cjs")
+KATEX = ROOT / "docs" / "site" / "node_modules" / "katex"
+
+
+def texts():
+    """{name: Markdown} of each page, and of each chapter's cells of text."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(TUTORIALS.glob("*.md"))]
+    found = {str(page.relative_to(ROOT)): page.read_text() for page in pages}
+    for script in [*sorted(TUTORIALS.glob("ch*.py")), *TUTORIALS.glob("errata.py")]:
+        cells = re.split(r"^# %%", script.read_text(), flags=re.M)
+        text = "\n\n".join(cell.partition("\n")[2] for cell in cells if cell.startswith(" [markdown]"))
+        found[script.name] = re.sub(r"^# ?", "", text, flags=re.M)
+    return found
+
+
+def formulas(text):
+    """([(TeX, is it on lines of its own?)], [what is wrong in the eyes of Markdown]) of a text."""
+    found, wrong = [], []
+    for block in blocks(text):
+        for i, part in enumerate(re.split(r"^ *\$\$(.+?)\$\$ *$", block, flags=re.M | re.S)):
+            if i % 2:
+                found.append((part.strip(), True))
+            else:
+                found += [(tex, False) for tex in re.findall(r"\$([^$]+)\$", part)]
+                wrong += list(complaints(part))
+    wrong += [rf"\* in {tex!r}: write * or \ast" for tex, _ in found if r"\*" in tex]
+    return found, wrong
+
+
+def blocks(text):
+    """What Markdown reads as one piece, without code: paragraphs and the items of lists."""
+    text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
+    for paragraph in re.split(r"\n\s*\n", text):
+        if not paragraph.startswith("    "):
+            prose = re.sub(r"`[^`]*`", "code", paragraph)
+            in_display = prose.lstrip().startswith("$$")
+            yield from [prose] if in_display else re.split(r"\n(?=\s*(?:[*+-]|\d+[.)]|#+|>)\s)", prose)
+
+
+def complaints(part):
+    """Of text that should have no formulas but those between single dollars."""
+    if "$$" in part:
+        yield f"display math needs lines of its own: {part.strip()!r}"
+    elif part.count("$") % 2:
+        yield f"a formula is cut in two, by a line in it that starts a list or by a missing $: {part.strip()!r}"
+    for tex in re.findall(r"\$([^$]+)\$", part):
+        if tex != tex.strip():
+            yield f"a space inside the dollars: ${tex}$"
+        if part.lstrip().startswith("|") and ("|" in tex or "\\|" in tex):
+            yield rf"a bar in a table cuts its cell: ${tex}$; write \lvert, \mid or \lVert"
+
+
+def judged(found):
+    """What KaTeX says against formulas, one line for each that it refuses."""
+    given = json.dumps([{"tex": tex, "display": display} for tex, display in found])
+    done = subprocess.run(["node", JUDGE], input=given, capture_output=True, text=True, check=True)
+    return [f"{message} in {found[i][0]!r}" for i, message in json.loads(done.stdout)]
+
+
+def lint(text, judge=judged):
+    """All that is wrong with the formulas of a text."""
+    found, wrong = formulas(text)
+    return wrong + judge(found)
+
+
+if __name__ == "__main__":
+    wrong = [f"{name}: {line}" for name, text in texts().items() for line in lint(text)]
+    sys.exit("\n".join(wrong) or None)
