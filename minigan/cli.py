@@ -13,6 +13,7 @@ import tyro
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
 from . import __version__, verify
+from .backend import DeviceError
 from .bench import command as bench
 from .experiment import (
     DEFAULT,
@@ -167,7 +168,7 @@ def main(arguments=None):
         if command is None:
             raise ValueError(f"unknown command {arguments[0]!r}; there are {', '.join(commands)}")
         return command(arguments[1:])
-    except (ValueError, RunError, OSError) as error:
+    except (ValueError, RunError, OSError, DeviceError) as error:
         print(f"minigan: {error}", file=sys.stderr)
         return 2
 
@@ -175,8 +176,6 @@ def main(arguments=None):
 def _train(arguments):
     options = _parse_train(arguments)
     config = options.config
-    if config.device == "cuda":
-        raise ValueError("device cuda: this version computes with NumPy only; give --device cpu or auto")
     dataset = load_data(config)
     trainer = trainer_for(config, dataset)  # before anything is written: it refuses settings that do not go together
     if options.resume:
@@ -184,7 +183,8 @@ def _train(arguments):
     else:
         run = Run.create(options.out or Run.next_free("runs", options.preset), options.preset, config)
     print(
-        f"{options.preset}: {config.steps} steps on {describe(config, dataset)}, into {run.folder}",
+        f"{options.preset}: {config.steps} steps on {describe(config, dataset)}"
+        f"{'' if trainer.device == 'cpu' else ', on the GPU'}, into {run.folder}",
         file=sys.stderr,
     )
     started = time.perf_counter()

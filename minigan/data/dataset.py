@@ -48,8 +48,8 @@ def scale(images):
     if images.dtype != np.uint8:
         raise TypeError(f"scale: expected uint8 pixels, got {images.dtype}: have they been scaled before?")
     out = images.astype(np.float32)
-    out /= np.float32(127.5)
-    out -= np.float32(1)
+    out /= 127.5
+    out -= 1
     return out
 
 

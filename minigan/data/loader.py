@@ -4,6 +4,8 @@ import operator
 
 import numpy as np
 
+from ..backend import as_array, device_of
+
 __all__ = ["Loader"]
 
 
@@ -11,7 +13,8 @@ class Loader:
     """Shuffled minibatches from arrays that share their first axis.
 
     arrays: one array, or a tuple or dict of arrays, each of shape (N, ...). A batch has the same structure,
-        with arrays of shape (batch_size, ...), freshly made: it may be kept and changed.
+        with arrays of shape (batch_size, ...), freshly made: it may be kept and changed. All on one device, on
+        which the batches are made too, in the same order as on any other.
     batch_size: 1 to N samples.
     rng: a `minigan.random.Generator`. The loader spawns its own stream from it, so other draws from `rng`,
         before or after, do not change the order of the samples.
@@ -29,14 +32,14 @@ class Loader:
     """
 
     def __init__(self, arrays, batch_size, rng, drop_last=True, transform=None):
-        self._arrays = _map(np.asarray, arrays)
+        self._arrays = _map(as_array, arrays)
         self._count = _common_length(self._arrays)
         self.batch_size = operator.index(batch_size)
         if not 1 <= self.batch_size <= self._count:
             raise ValueError(f"Loader: batch_size must be from 1 to the {self._count} samples, not {batch_size}")
         self.drop_last = drop_last
         self.transform = transform
-        self._rng = rng.spawn()
+        self._rng, self._device = rng.spawn(), _device(self._arrays)
         self._begin_epoch(0)
 
     def __len__(self):
@@ -53,9 +56,9 @@ class Loader:
     def next_batch(self):
         """The next batch; after the last of an epoch, the first of the next. There is always one."""
         if self._order is None:
-            self._order = self._rng.permutation(self._count)
+            self._order = self._rng.on(self._device).permutation(self._count)
         rows = self._order[self.position : self.position + self.batch_size]
-        batch = _map(lambda array: array.take(rows, axis=0), self._arrays)
+        batch = _map(lambda array: np.take(array, rows, axis=0), self._arrays)
         self._advance(len(rows))
         return batch if self.transform is None else self.transform(batch)
 
@@ -110,10 +113,22 @@ def _map(function, arrays):
     return function(arrays)
 
 
+def _device(arrays):
+    """Where they are, all of them."""
+    devices = {device_of(array) for array in _flat(arrays)}
+    if len(devices) > 1:
+        raise ValueError(f"Loader: arrays must be on one device, got some on each of {', '.join(sorted(devices))}")
+    return devices.pop()
+
+
+def _flat(arrays):
+    """The arrays, whatever their structure, as a tuple."""
+    arrays = tuple(arrays.values()) if isinstance(arrays, dict) else arrays
+    return arrays if isinstance(arrays, tuple) else (arrays,)
+
+
 def _common_length(arrays):
-    if isinstance(arrays, dict):
-        arrays = tuple(arrays.values())
-    shapes = [array.shape for array in (arrays if isinstance(arrays, tuple) else (arrays,))]
+    shapes = [array.shape for array in _flat(arrays)]
     lengths = {shape[:1] for shape in shapes}
     if len(lengths) != 1 or lengths & {(), (0,)}:
         raise ValueError(f"Loader: arrays must share a first axis of at least 1 sample, got shapes {shapes}")

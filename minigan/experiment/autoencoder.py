@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import optim, viz
+from ..backend import move
 from ..gan.descent import descend, gradients_of
 from ..gan.undisturbed import undisturbed
 from ..models.vae import VAE
@@ -11,6 +12,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
+from .device import chosen
 from .networks import sample
 from .sources import Images, published
 
@@ -23,14 +25,15 @@ class VaeTrainer(BaseTrainer):
 
     def __init__(self, config, dataset):
         config.check()
-        self.config = config
-        weights, order, self.noise, split = Generator(config.seed).spawn(4)
-        self.source = Images(config, dataset, order, split)
+        self.config, self.device = config, chosen(config)
+        weights, order, noise, split = Generator(config.seed).spawn(4)
+        self.noise = noise.on(self.device)
+        self.source = Images(config, dataset, order, split, self.device)
         self.loader = self.source.loader
-        self.vae = build(config, self.source.shape, weights)
+        self.vae = build(config, self.source.shape, weights).to(self.device)
         self.optimizer = optim.Adam(self.vae.parameters(), betas=(config.beta1, config.beta2))
         (seen,) = self.source.held_out or self.source.scaled((dataset.images[:SHOWN],))
-        self._shown = seen[:SHOWN]
+        self._shown = move(seen[:SHOWN], "cpu")
         self._norms = {}
 
     def step(self):
@@ -54,7 +57,7 @@ class VaeTrainer(BaseTrainer):
         with undisturbed(self.vae), no_grad():
             self.vae.eval()
             (x,) = self.source.held_out
-            return {"test_negative_elbo": self._loss(x, Generator(self.config.seed)).item()}
+            return {"test_negative_elbo": self._loss(x, Generator(self.config.seed, self.device)).item()}
 
     def draw(self, z, labels=None):
         """See `BaseTrainer.draw`: the mean of p(x|z)."""
@@ -64,7 +67,7 @@ class VaeTrainer(BaseTrainer):
         """Images (N, H, W, C) -> the mean of p(x|z) at the mean of q(z|x), float32, both in the range of training."""
         with undisturbed(self.vae), no_grad():
             self.vae.eval()
-            mean, _ = self.vae.encode(Tensor(x))
+            mean, _ = self.vae.encode(Tensor(move(x, self.device)))
             return self.vae(mean).numpy()
 
     def picture(self, path):

@@ -7,6 +7,7 @@ class BaseTrainer:
     A subclass defines `step`, `picture`, `samples` and, for the state, `parts` and `generators`; it sets
 
     config: the Config, checked.
+    device: where it computes.
     loader: the `data.Loader` or `data.Stream` of its batches.
     unit: what a sample is called in the progress bar.
     """

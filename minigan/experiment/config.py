@@ -33,7 +33,9 @@ class Config:
     seed: int = 0
     """Decides the weights, the order of the data and the noise."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes a GPU if there is one."""
+    """Where to compute; auto takes a GPU if one works. cuda needs: pip install "minigan[cuda13]" (or cuda12)."""
+    precision: Literal["fp32", "tf32"] = "fp32"
+    """Of products on a GPU; tf32 is faster and rounds their factors to 10 bits of mantissa."""
     threads: int = 0
     """Threads for products of matrices; 0 is as many as there are cores. Small networks gain nothing from a second."""
     summary_interval: int = 0
@@ -135,6 +137,8 @@ class Config:
     def check(self):
         """ValueError if a setting is out of range, has no effect, or contradicts another."""
         self._check_ranges()
+        if self.precision != "fp32" and self.device == "cpu":
+            raise ValueError(f"precision {self.precision} is for a GPU, got device=cpu")
         self._check_model()
         self._check_points()
         self._check_critic()

@@ -11,6 +11,8 @@
 | `translations.png` | translations | held-out inputs, their translations and the targets |
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import viz
@@ -28,6 +30,7 @@ def gallery(run):
     """
     paths = history(run)
     _, config = run.read_config()
+    config = replace(config, device="auto")  # wherever it was trained
     trainer = TRAINERS[config.model](config, load_data(config))
     trainer.load_state(*run.load_checkpoint())
     for name, draw in _pictures(config).items():

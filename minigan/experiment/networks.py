@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from .. import gan, models, nn, optim
+from ..backend import move
 from ..op import no_grad
 from ..tensor import Tensor
 
@@ -21,13 +22,17 @@ def build(config, shape, classes, rng):
 
 
 def sample(generator, z, labels=None):
-    """G(z), or G(z, labels), as float32 (N, ...), in evaluation mode.  The generator's mode is restored."""
-    training = generator.training
+    """G(z), or G(z, labels), as float32 (N, ...), in evaluation mode.  The generator's mode is restored.
+
+    The generator may be on any device; noise, labels and samples are on the CPU.
+    """
+    training, device = generator.training, generator.parameters()[0].device
     generator.eval()
     try:
         with no_grad():
             rows = [slice(i, i + SAMPLE_BATCH) for i in range(0, len(z), SAMPLE_BATCH)]
-            samples = [generator(Tensor(z[r]), *([] if labels is None else [labels[r]])).numpy() for r in rows]
+            inputs = [[Tensor(move(z[r], device)), *([] if labels is None else [labels[r]])] for r in rows]
+            samples = [generator(*given).numpy() for given in inputs]
     finally:
         generator.train(training)
     return np.concatenate(samples)

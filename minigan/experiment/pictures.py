@@ -5,6 +5,7 @@ import copy
 import numpy as np
 
 from .. import viz
+from ..backend import move
 from ..gan.undisturbed import undisturbed
 from ..op import no_grad
 
@@ -34,8 +35,9 @@ def _surface(trainer):
     """The critic as a function of points in the units of the data; one that sees packs has no such surface."""
 
     def surface(points):
+        scaled = points / np.float32(trainer.source.sampler.scale)
         with undisturbed(trainer.critic), no_grad():
-            return trainer.critic.eval()(points / np.float32(trainer.source.sampler.scale)).numpy()
+            return trainer.critic.eval()(move(scaled, trainer.device)).numpy()
 
     return surface
 

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import data
+from .device import on, resident
 
 POINTS = {
     "ring": data.ring,
@@ -46,29 +47,32 @@ class Images:
     held_out: all that it never gives, as one batch; None if there is nothing.
     seen: as many of those that it gives, as one batch; None if nothing is held out.
     unit: what one sample is called, in short.
+
+    Batches, held_out and seen are on `device`.
     """
 
     unit = "img"
 
-    def __init__(self, config, dataset, order, split):
+    def __init__(self, config, dataset, order, split, device="cpu"):
         self.shape, self.classes = dataset.images.shape[1:], _classes(config, dataset)
         self.class_counts = np.bincount(dataset.labels, minlength=self.classes).tolist() if self.classes else []
-        self._output = config.output
+        self._output, self._device = config.output, device
         arrays = (dataset.images, dataset.labels) if config.conditional else (dataset.images,)
         arrays, held_out = set_aside(arrays, config.held_out, split)
         if config.batch_size > len(arrays[0]):
             raise ValueError(
                 f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(arrays[0])} images"
             )
-        self.loader = data.Loader(arrays, config.batch_size, order, transform=self.scaled)
+        self.loader = data.Loader(resident(arrays, device), config.batch_size, order, transform=self.scaled)
         self.images = arrays[0]
         self.held_out = held_out and self.scaled(held_out)
         self.seen = held_out and self.scaled(tuple(a[: len(held_out[0])] for a in arrays))
 
     def scaled(self, batch):
         """uint8 images, and what goes with them, as the networks see them."""
-        images = data.scale(batch[0])
-        return ((images + 1) / 2 if self._output == "sigmoid" else images, *batch[1:])
+        images, *labels = on(batch, self._device)
+        images = data.scale(images)
+        return ((images + 1) / 2 if self._output == "sigmoid" else images, *labels)
 
 
 class Points:
@@ -76,13 +80,13 @@ class Points:
 
     shape, classes, class_counts, unit, seen = (2,), 0, [], "pt", None
 
-    def __init__(self, config, sampler, order, split):
-        self.sampler = sampler
+    def __init__(self, config, sampler, order, split, device="cpu"):
+        self.sampler, self._device = sampler, device
         self.loader = data.Stream(sampler, config.batch_size, order, transform=self._scaled)
         self.held_out = self._scaled(sampler.sample(config.held_out, split)) if config.held_out else None
 
     def _scaled(self, points):
-        return (points / self.sampler.scale,)
+        return on((points / self.sampler.scale,), self._device)
 
 
 def published(config, samples):

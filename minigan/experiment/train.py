@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
+from .device import precision_of
 from .run import RunError
 from .summaries import summaries
 
@@ -37,6 +38,7 @@ def train(trainer, run, *, resume=False, output=sys.stderr):
     started = time.perf_counter() - run.seconds()
     with (
         threadpool_limits(config.threads or None, "blas"),
+        precision_of(trainer),
         _interruption() as asked,
         _bar(trainer, output) as bar,
         summaries(run.summaries, config.summary_interval, trainer.step_count) as summarise,
@@ -125,6 +127,10 @@ def _step(trainer):
     except FloatingPointError as error:
         cause = trainer.cause() or f"step {trainer.step_count + 1}: {error}"
         raise RunError(f"training has diverged. {cause}") from error
+    except MemoryError as error:
+        halvings = next((e.halvings for e in (error, error.__cause__) if hasattr(e, "halvings")), 1)
+        smaller = max(trainer.config.batch_size >> halvings, 1)
+        raise RunError(f"{error}: here that is --batch-size {smaller}, in a new run") from error
 
 
 def _tell(findings, run, bar):

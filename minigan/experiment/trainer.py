@@ -3,12 +3,14 @@
 import numpy as np
 
 from .. import data, gan, optim
+from ..backend import move
 from ..gan.undisturbed import undisturbed
 from ..op import no_grad
 from ..random import Generator
 from ..tensor import Tensor
 from . import pictures, schedules
 from .base import BaseTrainer, part_of
+from .device import chosen
 from .networks import build, sample
 from .sources import Images, Points, published
 
@@ -18,17 +20,22 @@ class Trainer(BaseTrainer):
 
     def __init__(self, config, dataset):
         config.check()
-        self.config = config
-        weights, order, self.noise, self.penalty_noise, self.picture_noise, split = Generator(config.seed).spawn(6)
-        self.source = (Images if isinstance(dataset, data.Dataset) else Points)(config, dataset, order, split)
+        self.config, self.device = config, chosen(config)
+        weights, order, noise, self.penalty_noise, self.picture_noise, split = Generator(config.seed).spawn(6)
+        self.noise = noise.on(self.device)
+        source = Images if isinstance(dataset, data.Dataset) else Points
+        self.source = source(config, dataset, order, split, self.device)
         self.loader, self.classes, self.unit = self.source.loader, self.source.classes, self.source.unit
-        self.generator, self.critic = build(config, self.source.shape, self.classes, weights)
-        self.penalty_weight = np.zeros((), np.float32)  # an array: a captured step sees it change
+        networks = build(config, self.source.shape, self.classes, weights)
+        self.generator, self.critic = [network.to(self.device) for network in networks]
+        # An array: a captured step sees it change.
+        self.penalty_weight = move(np.zeros((), np.float32), self.device)
         self.game = gan.Game(
             self.generator, self.critic,
             _optimizer(config, self.generator, config.generator_lr), _optimizer(config, self.critic, config.critic_lr),
             _loss(config),
-            penalty=self._penalty(), penalty_interval=config.penalty_interval, captured=_repeats_itself(config),
+            penalty=self._penalty(), penalty_interval=config.penalty_interval,
+            captured=self.device == "cpu" and _repeats_itself(config),
         )  # fmt: skip
         self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         self.diagnosis = gan.Diagnosis(**self._known())
@@ -43,7 +50,7 @@ class Trainer(BaseTrainer):
             self._batch = (real, self._z(len(real)), *labels)
             report = self.game.critic_step(*self._batch)
             if self.config.penalty == "clip":
-                gan.penalties.clip_weights(self.critic, self.penalty_weight.item())
+                gan.penalties.clip_weights(self.critic, schedules.penalty_weight(self.config, self.step_count))
         z = self._z(len(real))
         self._batch = (real, z, *labels)
         report |= self.game.generator_step(z, real, *labels)
@@ -61,7 +68,7 @@ class Trainer(BaseTrainer):
         if self.source.held_out is None:
             return {}
         real, *labels = self.source.held_out
-        z = Tensor(Generator(self.config.seed).normal((len(real), self.config.latent)))
+        z = Tensor(Generator(self.config.seed, self.device).normal((len(real), self.config.latent)))
         with undisturbed(self.generator, self.critic), no_grad():
             self.generator.eval()
             self.critic.eval()

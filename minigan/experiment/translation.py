@@ -3,6 +3,8 @@
 The generator minimises its loss plus `l1_weight` times the L1 distance to the target (Isola et al. 2017, equation 4).
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import data, gan, optim, viz
@@ -13,6 +15,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
+from .device import chosen, on, resident
 from .networks import sample
 from .sources import load_data, set_aside
 
@@ -30,20 +33,20 @@ class TranslationTrainer(BaseTrainer):
 
     def __init__(self, config, dataset):
         config.check()
-        self.config = config
+        self.config, self.device = config, chosen(config)
         generator, critic, order, split = Generator(config.seed).spawn(4)
         arrays, held_out = set_aside(pairs(config, dataset), config.held_out, split)
         self.held_out = _scaled(held_out)
-        self.loader = data.Loader(arrays, config.batch_size, order, transform=_scaled)
+        self.loader = data.Loader(resident(arrays, self.device), config.batch_size, order, transform=self._seen)
         x, y = arrays
         channels = y.shape[3]
         body = unet(
             x.shape[1:], channels, config.generator_width, config.depth, output=config.output, rng=generator
         )  # fmt: skip
-        self.generator = PairedGenerator(body)
+        self.generator = PairedGenerator(body).to(self.device)
         self.critic = patch_critic(
             x.shape[3] + channels, config.critic_width, batch_norm=config.critic_norm, rng=critic
-        )  # fmt: skip
+        ).to(self.device)  # fmt: skip
         self.game = gan.Game(
             self.generator, self.critic,
             _adam(config, self.generator), _adam(config, self.critic), gan.losses.ALL[config.loss], content=self._l1,
@@ -93,7 +96,7 @@ class TranslationTrainer(BaseTrainer):
             raise ValueError(f"label {label}: a translation starts from a held-out input, not from a class")
         if n > config.held_out:
             raise ValueError(f"n is {n}, but this run held out only {config.held_out} inputs to translate")
-        trainer = TranslationTrainer(config, load_data(config))
+        trainer = TranslationTrainer(replace(config, device="cpu"), load_data(config))
         trainer.generator.load_state_dict(part_of(arrays, "generator"))
         x = trainer.held_out[0][rng.permutation(config.held_out)[:n]]
         return np.concatenate(_alike(x, trainer.translate(x)), axis=2)
@@ -110,6 +113,9 @@ class TranslationTrainer(BaseTrainer):
     def generators(self):
         """None: only the order of the data is random, and that is the loader's."""
         return []
+
+    def _seen(self, batch):
+        return _scaled(on(batch, self.device))
 
     def _l1(self, real, fake):
         channels = self.held_out[1].shape[3]

@@ -98,7 +98,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
         (["train", "--steps", "0"], "steps must be at least 1, got 0"),
         (["train", "--penalty", "r1"], "critic_norm couples the samples"),
         (["train", "--augment", "colour"], "unknown transformation 'colour'; did you mean 'color'"),
-        (["train", "--device", "cuda"], "device cuda"),
+        (["train", "--device", "cpu", "--precision", "tf32"], "precision tf32 is for a GPU, got device=cpu"),
         (["train", "--out", "/proc/run"], "cannot write the run folder /proc/run"),
         (["sample", "/nowhere", "--n", "3", "--out", "x.npy"], "/nowhere holds no run"),
         (["sample", "run", "--n", "0", "--out", "x.npy"], "--n must be at least 1, got 0"),

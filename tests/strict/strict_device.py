@@ -45,6 +45,7 @@ FUNCTIONS = {
     "squeeze": {"axis"},
     "stack": {"axis", "out", "dtype", "casting"},
     "sum": REDUCTION | {"dtype"},
+    "take": {"axis"},
     "vdot": set(),
     "where": set(),
     "zeros_like": LIKE,

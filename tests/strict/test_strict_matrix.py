@@ -1,43 +1,18 @@
 """Every operation of the check matrix on the strict device: values and two orders of derivatives, equal to the bit."""
 
 from contextlib import nullcontext
-from types import FunctionType
 
 import numpy as np
 import pytest
-from numeric import derivatives
 from op_samples import SAMPLES
+from samples_elsewhere import ELSEWHERE, NUMPY_OPERANDS, moved, results
 from strict_device import SyncError, capturing, on_device, same_bits
 
 import minigan as mg
 
-NUMPY_OPERANDS = {  # samples with NumPy's numbers in an array, or an array made within: nothing for another device
-    *("clip-numpy", "maximum-number-numpy", "minimum-number-numpy", "power-tensor-p-negative-base"),
-}
 WAITING = {  # samples whose shapes depend on values, or whose indices are a list
     *("getitem-mask", "getitem-row-mask", "getitem-mask-and-slice", "getitem-own-mask", "getitem-list"),
 }
-ELSEWHERE = [s for s in SAMPLES if s.label not in NUMPY_OPERANDS]
-
-
-def with_constants_on_device(f):
-    """The function f with strict arrays in the place of the NumPy arrays among its globals and defaults."""
-    if not isinstance(f, FunctionType):
-        return f
-    constants = {name: on_device(v) for name, v in f.__globals__.items() if isinstance(v, np.ndarray)}
-    defaults = f.__defaults__ and on_device(f.__defaults__)
-    moved = FunctionType(f.__code__, f.__globals__ | constants, f.__name__, defaults, f.__closure__)
-    moved.__kwdefaults__ = f.__kwdefaults__
-    return moved
-
-
-def results(f, inputs, constants):
-    """The value, and the gradients of orders 1 and 2 along random directions, by both sweeps."""
-    found = [f(*map(mg.Tensor, inputs)).data]
-    for order in (1, 2):
-        for create_graph in (False, True):
-            found += derivatives(f, inputs, order, constants, create_graph)
-    return found
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -49,7 +24,7 @@ def test_operation(sample, dtype):
     inputs = [x.astype(dtype) for x in sample.inputs]
     constants = sample.constants(dtype)
     expected = results(sample.f, inputs, constants)
-    f, arguments = with_constants_on_device(sample.f), (on_device(inputs), on_device(constants))
+    f, arguments = moved(sample.f, on_device), (on_device(inputs), on_device(constants))
     with nullcontext() if sample.label in WAITING else capturing():
         found = results(f, *arguments)
     for one, other in zip(found, expected, strict=True):
@@ -58,7 +33,7 @@ def test_operation(sample, dtype):
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.label in WAITING], ids=lambda s: s.label)
 def test_what_waits_for_values_cannot_be_captured(sample):
-    f, inputs = with_constants_on_device(sample.f), on_device(sample.inputs)
+    f, inputs = moved(sample.f, on_device), on_device(sample.inputs)
     with capturing(), pytest.raises(SyncError, match=r"index.* while a graph is being recorded"):
         f(*map(mg.Tensor, inputs))
 

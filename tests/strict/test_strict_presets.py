@@ -1,21 +1,21 @@
-"""Steps of the trainer for every preset, its networks narrowed, on the strict device: equal to the CPU's, to the bit.
+"""Steps and runs of the trainer for every preset, its networks narrowed, on the strict device: those of the CPU."""
 
-What the trainer leaves to its surroundings, to put networks, noise, batches and the penalty's weight on a device, is
-done here.
-"""
-
+import io
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
-from strict_device import StrictArray, capturing, on_device, same_bits
+from strict_device import StrictArray, capturing, same_bits
 
-from minigan import data, nn, optim
+from minigan import data, nn
 from minigan.experiment import autoencoder, presets, trainer, translation
+from minigan.experiment.run import Run
 from minigan.experiment.sources import load_data
+from minigan.experiment.train import train
 from minigan.experiment.trainers import trainer_for
 from minigan.gan import training
+from minigan.random import Generator
 
 
 def narrowed(name):
@@ -36,22 +36,14 @@ def samples(name):
 
 
 def on(device, name):
-    """The trainer of a preset, with all that it owns on `device`."""
-    made = trainer_for(narrowed(name), samples(name))
-    for part in made.parts().values():
-        if isinstance(part, optim.EMA):
-            part.module.to(device)
-        elif isinstance(part, nn.Module):
-            part.to(device)
-        elif device == "strict":
-            part.state = on_device(part.state)
-    if device == "strict":
-        next_batch = made.loader.next_batch
-        made.loader.next_batch = lambda: [on_device(np.asarray(part)) for part in next_batch()]
-        if made.config.penalty != "clip":  # there it is a number for Python
-            made.penalty_weight = StrictArray(np.zeros((), np.float32))
-    made.noise = made.noise.on(device) if hasattr(made, "noise") else None
-    return made
+    """The trainer of a preset, which puts all that it owns on `device`."""
+    return trainer_for(replace(narrowed(name), device=device), samples(name))
+
+
+def ahead(trainer, steps):
+    """The batches of the next steps are at hand: points in the plane come from the host."""
+    batches = [trainer.loader.next_batch() for _ in range(steps * trainer.config.critic_steps)]
+    trainer.loader.next_batch = lambda: batches.pop(0)
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +65,7 @@ def test_steps_of_a_preset(name, monkeypatch):
         assert there.step() == here.step()
     for module in (training, autoencoder, translation):
         monkeypatch.setattr(module, "descend", without_report)
+    ahead(there, 1)
     with capturing():
         there.step()
     here.step()
@@ -80,3 +73,45 @@ def test_steps_of_a_preset(name, monkeypatch):
         if isinstance(part, nn.Module):
             for (_, one), (_, other) in zip(there.parts()[key]._state(), part._state(), strict=True):
                 same_bits(one, other)
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_a_whole_run(name, tmp_path):
+    """Steps, tests, diagnosis, pictures, a checkpoint, and going on from it: the files of a run on the CPU."""
+    config, runs = replace(narrowed(name), steps=2, held_out=4, test_interval=1), {}
+    for device in ("cpu", "strict"):
+        config = replace(config, device=device)
+        run = runs[device] = Run.create(tmp_path / device, name, config)
+        train(trainer_for(config, samples(name)), run, output=io.StringIO())
+    assert _records(runs["strict"]) == _records(runs["cpu"])
+    arrays, state = runs["strict"].load_checkpoint()
+    expected, expected_state = runs["cpu"].load_checkpoint()
+    assert state == expected_state
+    for key, array in expected.items():
+        np.testing.assert_array_equal(arrays[key], array)
+    again = trainer_for(config, samples(name))
+    again.load_state(arrays, state)
+    again.step()
+    assert {type(array) for part in again.parts().values() if isinstance(part, nn.Module)
+            for _, array in part._state()} == {StrictArray}  # fmt: skip
+
+
+@pytest.mark.parametrize("limit", [0, 4 << 30])
+def test_data_that_do_not_fit_go_over_batch_by_batch(limit, monkeypatch):
+    monkeypatch.setattr("minigan.experiment.device.RESIDENT_BYTES", limit)
+    there, here = on("strict", "digits"), on("cpu", "digits")
+    assert type(there.loader._arrays[0]) is (StrictArray if limit else np.ndarray)
+    for _ in range(9):  # into the second epoch
+        same_bits(there.loader.next_batch()[0], here.loader.next_batch()[0])
+    assert there.loader.state_dict() == here.loader.state_dict()
+
+
+def test_a_loader_wants_its_arrays_on_one_device():
+    images = np.zeros((4, 2), np.uint8)
+    with pytest.raises(ValueError, match="arrays must be on one device, got some on each of cpu, strict"):
+        data.Loader((images, StrictArray(images)), 2, Generator(0))
+
+
+def _records(run):
+    """What was logged, without the times."""
+    return [{key: value for key, value in record.items() if key != "seconds"} for record in run.read_log()]

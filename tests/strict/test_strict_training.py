@@ -327,7 +327,7 @@ def test_conditional_games():
 
 
 def test_tensors_and_modules_move():
-    assert mg.device_count() == 1
+    assert mg.device_count() >= 1
     x = mg.tensor([1.0, 2.0], device="strict")
     assert x.device == "strict"
     assert type(x.data) is StrictArray
@@ -339,8 +339,8 @@ def test_tensors_and_modules_move():
     assert "1., 2." in repr(x)
     with pytest.raises(TypeError, match=r"nothing is copied from 'strict' silently: use \.numpy\(\)"):
         np.asarray(x)
-    with pytest.raises(ValueError, match="unknown device 'cuda': this installation has cpu, strict"):
-        x.to("cuda")
+    with pytest.raises(ValueError, match="unknown device 'gpu': this installation has cpu, strict"):
+        x.to("gpu")
 
 
 def test_a_module_moves_in_place_and_back():

@@ -1,0 +1,63 @@
+"""Products of matrices on a GPU: the vendor's."""
+
+import threading
+from contextlib import contextmanager
+
+import cupy
+
+from .cublas import WORKSPACE_BYTES, Cublas
+
+
+class _Precision:
+    """How products of float32 are computed: in "fp32", or in "tf32", with factors rounded to 10 bits of mantissa."""
+
+    float32 = "fp32"
+
+
+@contextmanager
+def precision(name):
+    """Inside, products of float32 are computed in "fp32" or "tf32"."""
+    if name not in ("fp32", "tf32"):
+        raise ValueError(f"precision must be fp32 or tf32, got {name!r}")
+    before, _Precision.float32 = _Precision.float32, name
+    try:
+        yield
+    finally:
+        _Precision.float32 = before
+
+
+def matmul(a, b):
+    """a @ b.  A matrix b is multiplied by all leading axes of a at once; batches of matrices are left to CuPy."""
+    if b.ndim != 2 or a.ndim < 2 or a.dtype != b.dtype or a.dtype.name not in ("float32", "float64"):
+        return a @ b
+    rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
+    out = gemm(rows, b, cupy.empty((len(rows), b.shape[1]), a.dtype))
+    return out if a.ndim == 2 else out.reshape(*a.shape[:-1], b.shape[1])
+
+
+def gemm(a, b, out, beta=0.0):
+    """out = a @ b + beta * out on the current stream, for matrices of one dtype, float32 or float64, in any layout."""
+    if not a.__class__ is b.__class__ is cupy.ndarray:
+        raise TypeError(f"a product needs both factors on the GPU, got {type(a).__name__} and {type(b).__name__}")
+    how = "fp64" if out.dtype.name == "float64" else _Precision.float32
+    return _blas().gemm(a, b, out, beta=beta, precision=how)
+
+
+class _Handles(threading.local):
+    """A handle for each host thread and device, with the workspace that it needs alive."""
+
+    def __init__(self):
+        self.by_device = {}
+
+
+_handles = _Handles()
+
+
+def _blas():
+    device = cupy.cuda.runtime.getDevice()
+    if device not in _handles.by_device:
+        workspace = cupy.cuda.alloc(WORKSPACE_BYTES)
+        _handles.by_device[device] = Cublas(workspace.ptr), workspace
+    blas, _ = _handles.by_device[device]
+    blas.use(cupy.cuda.get_current_stream().ptr)
+    return blas

@@ -1,0 +1,41 @@
+"""What a user is told when a GPU's memory is full."""
+
+import cupy
+
+
+class DeviceMemoryError(MemoryError):
+    """The GPU has no room for an array.  halvings: how often a batch has to be halved before it may fit."""
+
+    def __init__(self, message, halvings):
+        super().__init__(message)
+        self.halvings = halvings
+
+
+def explain_full_memory():
+    """From now on, CuPy's arrays are made as before, but for the error when there is no room."""
+    inner = cupy.cuda.get_allocator()
+
+    def allocate(size):
+        try:
+            return inner(size)
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise _explained(size) from error
+
+    cupy.cuda.set_allocator(allocate)
+
+
+def _explained(size):
+    free, total = cupy.cuda.runtime.memGetInfo()
+    used = cupy.get_default_memory_pool().used_bytes()
+    halvings = 1
+    while (used + size) / 2**halvings > used + free:
+        halvings += 1
+    return DeviceMemoryError(
+        f"the GPU's memory is full: {_size(size)} were asked for, {_size(free)} of {_size(total)} are free; "
+        f"try a batch size {2**halvings} times smaller",
+        halvings,
+    )
+
+
+def _size(count):
+    return f"{count / 2**30:.2f} GiB" if count >= 2**27 else f"{count / 2**20:.1f} MiB"

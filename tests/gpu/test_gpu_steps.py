@@ -1,0 +1,28 @@
+"""Whole training steps on a GPU: those of the CPU, and the same bits every time."""
+
+import pytest
+from against_numpy import SHAPES, played, resumed, step
+
+from minigan import backend
+
+pytestmark = pytest.mark.gpu
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_step_is_that_of_the_cpu(name, dtype):
+    step(name, dtype)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_two_runs_are_equal_to_the_bit(name):
+    (reports, weights), (again, others) = [played(name, "cuda", steps=20) for _ in range(2)]
+    assert reports == again
+    for one, other in zip(weights, others, strict=True):
+        assert backend.move(one, "cpu").tobytes() == backend.move(other, "cpu").tobytes()
+
+
+@pytest.mark.parametrize("name", ["digits", "toy-ring"])
+def test_a_run_and_its_checkpoint(name, tmp_path):
+    """By the trainer: pictures, tests and diagnosis included; resumed half-way it ends with the same bits."""
+    resumed(name, tmp_path)
