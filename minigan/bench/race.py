@@ -4,7 +4,7 @@ from contextlib import ExitStack, closing
 
 import numpy as np
 
-from . import agreement, arithmetic, peers
+from . import agreement, arithmetic, peers, workloads
 from .worker import Unable, Worker
 
 
@@ -34,14 +34,14 @@ def summary(workload, records):
 
 def _compare(workload, workers, records):
     """Leave "disagreement" in the records, and "failed" where it is above the tolerance."""
-    for dtype in dict.fromkeys(["float64", workload.dtype]):
-        _compare_in(dtype, workers, records)
+    for variant in workloads.judged(workload):
+        _compare_on(variant, workers, records)
 
 
-def _compare_in(dtype, workers, records):
+def _compare_on(workload, workers, records):
     computing = [name for name in workers if name != peers.BOUND and "failed" not in records[name]]
-    found = _each(records, lambda name: workers[name].gradients(dtype), computing)
-    tolerance = agreement.TOLERANCE[dtype]
+    found = _each(records, lambda name: workers[name].gradients(workload), computing)
+    dtype, tolerance = workload.dtype, agreement.TOLERANCE[workload.dtype]
     for name, gradients in found.items():
         if peers.OURS not in found:
             records[name]["failed"] = "there is nothing to compare it with"

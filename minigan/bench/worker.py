@@ -6,7 +6,6 @@ of threads, which all that run beside them would feel.
 
 import signal
 from contextlib import suppress
-from dataclasses import replace
 from multiprocessing import get_context
 
 from threadpoolctl import threadpool_info
@@ -35,9 +34,9 @@ class Worker:
         theirs.close()  # so that a child that died is an end of file
         self.about = self._answer()
 
-    def gradients(self, dtype):
-        """See `peers`; of the same workload in `dtype`."""
-        return self._ask("gradients", dtype)
+    def gradients(self, workload):
+        """See `peers`; of a workload that may differ from the one that is timed."""
+        return self._ask("gradients", workload)
 
     def warm_up(self):
         """Some steps.  Returns {"library": bytes resident once it was imported, "peak": the most at a time so far}."""
@@ -92,14 +91,10 @@ def _answer_all(pipe, module, workload):
     while True:
         question, *arguments = pipe.recv()
         if question == "gradients":
-            answer = module.build(_in(workload, *arguments)).gradients()
+            answer = module.build(*arguments).gradients()
         else:
             answer = _answer(run, question, *arguments, library=library)
         pipe.send(("answer", answer))
-
-
-def _in(workload, dtype):
-    return workload if workload.dtype == dtype else replace(workload, dtype=dtype)
 
 
 def _answer(run, question, *arguments, library):
