@@ -48,7 +48,7 @@ class Recipe:
 
 
 MNIST = Recipe()
-DIGITS_8X8 = Recipe(channels=(16, 32), strides=(1, 2), kernel=3, hidden=64, epochs=40, batch_size=50)
+DIGITS_8X8 = Recipe(channels=(32, 64), strides=(1, 2), kernel=3, hidden=128, epochs=80, batch_size=50)
 
 
 class Classifier(nn.Module):
