@@ -1,7 +1,4 @@
-"""Optimizers.  They update parameters in place: the only mutation there is.
-
-Each update walks through memory once, in blocks that stay in cache, instead of once for every term of its formula.
-"""
+"""Optimizers.  They update parameters in place: the only mutation there is."""
 
 import copy
 import math
@@ -11,15 +8,15 @@ import numpy as np
 from .backend import device_of, fill, of
 from .tensor import Parameter, Tensor
 
-BLOCK = 1 << 16  # elements: five float32 arrays of this size are about a second-level cache
-
 
 class Optimizer:
-    """Base: checks parameters and gradients, and hands blocks of flat arrays to `update`.
+    """Base: checks parameters and gradients, and hands them to `update`, on the CPU in blocks that stay in cache.
 
     parameters: a non-empty sequence of distinct Parameters.  lr may be changed at any time.
+    pool: None, or how several processes make one of their reports and gradients; see `gan.descent.descend`.
     """
 
+    pool = None
     slots = 0  # arrays of state per parameter
 
     def __init__(self, parameters, lr):
@@ -55,7 +52,7 @@ class Optimizer:
             if g is not None:
                 self._refuse_left_behind(p, self.state[i])
                 self.steps[i] += 1
-                for block in _blocks(p.data, g, *self.state[i]):
+                for block in of(p.data).blocks(p.data, g, *self.state[i]):
                     self.update(self.steps[i], *block)
                 p.touch()
 
@@ -69,10 +66,7 @@ class Optimizer:
                 )
 
     def update(self, t, p, g, *state):
-        """Change p, and the state, by its t-th gradient g.
-
-        All are flat arrays of at most BLOCK elements; all but g change in place.
-        """
+        """Change p, and the state, by its t-th gradient g: arrays of one shape, of which all but g change in place."""
         raise NotImplementedError
 
     def zero_grad(self):
@@ -128,19 +122,8 @@ class Adam(Optimizer):
 
     def update(self, t, p, g, m, v):
         b1, b2 = self.betas
-        m_scale, v_root = 1 - b1**t, math.sqrt(1 - b2**t)
-        term = g * (1 - b1)
-        m *= b1
-        m += term
-        np.multiply(g, g, out=term)
-        term *= 1 - b2
-        v *= b2
-        v += term
-        np.sqrt(v, out=term)
-        term += self.eps * v_root
-        np.divide(m, term, out=term)
-        term *= self.lr * v_root / m_scale
-        p -= term
+        m_scale, v_root = 1 - b1**t, math.sqrt(1 - b2**t)  # m^ / (sqrt(v^) + eps), without arrays for m^ and v^
+        of(p).adam(p, g, m, v, b1, b2, self.eps * v_root, self.lr * v_root / m_scale)
 
 
 class RMSprop(Optimizer):
@@ -200,8 +183,8 @@ class EMA:
         self.updates += 1
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mine, theirs in zip(_arrays(self.module), _arrays(module), strict=True):
-            for average, value in _blocks(mine, theirs):
-                average += weight * (value - average)
+            for average, value in of(mine).blocks(mine, theirs):
+                of(mine).approach(average, value, weight)
         for parameter in self.module.parameters():
             parameter.touch()
 
@@ -266,12 +249,3 @@ def _array(g):
 def _arrays(module):
     return [p.data for p in module.parameters()] + [array for _, array in module.named_buffers()]
 
-
-def _blocks(first, *others):
-    """Aligned flat views of at most BLOCK elements; of the first and whatever is written to, or it would be a copy."""
-    if not first.flags.c_contiguous:
-        yield [first, *others]
-        return
-    flat = [first.reshape(-1), *[a.reshape(-1) for a in others]]
-    for start in range(0, first.size, BLOCK):
-        yield [a[start : start + BLOCK] for a in flat]

@@ -14,15 +14,21 @@ from .cupy_conv import conv2d, conv2d_weight, conv_transpose2d
 from .cupy_matmul import matmul, precision
 from .cupy_memory import explain_full_memory
 from .cupy_norm import moments, normalize, normalize_gradients
+from .cupy_optim import adam, approach, blocks
+from .cupy_program import Program
 from .cupy_random import draw
 from .cupy_reduce import sum_leading
+from .cupy_scatter import add_at
+from .tape import ACTIVE, CaptureError
 
 DEVICE = "cuda"
 
 
-def array(data, dtype=None):
+def array(data, dtype=None, order="K"):
     """A new array holding a copy of `data`."""
-    return cupy.array(data, dtype)
+    if type(data) is not ndarray:
+        _refuse_while_captured()
+    return cupy.array(data, dtype, order=order)
 
 
 def to_numpy(a):
@@ -32,7 +38,16 @@ def to_numpy(a):
 
 def from_numpy(a):
     """A copy of the NumPy array on the device; CuPy stages it in pinned memory, so that the host need not wait."""
-    return cupy.array(a)
+    return array(a)
+
+
+def _refuse_while_captured():
+    """A graph would read the host's memory again at every replay, when something else is there."""
+    if ACTIVE.tape is not None:
+        raise CaptureError(
+            "a captured step must not copy from the host to the GPU: move what it needs there before, and give what "
+            "changes as an input"
+        )
 
 
 def device_count():

@@ -13,18 +13,26 @@ class DeviceMemoryError(MemoryError):
 
 def explain_full_memory():
     """From now on, CuPy's arrays are made as before, but for the error when there is no room."""
-    inner = cupy.cuda.get_allocator()
+    cupy.cuda.set_allocator(explained(cupy.cuda.get_allocator()))
 
-    def allocate(size):
+
+def explained(allocate):
+    """The function `allocate` of a number of bytes, but for the error when there is no room.
+
+    A pool whose memory comes from it does not try again: it would first give back blocks that are free for now, but
+    that a graph which is being recorded has used and will use.
+    """
+
+    def explaining(size):
         try:
-            return inner(size)
-        except cupy.cuda.memory.OutOfMemoryError as error:
-            raise _explained(size) from error
+            return allocate(size)
+        except (cupy.cuda.memory.OutOfMemoryError, cupy.cuda.runtime.CUDARuntimeError) as error:
+            raise _explanation(size) from error
 
-    cupy.cuda.set_allocator(allocate)
+    return explaining
 
 
-def _explained(size):
+def _explanation(size):
     free, total = cupy.cuda.runtime.memGetInfo()
     used = cupy.get_default_memory_pool().used_bytes()
     halvings = 1

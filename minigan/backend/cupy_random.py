@@ -1,6 +1,7 @@
 """Random numbers made on a GPU: the bits that `random` specifies, by the kernels of `cuda/random.cu`.
 
-The counter stays on the host, where a checkpoint finds it; only the numbers are made on the device.
+The counter stays on the host, where a checkpoint finds it; only the numbers are made on the device.  A captured draw
+finds its counter in memory, where it is put before every replay.
 """
 
 from functools import partial
@@ -10,6 +11,7 @@ import cupy
 
 from . import random
 from .cuda import launch
+from .tape import ACTIVE
 
 WHOLE = {"float32": 1 - 2.0**-24, "float64": 1 - 2.0**-53}  # the number before 1: uniform on [0, 1)
 KERNELS = {  # what `random` writes on the CPU: (the kernel, numbers that it takes)
@@ -38,8 +40,11 @@ class _Device:
         out = cupy.empty(shape, dtype)
         name, numbers = _kernel(write)
         key, blocks = stream.key[0] | stream.key[1] << 32, -(-size // per_block)
-        launch.each(launch.kernel("random", name), blocks, out, size, key, stream.counter, None, *numbers)
-        stream.counter = (stream.counter + blocks) % 2**64
+        if ACTIVE.tape is None:
+            first, moved = stream.advance(blocks), None
+        else:
+            first, moved = 0, ACTIVE.tape.drawn(stream, blocks)
+        launch.each(launch.kernel("random", name), blocks, out, size, key, first, moved, *numbers)
         return out
 
 

@@ -9,6 +9,8 @@ from .allocator import keep_freed_memory
 from .numpy_conv import conv2d, conv2d_weight, conv_transpose2d
 from .numpy_matmul import matmul
 from .numpy_norm import moments, normalize, normalize_gradients
+from .numpy_optim import adam, approach, blocks
+from .numpy_program import Program
 from .numpy_reduce import sum_leading
 
 DEVICE = "cpu"
@@ -16,9 +18,14 @@ DEVICE = "cpu"
 keep_freed_memory()
 
 
-def array(data, dtype=None):
+def array(data, dtype=None, order="K"):
     """A new array holding a copy of `data`."""
-    return np.array(data, dtype)
+    return np.array(data, dtype, order=order)
+
+
+def add_at(out, key, x):
+    """out[key] += x, as often as `key` names an element."""
+    np.add.at(out, key, x)
 
 
 def to_numpy(a):

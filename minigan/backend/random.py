@@ -262,6 +262,12 @@ class _Stream:
         self.key, self.counter, self.spawned = key, counter, spawned
         self.round_keys = _round_keys(key)
 
+    def advance(self, blocks):
+        """Leave so many blocks to a draw; returns the number of the first."""
+        first = self.counter
+        self.counter = (first + blocks) % 2**64
+        return first
+
 
 class Generator:
     """A stream of random numbers fixed by its seed, the same on every machine, and resumable to the bit.
@@ -388,13 +394,12 @@ class Generator:
         shape, stream = _shape(shape), self._stream
         size = math.prod(shape)
         blocks = -(-size // per_block)
-        out = np.empty((blocks, per_block), dtype=dtype)
+        first, out = stream.advance(blocks), np.empty((blocks, per_block), dtype=dtype)
         for start in range(0, blocks, _PASS):
             rows = out[start : start + _PASS]
-            even, odd = self._lanes(stream.counter + start, len(rows))
+            even, odd = self._lanes(first + start, len(rows))
             _scramble(even, odd, stream.round_keys)
             write(even, odd, rows)
-        stream.counter = (stream.counter + blocks) % 2**64
         return out.reshape(-1)[:size].reshape(shape)
 
     @staticmethod

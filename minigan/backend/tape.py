@@ -6,6 +6,7 @@ calls on what that memory holds by then.  A view needs no call at all.
 What would bring a value into Python, where it could decide what is computed, is refused.
 """
 
+from contextlib import contextmanager
 from functools import partial
 from threading import local
 
@@ -16,8 +17,8 @@ from . import numpy_backend
 from .placement import arrays, owner, place
 
 
-class TapeError(RuntimeError):
-    """A step that cannot be repeated from a tape, with the cause."""
+class CaptureError(RuntimeError):
+    """A step that cannot be captured, or a call that does not fit the captured one; the message names the cause."""
 
 
 class _Active(local):
@@ -25,6 +26,22 @@ class _Active(local):
 
 
 ACTIVE = _Active()
+
+
+@contextmanager
+def active(tape):
+    """Within, what is computed in this thread is written on `tape`."""
+    before, ACTIVE.tape = ACTIVE.tape, tape
+    try:
+        yield tape
+    finally:
+        ACTIVE.tape = before
+
+
+def changing(array):
+    """Say that an array which outlives the step, such as running statistics, is about to be changed in place."""
+    if ACTIVE.tape is not None:
+        ACTIVE.tape.changing(array)
 
 
 class Tape:
@@ -52,11 +69,14 @@ class Tape:
         self.drawn.append(function())
         return self.fill(self.drawn[-1], function)
 
+    def changing(self, array):
+        """Nothing to do: every call on a taped array is seen."""
+
     def adopted(self, given):
         """What an operation is given, on the tape: what is computed of parameters alone changes with them."""
         for a in given:
             if isinstance(a, np.generic):
-                raise TapeError(
+                raise CaptureError(
                     f"a captured step must not compute with NumPy numbers such as {a!r}: NumPy makes them of an array "
                     "of shape () before an operation sees it; multiply the Tensor by the array itself"
                 )
@@ -83,8 +103,11 @@ class Draws:
     def draw(self, function):
         drawn = next(self.left, None)
         if drawn is None:
-            raise TapeError("a captured step must draw as often at every call as when it was recorded")
+            raise CaptureError("a captured step must draw as often at every call as when it was recorded")
         return drawn.copy()
+
+    def changing(self, array):
+        """It was told when the step was recorded."""
 
     def adopted(self, given):
         return given
@@ -210,6 +233,10 @@ class _TapedBackend:
         """Straight into its place, which a kernel's result is copied to."""
         return a @ b
 
+    def add_at(self, out, key, x):
+        """By the ufunc itself, which knows what it changes."""
+        np.add.at(out, key, x)
+
     def to_numpy(self, a):
         _refuse("numpy()")
 
@@ -251,7 +278,7 @@ def _plain(value):
 
 
 def _refuse(what):
-    raise TapeError(
+    raise CaptureError(
         f"a captured step must not look at its values, but {what} was asked for: what Python would decide by it could "
         "not be decided anew at every replay"
     )

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import device_of, move
+from ..backend.tape import changing
 from ..op import is_repeating
 from ..random import Generator
 from ..tensor import Parameter, Tensor
@@ -136,6 +137,7 @@ class BatchNorm(Module):
             return
         unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics
         for running, newest in ((self.running_mean, mean.real), (self.running_var, unbiased)):
+            changing(running)
             np.add(running, self.momentum * (newest - running), out=running)  # += would bind what a capture hands in
 
     def extra_repr(self):

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import ops
+from ..backend.tape import changing
 from .layers import or_entropy
 from .module import Module
 
@@ -30,6 +31,7 @@ class spectral_norm(Module):
         v = self._unit(ops.matmul(matrix.data, u))
         if self.training:
             u = self._unit(ops.matmul(v, matrix.data))
+            changing(self.u)
             self.u[...] = u
         sigma = ops.matmul(v, ops.matmul(matrix, u))
         return self.layer.apply(x, weight / sigma)

@@ -5,7 +5,7 @@ from operator import index as as_int
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
-from ..backend import as_array, full_like
+from ..backend import as_array, full_like, of
 from ..op import Op, apply_rule, op
 from ..tensor import Tensor
 
@@ -83,7 +83,7 @@ def _getitem(x, *, key, source):
 def _scatter_add(x, *, key, source):
     out = full_like(x, 0, source)
     if _repeats(key):
-        np.add.at(out, key, x)
+        of(out).add_at(out, key, x)
     else:
         out[key] = x
     return out

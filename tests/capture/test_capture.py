@@ -82,7 +82,7 @@ def test_memory_is_shared_by_what_is_never_alive_together():
     xs = [normal(k, 1000) for k in range(4)]
     for x in xs:
         assert np.array_equal(captured(x), chain(x))
-    owners = {id(c.keywords["out"].base) for c in captured.program if c.keywords["out"].base is not None}
+    owners = {id(c.keywords["out"].base) for c in captured.program.calls if c.keywords["out"].base is not None}
     assert len(owners) <= 2, "a chain needs two buffers"
 
 

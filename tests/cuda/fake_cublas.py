@@ -3,6 +3,7 @@
 import ctypes
 
 import numpy as np
+from strict_device import changed
 
 from minigan.backend import cublas
 
@@ -60,8 +61,12 @@ class FakeLibrary:
         number = np.ctypeslib.as_ctypes_type(dtype)
         x, y, z = [matrix_at(p, s, ld, dtype) for p, s, ld in zip((a, b, c), sizes, (lda, ldb, ldc), strict=True)]
         alpha, beta = number.from_address(alpha).value, number.from_address(beta).value
-        product = (x.T if transa else x) @ (y.T if transb else y)
-        z[...] = dtype(alpha) * product + (dtype(beta) * z if beta else 0)
+
+        def multiply():
+            product = (x.T if transa else x) @ (y.T if transb else y)
+            z[...] = dtype(alpha) * product + (dtype(beta) * z if beta else 0)
+
+        changed(multiply, z)
         return SUCCESS
 
 

@@ -1,7 +1,8 @@
 """CuPy on the CPU, as far as the backend uses it: strict arrays, and kernels that run on the emulator.
 
 A launch is checked as CuPy and the device would: what is passed by value and how, what the compiled file has, that no
-launch is empty.  New arrays hold NaN, so that what a kernel forgets is seen.
+launch is empty.  New arrays hold NaN, so that what a kernel forgets is seen.  A stream that is captured computes
+nothing until its graph is launched.
 """
 
 import re
@@ -11,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import fake_cublas
 import numpy as np
-from strict_device import StrictArray
+from strict_device import Graph, StrictArray, SyncError, changed, keep, made, synchronises
 
 from minigan import backend
 from minigan.backend import cublas
@@ -30,38 +31,62 @@ class FakeCupy(ModuleType):
         self.cuda = SimpleNamespace(
             alloc=lambda size: SimpleNamespace(ptr=fake_cublas.WORKSPACE),
             get_allocator=lambda: self.allocator,
-            get_current_stream=lambda: SimpleNamespace(ptr=fake_cublas.STREAM),
-            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
+            get_current_stream=lambda: SimpleNamespace(ptr=self.stream),
+            memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError, _malloc=self.malloc),
             runtime=SimpleNamespace(
-                getDevice=lambda: 0, getDeviceCount=lambda: device_count(), memGetInfo=lambda: (self.free, 80 << 30)
+                CUDARuntimeError=SyncError, getDevice=lambda: 0, getDeviceCount=lambda: device_count(),
+                memGetInfo=lambda: (self.free, 80 << 30),
             ),
             set_allocator=lambda allocator: setattr(self, "allocator", allocator),
-        )
+            MemoryPool=lambda allocator: SimpleNamespace(malloc=allocator),
+            Stream=lambda non_blocking: FakeStream(self),
+            using_allocator=self.using_allocator,
+        )  # fmt: skip
+        self.stream = fake_cublas.STREAM
+
+    @contextmanager
+    def using_allocator(self, allocator):
+        before, self.allocator = self.allocator, allocator
+        try:
+            yield
+        finally:
+            self.allocator = before
 
     def malloc(self, size):
         if size > self.free:
             raise OutOfMemoryError(size)
 
     def get_default_memory_pool(self):
-        return SimpleNamespace(used_bytes=lambda: (80 << 30) - self.free)
+        return SimpleNamespace(used_bytes=lambda: (80 << 30) - self.free, free_all_blocks=lambda: None)
 
     def _new(self, array):
         self.allocator(array.nbytes)
-        return StrictArray(array)
+        return StrictArray(keep(array))
 
     def empty(self, shape, dtype=float):
         memory = np.empty(shape, dtype)
-        memory.view(np.uint8)[...] = 0xFF if memory.ndim else 0
+        memory.reshape(-1).view(np.uint8)[...] = 0xFF
         return self._new(memory)
 
     def zeros(self, shape, dtype=float):
-        return self._new(np.zeros(shape, dtype))
+        return self._full(shape, dtype, 0)
 
     def ones(self, shape, dtype=float):
-        return self._new(np.ones(shape, dtype))
+        return self._full(shape, dtype, 1)
 
-    def array(self, data, dtype=None):
-        return self._new(np.array(data._array if isinstance(data, StrictArray) else data, dtype, order="K"))
+    def _full(self, shape, dtype, value):
+        array = self.empty(shape, dtype)
+        array.fill(value)
+        return array
+
+    def array(self, data, dtype=None, order="K"):
+        if isinstance(data, StrictArray):
+            return data.astype(dtype or data.dtype, order=order)
+        synchronises("a copy from the host")
+        return self._new(np.array(data, dtype, order=order))
+
+    def arange(self, size):
+        return StrictArray(made(lambda: np.arange(size)))
 
     def asarray(self, data):
         return data if isinstance(data, StrictArray) else self.array(data)
@@ -100,9 +125,35 @@ class FakeModule:
             assert grid[0] < 2**31, grid
             assert max(grid[1:], default=0) < 2**16, grid
             self.cupy.launches.append((name, grid, block))
-            self.cupy.emulator(name, grid, block, *map(_passed, arguments))
+            passed = [_passed(a) for a in arguments]
+            arrays = [a for a in passed if isinstance(a, np.ndarray)]
+            changed(lambda: self.cupy.emulator(name, grid, block, *passed), *arrays)
 
         return launch
+
+
+class FakeStream:
+    """A stream of CUDA, while it is being captured."""
+
+    ptr = fake_cublas.STREAM + 64
+
+    def __init__(self, cupy):
+        self.cupy = cupy
+
+    def __enter__(self):
+        self.before, self.cupy.stream = self.cupy.stream, self.ptr
+
+    def __exit__(self, *error):
+        self.cupy.stream = self.before
+
+    def begin_capture(self):
+        self.graph = Graph()
+        self.recording = self.graph.recording()
+        self.recording.__enter__()
+
+    def end_capture(self):
+        self.recording.__exit__(None, None, None)
+        return self.graph
 
 
 def _passed(argument):

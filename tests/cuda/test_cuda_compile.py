@@ -19,7 +19,6 @@ KERNELS = Path(cuda.__file__).parent
 NAMES = sorted(path.stem for path in KERNELS.glob("*.cu"))
 TARGETS = ("75", "90")
 SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
-IN_DOUBLE = {"adam_coefficients_float", "ema_weight_float"}  # one thread's work
 
 
 def by_nvcc(text, folder, *options):
@@ -81,7 +80,7 @@ def test_numbers_in_single_precision_stay_there(translation_unit, tmp_path):
     text = re.sub(r"^\.func.*?^}", "", (tmp_path / "kernels.out").read_text(), flags=re.M | re.S)
     bodies = dict(re.findall(r"\.entry (\w+)(.*?)^}", text, re.M | re.S))
     doubles = {name for name, body in bodies.items() if re.search(r"\b(?:add|sub|mul|fma|div|sqrt)\S*f64", body)}
-    assert {name for name in doubles if name.endswith("_float")} == IN_DOUBLE
+    assert not {name for name in doubles if name.endswith("_float")}
     assert "adam_double" in doubles
 
 

@@ -1,50 +1,37 @@
-"""Flat updates against the optimizers, step by step, with the count and the hyper-parameters on the device."""
+"""Updates in place by the kernels against NumPy's."""
 
 import numpy as np
 import pytest
 
-from minigan import nn, optim
-from minigan.tensor import Parameter
+from minigan.backend import numpy_optim
 
 TYPES = [(np.float32, "float", 1e-5), (np.float64, "double", 1e-12)]
 LAUNCHES = [((1,), (32,)), ((3,), (7,)), ((70,), (1,))]
 
 
 @pytest.mark.parametrize("launch", LAUNCHES)
-@pytest.mark.parametrize("betas", [(0.9, 0.999), (0.0, 0.9), (0.5, 0.99)])
+@pytest.mark.parametrize(("beta1", "beta2"), [(0.9, 0.999), (0.0, 0.9), (0.5, 0.99)])
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
-def test_adam(emulator, dtype, real, tolerance, betas, launch):
+def test_adam(emulator, dtype, real, tolerance, beta1, beta2, launch):
     rng = np.random.default_rng(0)
-    parameter = Parameter(rng.standard_normal(67).astype(dtype))
-    adam = optim.Adam([parameter], lr=0.01, betas=betas, eps=1e-3)
-    p, (m, v) = parameter.data.copy(), np.zeros((2, 67), dtype)
-    steps, coefficients = np.zeros(1, np.int64), np.zeros(6, dtype)
+    here = [rng.standard_normal(67).astype(dtype), *np.zeros((2, 67), dtype)]
+    there = [a.copy() for a in here]
     for t in range(1, 6):
-        adam.lr = 0.01 / t  # a graph must see that it changes
-        numbers, g = np.array([adam.lr, *betas, adam.eps]), rng.standard_normal(67).astype(dtype)
+        g, lr, eps = rng.standard_normal(67).astype(dtype), 0.01 / t, 1e-3 * t
         g[0] = 0
-        adam.step([g])
-        emulator(f"adam_coefficients_{real}", (2,), (8,), numbers, steps, coefficients)
-        emulator(f"adam_{real}", *launch, p, g, m, v, coefficients, p.size)
-        assert steps[0] == t
-        for mine, theirs in zip((p, m, v), (parameter.data, *adam.state[0]), strict=True):
+        (p, m, v), numbers = there, (1 - beta1, beta1, 1 - beta2, beta2, eps, lr)
+        emulator(f"adam_{real}", *launch, p, g, m, v, p.size, *numbers)
+        numpy_optim.adam(here[0], g, *here[1:], beta1, beta2, eps, lr)
+        for mine, theirs in zip(there, here, strict=True):
             np.testing.assert_allclose(mine, theirs, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("launch", LAUNCHES)
-@pytest.mark.parametrize("decay", [0.999, 0.3, 0.0])
+@pytest.mark.parametrize("weight", [0.001, 0.7, 1.0])
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
-def test_average(emulator, dtype, real, tolerance, decay, launch):
-    rng = np.random.default_rng(0)
-    module = nn.Module()
-    module.weight = Parameter(rng.standard_normal(67).astype(dtype))
-    ema = optim.EMA(module, decay)
-    average = module.weight.data.copy()
-    updates, weight = np.zeros(1, np.int64), np.zeros(1, dtype)
-    for t in range(1, 6):
-        module.weight.data[...] = rng.standard_normal(67)
-        ema.update(module)
-        emulator(f"ema_weight_{real}", (2,), (8,), np.array([decay]), updates, weight)
-        emulator(f"ema_{real}", *launch, average, module.weight.data, weight, average.size)
-        assert updates[0] == t
-        np.testing.assert_allclose(average, ema.module.weight.data, rtol=tolerance, atol=tolerance)
+def test_approach(emulator, dtype, real, tolerance, weight, launch):
+    here, value = np.random.default_rng(0).standard_normal((2, 67)).astype(dtype)
+    there = here.copy()
+    emulator(f"approach_{real}", *launch, there, value, there.size, weight)
+    numpy_optim.approach(here, value, weight)
+    np.testing.assert_allclose(there, here, rtol=tolerance, atol=tolerance)

@@ -337,3 +337,23 @@ def test_a_step_of_both_players_with_a_gradient_penalty(name):
         assert report[key] == pytest.approx(expected[key], rel=1e-4, abs=1e-5)
     for key in here:
         np.testing.assert_allclose(there[key], here[key], rtol=1e-4, atol=1e-5)
+
+
+# --- updates
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+@pytest.mark.parametrize("view", VIEWS)
+def test_updates_in_place(gpu, dtype, view):
+    """One launch for an array that the kernels take, and NumPy's formula for any other; the same numbers."""
+    placed = {"C": lambda a: a, "F": lambda a: a.T, "strided": lambda a: a[:, ::2]}[view]
+    whole, options = [np.abs(numbers((6, 6), dtype, seed)) for seed in range(4)], (0.5, 0.9, 1e-3, 0.1)
+    here, there = [placed(a) for a in whole], [placed(on_device(a)) for a in whole]
+    gpu.cupy.launches.clear()
+    for backend_, arrays in ((numpy_backend, here), (backend.named("cuda"), there)):
+        backend_.adam(*arrays, *options)
+        backend_.approach(arrays[2], arrays[1], 0.25)
+    for mine, theirs in zip(there, here, strict=True):
+        np.testing.assert_allclose(mine.get(), theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+    real = "float" if dtype == "float32" else "double"
+    assert [name for name, *_ in gpu.cupy.launches] == ([f"adam_{real}", f"approach_{real}"] if view == "C" else [])

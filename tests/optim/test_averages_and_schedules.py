@@ -7,6 +7,7 @@ import pytest
 
 import minigan as mg
 from minigan import nn, optim
+from minigan.backend import numpy_optim
 from minigan.random import Generator
 
 
@@ -72,7 +73,7 @@ def test_ema_blocks_do_not_change_a_bit(monkeypatch):
         return {k: v.tobytes() for k, v in ema.module.state_dict().items()}
 
     whole = average()
-    monkeypatch.setattr(optim, "BLOCK", 2)
+    monkeypatch.setattr(numpy_optim, "BLOCK", 2)
     assert average() == whole
 
 

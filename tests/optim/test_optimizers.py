@@ -7,6 +7,7 @@ import pytest
 
 import minigan as mg
 from minigan import optim
+from minigan.backend import numpy_optim
 from minigan.random import Generator
 
 
@@ -119,13 +120,13 @@ def test_blocks_do_not_change_a_bit(kind, block, monkeypatch):
         return bits(ps), {k: v.tobytes() for k, v in opt.state_dict().items()}
 
     whole = train()
-    monkeypatch.setattr(optim, "BLOCK", block)
+    monkeypatch.setattr(numpy_optim, "BLOCK", block)
     assert train() == whole
 
 
 @every_kind
 def test_a_parameter_larger_than_a_block_is_updated_to_its_end(kind):
-    n = 2 * optim.BLOCK + 5
+    n = 2 * numpy_optim.BLOCK + 5
     p = mg.Parameter(np.zeros(n))
     KINDS[kind][0]([p]).step([np.ones(n)])
     assert p.data[0] != 0

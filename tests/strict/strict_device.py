@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from minigan.backend import numpy_backend
+from minigan.backend import numpy_backend, numpy_optim
 
 # What CuPy 14.2 has of what NumPy hands to an array's type, and the keywords that it takes; checked against CuPy itself
 # where that is installed.  What is missing here may be added once CuPy has been looked up.
@@ -53,7 +53,6 @@ FUNCTIONS = {
 UFUNCS_MISSING = {"isnat", "matvec", "spacing", "vecdot", "vecmat"}
 UFUNC_METHODS = {  # {method: (of which ufuncs, with which keywords)}
     "reduce": ({"add", "multiply"}, {"axis", "dtype", "keepdims"}),
-    "at": ({"add", "maximum", "minimum"}, set()),
 }
 LARGEST_JOIN = 8  # arrays that CuPy joins without a table of addresses, which it would copy from the host
 
@@ -64,6 +63,7 @@ class SyncError(RuntimeError):
 
 class _Rules:
     capture = False
+    graph = None  # the one that is being recorded
 
 
 @contextmanager
@@ -79,6 +79,59 @@ def capturing():
 def synchronises(what):
     if _Rules.capture:
         raise SyncError(f"{what} while a graph is being recorded")
+
+
+class Graph:
+    """What is done to strict arrays, written down instead of done, as a CUDA graph is."""
+
+    def __init__(self):
+        self.calls, self.before, self.alive = [], [], []
+
+    @contextmanager
+    def recording(self):
+        """Whatever is computed inside has not been computed afterwards."""
+        with capturing():
+            _Rules.graph = self
+            try:
+                yield
+            finally:
+                _Rules.graph = None
+                for target, values in reversed(self.before):
+                    target[...] = values
+
+    def launch(self):
+        for call in self.calls:
+            call()
+
+
+def changed(write, *targets):
+    """write(), which changes the NumPy arrays `targets`."""
+    if _Rules.graph:
+        _Rules.graph.before += [(target, target.copy()) for target in targets]
+        _Rules.graph.calls.append(write)
+    write()
+
+
+def made(function):
+    """The new array that function() gives; while a graph is recorded, no number of it is there afterwards."""
+    result = np.asarray(function())
+    if _Rules.graph:
+        if result.base is None:
+            _Rules.graph.before.append((result, np.full_like(result, 77)))
+        _Rules.graph.calls.append(lambda: _copied(result, function()))
+    return result
+
+
+def keep(array):
+    """Memory that a graph works on is not given to anybody else."""
+    if _Rules.graph:
+        _Rules.graph.alive.append(array)
+    return array
+
+
+def _copied(target, values):
+    if not np.may_share_memory(target, values):  # a view follows what it looks into
+        target[...] = values
 
 
 class StrictArray(NDArrayOperatorsMixin):
@@ -120,15 +173,16 @@ class StrictArray(NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
         _check_ufunc(ufunc, method, options)
-        if method == "at":
-            target, key, *values = inputs
-            return ufunc.at(_plain(target), _key(key), *map(_plain, values))
         plain = [_plain(x) for x in inputs]
+        compute = partial(getattr(ufunc, method), *plain, **options)
         if out is not None:
-            options["out"] = _plain(out[0])
-        result = getattr(ufunc, method)(*plain, **options)
+            target = _plain(out[0])
+            _refuse_leak(target, [*plain, target], options, ufunc.__name__)
+            changed(lambda: compute(out=target), target)
+            return out[0]
+        result = made(compute)
         _refuse_leak(result, plain, options, ufunc.__name__)
-        return out[0] if out is not None else StrictArray(np.asarray(result))
+        return StrictArray(result)
 
     def __array_function__(self, function, types, args, options):
         name = function.__name__
@@ -143,15 +197,15 @@ class StrictArray(NDArrayOperatorsMixin):
         if name == "vdot":
             synchronises("CuPy refuses its own cuBLAS call, vdot,")
         args, plain_options = _plain(args), {key: _plain(v) for key, v in options.items()}
-        result = function(*args, **plain_options)
-        if not isinstance(result, np.ndarray | np.generic) or name in ("ndim", "shape", "size", "result_type"):
-            return result
-        _refuse_leak(result, _arrays(args), options, name)
+        compute = partial(function, *args, **plain_options)
+        if name in ("iscomplexobj", "isrealobj", "ndim", "shape", "size", "result_type"):
+            return compute()
         if "out" in options:
+            changed(compute, plain_options["out"])
             return options["out"]
-        return self._result(np.asarray(result)) if name in ("broadcast_to", "expand_dims", "squeeze") else (
-            StrictArray(np.asarray(result))
-        )  # fmt: skip
+        result = made(compute)
+        _refuse_leak(result, _arrays(args), options, name)
+        return self._result(result) if name in ("broadcast_to", "expand_dims", "squeeze") else StrictArray(result)
 
     def __array__(self, dtype=None, copy=None):
         raise TypeError("implicit conversion to a NumPy array: use the backend's to_numpy on purpose")
@@ -161,17 +215,18 @@ class StrictArray(NDArrayOperatorsMixin):
     def __getitem__(self, key):
         parts = _key(key)
         if any(isinstance(p, np.ndarray) for p in parts):
-            return StrictArray(np.asarray(self._array[parts]))
+            return StrictArray(made(lambda: self._array[parts]))
         return self._result(self._array[parts if Ellipsis in parts else (*parts, ...)])
 
     def __setitem__(self, key, value):
-        self._array[_key(key, masks=isinstance(value, StrictArray) and value.ndim > 0)] = _plain(value)
+        key, value = _key(key, masks=isinstance(value, StrictArray) and value.ndim > 0), _plain(value)
+        changed(lambda: self._array.__setitem__(key, value), self._array)
 
     def reshape(self, *shape, order="C"):
-        return self._result(self._array.reshape(*shape, order=order))
+        return self._result(made(lambda: self._array.reshape(*shape, order=order)))
 
     def ravel(self, order="C"):
-        return self._result(self._array.ravel(order))
+        return self._result(made(lambda: self._array.ravel(order)))
 
     def squeeze(self, axis=None):
         return self._result(self._array.squeeze(axis))
@@ -183,16 +238,23 @@ class StrictArray(NDArrayOperatorsMixin):
         return self._result(self._array.swapaxes(a, b))
 
     def astype(self, dtype, order="K", copy=True):
-        return self._result(self._array.astype(dtype, order=order, copy=copy))
+        if not copy and self.dtype == dtype:
+            return self
+        return self._result(made(lambda: self._array.astype(dtype, order=order)))
+
+    def argsort(self, axis=-1, kind=None):
+        return StrictArray(made(lambda: self._array.argsort(axis, kind)))
 
     def copy(self, order="C"):
-        return StrictArray(self._array.copy(order))
+        return StrictArray(made(lambda: self._array.copy(order)))
 
     def fill(self, value):
-        self._array.fill(_plain(value))
+        number = _plain(value)
+        changed(lambda: self._array.fill(number), self._array)
 
     def repeat(self, repeats, axis=None):
-        return StrictArray(self._array.repeat(_plain(repeats), axis))
+        repeats = _plain(repeats)
+        return StrictArray(made(lambda: self._array.repeat(repeats, axis)))
 
     def sum(self, axis=None, dtype=None, out=None, keepdims=False):
         return self._reduced("sum", axis=axis, dtype=dtype, keepdims=keepdims)
@@ -219,9 +281,9 @@ class StrictArray(NDArrayOperatorsMixin):
         return self._reduced("all", axis=axis, keepdims=keepdims)
 
     def _reduced(self, name, **options):
-        result = getattr(self._array, name)(**options)
+        result = made(partial(getattr(self._array, name), **options))
         _refuse_leak(result, [self._array], options, name)
-        return StrictArray(np.asarray(result))
+        return StrictArray(result)
 
     def _result(self, array):
         """An array that came out of this one: a view of it, or not."""
@@ -272,6 +334,14 @@ class StrictBackend:
     """NumPy's kernels on the strict device."""
 
     DEVICE = "strict"
+    adam, approach = staticmethod(numpy_optim.adam), staticmethod(numpy_optim.approach)  # by the array's own operations
+
+    def blocks(self, *arrays):
+        yield arrays
+
+    def add_at(self, out, key, x):
+        target, key, x = _plain(out), _key(key), _plain(x)
+        changed(lambda: np.add.at(target, key, x), target)
 
     def __getattr__(self, name):
         return partial(_kernel, getattr(numpy_backend, name))

@@ -1,9 +1,9 @@
 // Philox4x32-10 and its mapping to values, to the bit as minigan/backend/random.py specifies them.
 //
 // A draw is given the key, that is the seed, and the number of its first block: counter + *moved, or just counter where
-// `moved` is null.  In a captured graph key and counter are constants, and `moved` lies on the device, where `advance`
-// adds, at the end of the graph, the blocks that one replay uses.  A draw uses one block for every 4 elements of
-// uniform_float and normal_float, for every 2 of the others, rounded up.
+// `moved` is null.  In a captured graph key and counter are constants, and `moved` lies on the device, where it is
+// written before every replay.  A draw uses one block for every 4 elements of uniform_float and normal_float, for every
+// 2 of the others, rounded up.
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #include "kernels.cuh"
 
@@ -31,10 +31,6 @@ static __device__ Lanes scramble(Lanes counter, Word key) {
 static __device__ Lanes block(long long key, long long counter, const Word *moved, long long b) {
     const Word number = Word(counter) + (moved ? *moved : 0) + Word(b);
     return scramble({{unsigned(number), unsigned(number >> 32), 0, 0}}, Word(key));
-}
-
-PLAIN_KERNEL(advance)(Word *moved, long long blocks) {
-    if (blockIdx.x == 0 && threadIdx.x == 0) *moved += Word(blocks);
 }
 
 // The bijection itself, on `blocks` counters of four lanes: for the known answers that its authors publish.

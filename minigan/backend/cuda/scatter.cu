@@ -1,0 +1,15 @@
+// Sums into places that are named more than once, without atomics: the same bits every time.
+#include "kernels.cuh"
+
+// out[index[i]] += x[i] for all i below `size`; `order` sorts `index`, stably.  The first thread of equal indices, in
+// that order, adds all of theirs: as many threads work as there are different places.
+KERNEL(add_at)(REAL *__restrict__ out, const long long *__restrict__ index, const long long *__restrict__ order,
+               const REAL *__restrict__ x, long long size) {
+    EACH(i, size) {
+        const long long place = index[order[i]];
+        if (i > 0 && index[order[i - 1]] == place) continue;
+        REAL sum = out[place];
+        for (long long j = i; j < size && index[order[j]] == place; ++j) sum += x[order[j]];
+        out[place] = sum;
+    }
+}

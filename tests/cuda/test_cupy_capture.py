@@ -1,0 +1,205 @@
+"""`mg.capture` on the CuPy backend, on streams that compute nothing while they are captured."""
+
+import gc
+
+import numpy as np
+import pytest
+from fake_cupy import installed
+from strict_device import StrictArray, on_device
+
+import minigan as mg
+from minigan import gan, models, nn, ops, optim
+from minigan.backend.tape import changing
+from minigan.random import Generator
+
+N = 6
+
+
+@pytest.fixture(scope="module", autouse=True)
+def gpu(emulator):
+    """The fakes under the device "cuda"."""
+    with pytest.MonkeyPatch.context() as patch, installed(emulator, patch) as fakes:
+        yield fakes
+
+
+def normal(seed, *shape):
+    return Generator(seed, "cuda").normal(shape)
+
+
+NETWORKS = {
+    "dense": (
+        lambda: models.dense.generator(3, (5,), 8, 1, batch_norm=True, rng=Generator(0)),
+        lambda: models.dense.discriminator((5,), 8, 1, rng=Generator(1)),
+        (5,),
+    ),
+    "dcgan": (
+        lambda: models.dcgan.generator(3, (8, 8, 1), 4, rng=Generator(0)),
+        lambda: models.dcgan.discriminator((8, 8, 1), 4, dropout=0.2, rng=Generator(1)),
+        (8, 8, 1),
+    ),
+    "spectral": (
+        lambda: models.dense.generator(3, (5,), 8, 1, rng=Generator(0)),
+        lambda: nn.Sequential(
+            nn.spectral_norm(nn.Linear(5, 8, rng=Generator(1)), rng=Generator(2)), nn.ReLU(),
+            nn.spectral_norm(nn.Linear(8, 1, rng=Generator(3)), rng=Generator(4)),
+        ),
+        (5,),
+    ),
+}  # fmt: skip
+
+
+def played(name, captured, rounds=6):
+    """Reports of WGAN-GP games, and all weights and statistics afterwards."""
+    make_generator, make_critic, shape = NETWORKS[name]
+    generator, critic = make_generator().to("cuda"), make_critic().to("cuda")
+    optimizers = optim.Adam(generator.parameters(), 1e-2), optim.Adam(critic.parameters(), 1e-2)
+    noise = Generator(7, "cuda")
+
+    def penalty(*seen):
+        return 10.0 * gan.penalties.gradient_penalty(*seen, noise)
+
+    game = gan.Game(generator, critic, *optimizers, gan.losses.wasserstein, penalty=penalty, captured=captured)
+    reports = []
+    for k in range(rounds):
+        real, z = mg.Tensor(normal(k, N, *shape)), mg.Tensor(noise.normal((N, 3)))
+        reports.append(game.critic_step(real, z) | game.generator_step(z) | game.gradient_norms)
+    arrays = [array.get() for network in (generator, critic) for _, array in network._state()]
+    return reports, arrays, noise.state
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_captured_game_is_the_game_to_the_bit(name):
+    (reports, arrays, noise), (expected, others, state) = played(name, True), played(name, False)
+    assert reports == expected
+    assert len({r["critic_loss"] for r in reports}) == len(reports), "every step sees other data, noise and weights"
+    for one, other in zip(arrays, others, strict=True):
+        assert one.tobytes() == other.tobytes()
+    assert noise == state
+
+
+def test_a_replay_launches_nothing_but_the_graph_and_its_draws(gpu):
+    rng = Generator(1, "cuda")
+    captured = mg.capture(lambda x: ops.tanh(x @ x) + rng.normal((4, 4)))
+    for k in range(3):
+        captured(mg.Tensor(normal(k, 4, 4)))
+    x = mg.Tensor(normal(9, 4, 4))
+    gpu.cupy.launches.clear()
+    captured(x)
+    assert [name for name, *_ in gpu.cupy.launches] == []
+
+
+def test_what_is_recorded_is_not_computed():
+    total = on_device(np.zeros(4, "float32"))
+
+    def step(x):
+        changing(total)
+        np.add(total, x, out=total)
+        return total * 1.0
+
+    captured = mg.capture(step)
+    for k in range(1, 6):
+        assert captured(on_device(np.ones(4, "float32"))).get().tolist() == [k] * 4
+
+
+def called(step, times=3, x=None):
+    captured = mg.capture(step)
+    for k in range(times):
+        captured(normal(k, 4) if x is None else x)
+    return captured
+
+
+MISUSES = {
+    "item": (lambda x: x * x.sum().item(), "must not wait for the GPU"),
+    "branch": (lambda x: x if x.sum() > 0 else -x, "must not wait for the GPU"),
+    "numpy": (lambda x: x * float(mg.Tensor(x).numpy()[0]), "must not wait for the GPU"),
+    "mask": (lambda x: x[x > 0].sum(), "must not wait for the GPU"),
+    "product": (lambda x: x.reshape(2, 2) @ x.reshape(2, 2), "CuPy refuses its own cuBLAS call"),
+    "copy from the host": (lambda x: x + mg.tensor([1.0, 2, 3, 4], dtype="float32", device="cuda").data, "must not copy"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("misuse", MISUSES)
+def test_misuse_is_refused(misuse):
+    step, message = MISUSES[misuse]
+    with pytest.raises(mg.CaptureError, match=message):
+        called(step)
+
+
+def test_a_python_number_that_is_baked_in_is_refused():
+    numbers = iter(range(1, 100))
+    with pytest.raises(mg.CaptureError, match=r"output 0 .* such as a Python number"):
+        called(lambda x: x * float(next(numbers)))
+
+
+def test_another_shape_or_device_is_refused():
+    captured = called(lambda x: x * 2.0)
+    with pytest.raises(mg.CaptureError, match=r"input 0 was float32 \(4,\) on 'cuda' .* now float32 \(5,\) on 'cuda'"):
+        captured(normal(0, 5))
+    with pytest.raises(mg.CaptureError, match=r"is now float32 \(4,\)$"):
+        captured(np.ones(4, "float32"))
+
+
+def test_another_seed_is_refused():
+    rng = Generator(3, "cuda")
+    captured = called(lambda x: x + rng.normal((4,)))
+    rng.set_state(Generator(4).state)
+    with pytest.raises(mg.CaptureError, match="a seed has changed"):
+        captured(normal(0, 4))
+
+
+def test_a_generator_may_be_put_back():
+    rng = Generator(3, "cuda")
+    captured = called(lambda x: rng.normal((4,)) + 0.0 * x)
+    before = rng.state
+    first = captured(normal(0, 4)).get()
+    assert captured(normal(0, 4)).get().tobytes() != first.tobytes()
+    rng.set_state(before)
+    assert captured(normal(0, 4)).get().tobytes() == first.tobytes()
+
+
+def test_a_failed_capture_leaves_everything_as_it_was():
+    rng, fail = Generator(0, "cuda"), [True]
+
+    def step(x):
+        y = rng.normal((4,)) + x
+        return y * float(y.sum()) if fail[0] else y
+
+    captured, x = mg.capture(step), normal(0, 4)
+    captured(x)
+    before = rng.state
+    with pytest.raises(mg.CaptureError):
+        captured(x)
+    assert rng.state == before
+    assert gc.isenabled()
+    fail[0] = False
+    expected = Generator(0, "cuda")
+    expected.set_state(before)
+    for _ in range(4):
+        np.testing.assert_array_equal(captured(x).get(), (expected.normal((4,)) + x).get())
+
+
+def test_an_error_of_the_step_itself_passes_through():
+    fail = iter([False, True])
+
+    def step(x):
+        if next(fail):
+            raise KeyError("a bug")
+        return x * 2.0
+
+    with pytest.raises(KeyError, match="a bug"):
+        called(step)
+
+
+def test_a_full_memory_is_explained_while_recording(gpu, monkeypatch):
+    captured, x = mg.capture(lambda x: ops.matmul(x, x)), mg.Tensor(normal(0, 512, 512))
+    captured(x)
+    monkeypatch.setattr(gpu.cupy, "free", 1 << 10)
+    with pytest.raises(MemoryError, match="the GPU's memory is full"):
+        captured(x)
+
+
+def test_outputs_are_on_the_device():
+    captured = called(lambda x: {"y": mg.Tensor(x) * 2.0, "none": None})
+    out = captured(normal(1, 4))
+    assert type(out["y"].data) is StrictArray
+    assert out["none"] is None
