@@ -22,9 +22,9 @@ def capture(step):
     step(*inputs): inputs are Tensors or arrays, or None; it returns Tensors, arrays, None, or tuples, lists and dicts
         of them.  Whatever else it reads must stay where it is in memory and may change there: parameters, as
         optimizers change them, and arrays.  It may draw from a `minigan.random.Generator`.
-    The first call runs as it is.  The second is recorded: NumPy's calls on a tape, or a GPU's work as a CUDA graph.  The
-    third is replayed and also runs as it is, and the two must agree to the bit; all later ones are replayed.  What a
-    replay returns has no history and lies in memory that the next call overwrites.
+    The first call runs as it is.  The second is recorded: NumPy's calls on a tape, or a GPU's work as a CUDA graph.
+    The third is replayed and also runs as it is, and the two must agree to the bit; all later ones are replayed.  What
+    a replay returns has no history and lies in memory that the next call overwrites.
 
     What NumPy alone computes of memory outside, and every Python number and decision, stays as it was recorded; only a
     change before the third call is noticed.  On a GPU, memory outside that the step changes in place is changed twice

@@ -6,7 +6,7 @@ change must lie in memory: where a random draw begins is put there before every 
 """
 
 import gc
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import cupy
 
@@ -42,10 +42,8 @@ class Program:
 
     def _abandon(self, stream):
         """Leave the stream as if nothing had been asked of it; it may be invalid already."""
-        try:
+        with suppress(cupy.cuda.runtime.CUDARuntimeError):
             stream.end_capture()
-        except cupy.cuda.runtime.CUDARuntimeError:
-            pass
         self._rewind()
 
     def _rewind(self):

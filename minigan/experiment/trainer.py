@@ -35,7 +35,7 @@ class Trainer(BaseTrainer):
             _optimizer(config, self.generator, config.generator_lr), _optimizer(config, self.critic, config.critic_lr),
             _loss(config),
             penalty=self._penalty(), penalty_interval=config.penalty_interval,
-            captured=self.device == "cpu" and _repeats_itself(config),
+            captured="if possible" if _repeats_itself(config, self.device) else False,
         )  # fmt: skip
         self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         self.diagnosis = gan.Diagnosis(**self._known())
@@ -192,10 +192,15 @@ class Trainer(BaseTrainer):
         return lambda critic, real, fake: self.penalty_weight * penalise(critic, real, fake)
 
 
-def _repeats_itself(config):
-    """Is a step the same computation every time, and one of small operations, so that it pays to capture it?"""
+def _repeats_itself(config, device):
+    """Is a step the same computation every time, and one that it pays to capture?
+
+    On the CPU that is one of small operations; what looks at its labels, or changes its numbers, cannot be repeated.
+    """
+    if device == "cuda":
+        return not config.instance_noise
     changing = config.conditional or config.spectral or config.augment or config.instance_noise
-    return config.model == "dense" and not changing
+    return device == "cpu" and config.model == "dense" and not changing
 
 
 def _labels(counts, n, rng):

@@ -1,12 +1,13 @@
 """The alternating game: some steps of the critic, then one of the generator (Goodfellow et al. 2014, algorithm 1)."""
 
+import warnings
 import weakref
 from contextlib import contextmanager
 
 import numpy as np
 
-from ..backend import threads
-from ..capture import capture
+from ..backend import device_of, threads
+from ..capture import CaptureError, capture
 from ..op import no_grad
 from ..tensor import Tensor
 from .descent import descend, gradients_of
@@ -23,8 +24,9 @@ class Game:
     content(real, fake) -> scalar Tensor, its weight included, or None: what the generator minimises beside its loss,
         such as the L1 distance to a target (Isola et al. 2017, equation 4).
     captured: record the computation of each player's gradients and replay it, see `minigan.capture`: the same numbers,
-        faster where networks are small.  Batches then keep their shape, have no labels, a penalty's weight that changes
-        is an array of shape (), and another loss or penalty needs another game.
+        faster where networks are small.  Batches then keep their shape, labels are on a GPU, a penalty's weight that
+        changes is an array of shape (), and another loss or penalty needs another game.  "if possible": from the first
+        CaptureError on, steps are computed as they are, after a warning with the cause.
 
     gradient_norms: {"critic_gradient": number, "generator_gradient": number}, those of each player's latest step.
 
@@ -49,13 +51,13 @@ class Game:
         self._step = threads.Repeated()
         wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
-        self._critic_gradients = {
-            penalised: wrapped(_with_gradients(_critic_terms(me, penalised), critic_optimizer.parameters))
-            for penalised in (False, True)
+        self._gradients = {
+            "critic": wrapped(_with_gradients(_critic_terms(me, False), critic_optimizer.parameters)),
+            "penalised critic": wrapped(_with_gradients(_critic_terms(me, True), critic_optimizer.parameters)),
+            "generator": wrapped(
+                _with_gradients(lambda *inputs: me.generator_terms(*inputs), generator_optimizer.parameters)
+            ),
         }
-        self._generator_gradients = wrapped(
-            _with_gradients(lambda *inputs: me.generator_terms(*inputs), generator_optimizer.parameters)
-        )
 
     def critic_step(self, real, z, labels=None):
         """One update of the critic on real samples (N, ...) and noise z (N, latent).  Returns its loss and penalty.
@@ -65,7 +67,8 @@ class Game:
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
         with self._step:
-            terms, gradients = self._critic_gradients[penalised](_constant(real), z, labels)
+            player = "penalised critic" if penalised else "critic"
+            terms, gradients = self.gradients(player, _constant(real), z, labels)
             report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
         if penalised:
             report["penalty"] /= self.penalty_interval
@@ -81,9 +84,23 @@ class Game:
             raise ValueError("generator_step: content compares with real samples; give real")
         self._refuse_labels(labels)
         with self._step:
-            terms, gradients = self._generator_gradients(z, None if real is None else _constant(real), labels)
+            terms, gradients = self.gradients("generator", z, None if real is None else _constant(real), labels)
             report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
         return report
+
+    def gradients(self, player, *inputs):
+        """({name: scalar Tensor}, the gradients of their sum) of "critic", "penalised critic" or "generator".
+
+        inputs: those of `critic_terms` or `generator_terms`.
+        """
+        try:
+            return self._gradients[player](*inputs)
+        except CaptureError as error:
+            if self._captured != "if possible":
+                raise
+            warnings.warn(f"steps are computed as they are, and not captured, which is slower: {error}", stacklevel=3)
+            self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
+        return self._gradients[player](*inputs)
 
     def critic_terms(self, real, z, labels=None, *, penalised=True):
         """{name: scalar Tensor} of which the critic minimises the sum: its loss, and the penalty times its interval."""
@@ -115,8 +132,8 @@ class Game:
         return terms
 
     def _refuse_labels(self, labels):
-        if self._captured and labels is not None:
-            raise ValueError("a captured game takes no labels: they decide in Python what is computed")
+        if self._captured and labels is not None and device_of(labels) == "cpu":
+            raise ValueError("a captured game takes no labels on the CPU: they decide in Python what is computed")
 
 
 def _critic_terms(game, penalised):

@@ -2,6 +2,7 @@
 
 import pytest
 from against_numpy import SHAPES, played, resumed, step
+from captured_games import NETWORKS, equal
 
 from minigan import backend
 
@@ -26,3 +27,8 @@ def test_two_runs_are_equal_to_the_bit(name):
 def test_a_run_and_its_checkpoint(name, tmp_path):
     """By the trainer: pictures, tests and diagnosis included; resumed half-way it ends with the same bits."""
     resumed(name, tmp_path)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_replayed_graph_equals_the_steps_to_the_bit(name):
+    equal(name, rounds=100)

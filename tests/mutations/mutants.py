@@ -113,7 +113,7 @@ MUTANTS = [
         8, "penalty as an optimizer step of its own, after a forward of its own",
         GAME, ["Game.critic_step"],
         [
-            ("self._critic_gradients[penalised]", "self._critic_gradients[False]"),
+            ('"penalised critic" if penalised else "critic"', '"critic"'),
             (
                 'report["penalty"] /=',
                 "from ..autodiff import grad\n\n"

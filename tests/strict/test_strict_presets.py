@@ -9,7 +9,7 @@ import pytest
 from strict_device import StrictArray, capturing, same_bits
 
 from minigan import data, nn
-from minigan.experiment import autoencoder, presets, trainer, translation
+from minigan.experiment import autoencoder, presets, translation
 from minigan.experiment.run import Run
 from minigan.experiment.sources import load_data
 from minigan.experiment.train import train
@@ -44,11 +44,6 @@ def ahead(trainer, steps):
     """The batches of the next steps are at hand: points in the plane come from the host."""
     batches = [trainer.loader.next_batch() for _ in range(steps * trainer.config.critic_steps)]
     trainer.loader.next_batch = lambda: batches.pop(0)
-
-
-@pytest.fixture(autouse=True)
-def without_numpy_tapes(monkeypatch):
-    monkeypatch.setattr(trainer, "_repeats_itself", lambda config: False)  # `mg.capture` records NumPy's calls
 
 
 def without_report(optimizer, terms, gradients):
