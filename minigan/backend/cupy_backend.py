@@ -11,6 +11,7 @@ from cupy import asarray, ndarray
 
 from . import DeviceError
 from .cupy_conv import conv2d, conv2d_weight, conv_transpose2d
+from .cupy_elementwise import gate, leaky_relu, scale_pixels, sigmoid, softplus
 from .cupy_matmul import matmul, precision
 from .cupy_memory import explain_full_memory
 from .cupy_norm import moments, normalize, normalize_gradients

@@ -7,6 +7,7 @@ from numpy import asarray, ndarray
 
 from .allocator import keep_freed_memory
 from .numpy_conv import conv2d, conv2d_weight, conv_transpose2d
+from .numpy_elementwise import gate, leaky_relu, scale_pixels, sigmoid, softplus
 from .numpy_matmul import matmul
 from .numpy_norm import moments, normalize, normalize_gradients
 from .numpy_optim import adam, approach, blocks

@@ -13,7 +13,7 @@ from threading import local
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from . import numpy_backend
+from . import numpy_backend, numpy_elementwise
 from .placement import arrays, owner, place
 
 
@@ -227,6 +227,8 @@ class _TapedBackend:
     DEVICE = "cpu"
 
     def __getattr__(self, name):
+        if name in numpy_elementwise.__all__:  # their calls go straight into their places
+            return getattr(numpy_elementwise, name)
         return partial(_kernel, getattr(numpy_backend, name))
 
     def matmul(self, a, b):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..backend import of
+
 __all__ = ["Dataset", "as_labels", "scale", "to_uint8", "with_channel"]
 
 
@@ -47,10 +49,7 @@ def scale(images):
     """
     if images.dtype != np.uint8:
         raise TypeError(f"scale: expected uint8 pixels, got {images.dtype}: have they been scaled before?")
-    out = images.astype(np.float32)
-    out /= 127.5
-    out -= 1
-    return out
+    return of(images).scale_pixels(images)
 
 
 def to_uint8(images):

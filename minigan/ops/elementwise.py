@@ -6,7 +6,7 @@ conjugates or takes a modulus.
 
 import numpy as np
 
-from ..backend import as_array, device_of, full_like
+from ..backend import as_array, device_of, full_like, of
 from ..op import mixed_devices, op
 from ..tensor import Tensor, wrap
 
@@ -125,14 +125,13 @@ def tanh(x):
 @op(x=lambda g, out: g * (out * (1.0 - out)))
 def sigmoid(x):
     """1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
-    e = np.exp(-_magnitude(x))
-    return np.where(x.real >= 0, 1.0, e) / (1.0 + e)
+    return of(x).sigmoid(x)
 
 
 @op(x=lambda g, x: g * sigmoid(x))
 def softplus(x):
     """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
-    return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+    return of(x).softplus(x)
 
 
 def log_sigmoid(x):
@@ -176,22 +175,12 @@ def leaky_relu(x, slope=0.01):
 # The sign of the output is that of the input, and the output is what the next layer keeps anyway.
 @op(x=lambda g, out, slope: _gate(g, mask=real(out) > 0, slope=slope))
 def _leaky_relu(x, *, slope):
-    if x.dtype.kind == "c":
-        return np.where(x.real > 0, x, slope * x)
-    if not slope:
-        return np.maximum(x, 0)
-    y = x * slope
-    return np.maximum(x, y, out=y if y.ndim else None)
+    return of(x).leaky_relu(x, slope)
 
 
-# Products: a masked copy of random signs is 25 times slower, for the branches that the processor mispredicts.
 @op(x=lambda g, mask, slope: _gate(g, mask=mask, slope=slope))
 def _gate(x, *, mask, slope):
-    if not slope:
-        return x * mask
-    factor = np.multiply(mask, 1 - slope, dtype=x.real.dtype)
-    factor += slope
-    return np.multiply(x, factor, out=factor) if x.dtype == factor.dtype and factor.ndim else x * factor
+    return of(x).gate(x, mask, slope)
 
 
 def maximum(x, y):
@@ -276,7 +265,3 @@ def _astype(x, *, dtype, source):
 def real(x):
     """The values that comparisons look at: x without history and without a complex step's imaginary part."""
     return (x.data if isinstance(x, Tensor) else x).real
-
-
-def _magnitude(x):
-    return np.where(x.real >= 0, x, -x)

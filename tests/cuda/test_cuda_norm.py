@@ -11,7 +11,6 @@ TYPES = [(np.float32, "float", 1e-5), (np.float64, "double", 1e-12)]
 matrices = st.tuples(st.integers(1, 70), st.integers(1, 40))
 # Threads over columns and rows, and slabs of rows.
 launches = st.sampled_from([(32, 8, 1), (5, 7, 3), (1, 64, 2), (8, 1, 4)])
-IDENTITY, LEAKY_RELU = 0, 2
 
 
 def numbers(shape, dtype, seed=0):
@@ -49,15 +48,6 @@ def test_halves_that_cancel_leave_exactly_nothing(emulator, shape, launch):
 
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 @settings(max_examples=20, deadline=None, derandomize=True)
-@given(matrices, st.sampled_from([1, 3, 64]), st.integers(1, 5))
-def test_squared_norms_of_samples(emulator, dtype, real, tolerance, shape, threads, blocks):
-    x, out = numbers(shape, dtype), np.full(shape[0], np.nan, dtype)
-    emulator(f"row_squares_{real}", (blocks,), (1, threads), x, out, *shape)
-    np.testing.assert_allclose(out, (x * x).sum(1), rtol=tolerance)
-
-
-@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
-@settings(max_examples=20, deadline=None, derandomize=True)
 @given(matrices, launches, st.sampled_from([0.0, 1e3]))
 def test_mean_and_variance(emulator, dtype, real, tolerance, shape, launch, offset):
     """In two passes: far from 0, where a mean of squares would have lost every digit, too."""
@@ -82,14 +72,12 @@ def norm_inputs(shape, dtype):
 
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 @settings(max_examples=20, deadline=None, derandomize=True)
-@given(matrices, st.sampled_from([(1, 32), (3, 7)]), st.booleans())
-def test_normalize(emulator, dtype, real, tolerance, shape, launch, leaky):
+@given(matrices, st.sampled_from([(1, 32), (3, 7)]))
+def test_normalize(emulator, dtype, real, tolerance, shape, launch):
     _, x, gamma, beta, mean, inv = norm_inputs(shape, dtype)
     expected = numpy_norm.normalize(x, gamma, beta, mean, inv)
-    if leaky:
-        expected = np.where(expected > 0, expected, dtype(0.2) * expected)
     out, (blocks, threads) = np.full(shape, np.nan, dtype), launch
-    arguments = (x, gamma, beta, mean, inv, out, x.size, shape[1], LEAKY_RELU if leaky else IDENTITY, 0.2)
+    arguments = (x, gamma, beta, mean, inv, out, x.size, shape[1])
     emulator(f"normalize_{real}", (blocks,), (threads,), *arguments)
     np.testing.assert_allclose(out, expected, rtol=tolerance, atol=tolerance)
 

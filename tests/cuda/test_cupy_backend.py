@@ -357,3 +357,26 @@ def test_updates_in_place(gpu, dtype, view):
         np.testing.assert_allclose(mine.get(), theirs, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
     real = "float" if dtype == "float32" else "double"
     assert [name for name, *_ in gpu.cupy.launches] == ([f"adam_{real}", f"approach_{real}"] if view == "C" else [])
+
+
+# --- elements
+
+
+@pytest.mark.parametrize("dtype", [*sorted(TOLERANCE), "complex64"])
+@pytest.mark.parametrize("shape", [(3, 4), (), (0, 2)])
+def test_elements(gpu, dtype, shape):
+    x = np.array(numbers(shape, "float64") * (1 + 1j if dtype == "complex64" else 1), dtype)
+    mask = np.asarray(numbers(shape, "float32", 1) > 0)
+    near = 1e-5 if dtype == "complex64" else TOLERANCE[dtype]
+    gpu.cupy.launches.clear()
+    for slope in (0.0, 0.2):
+        agree("leaky_relu", [x], slope, tolerance=near)
+        agree("gate", [x, mask], slope, tolerance=near)
+    agree("sigmoid", [x], tolerance=near)
+    agree("softplus", [x], tolerance=near)
+    assert len(gpu.cupy.launches) == (0 if dtype == "complex64" or 0 in shape else 6)
+
+
+def test_pixels():
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    agree("scale_pixels", [pixels[:, ::2]])

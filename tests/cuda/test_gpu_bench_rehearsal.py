@@ -1,63 +1,58 @@
-"""`minigan bench --device cuda` without a GPU: minigan on the emulator, PyTorch on the CPU in the place of CUDA."""
+"""What `minigan bench --device cuda` asks of minigan, on the emulator: the same numbers as on the CPU."""
 
-import json
-from contextlib import nullcontext
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from fake_cupy import installed
 
-from minigan.bench import gpu, gpu_minigan, gpu_race, gpu_worker
-from minigan.bench.worker import Unable
+from minigan.bench import agreement, gpu_cases, gpu_minigan, networks, workloads
+
+POINTS = {player: networks.dense((2,), (n,), 4, 1, 0) for player, n in (("generator", 2), ("critic", 1))}
+STEP = replace(workloads.ALL["toy-critic"], **POINTS, batch=4)
+LAYERS = networks.Conv((6, 6, 4), 8), networks.ConvTranspose((3, 3, 4), 2)
+PARTS = [gpu_cases.Convolve("tiny", layer, 3, kind) for layer in LAYERS for kind in gpu_cases.KINDS]
+PARTS += [gpu_cases.Multiply("tiny", gpu_cases.Product(kind, networks.Gemm(4, 3, 5))) for kind in gpu_cases.KINDS]
 
 
-@pytest.fixture(scope="module")
-def fakes(emulator):
+@pytest.fixture(scope="module", autouse=True)
+def gpu(emulator):
+    """The fakes under the device "cuda"."""
     with pytest.MonkeyPatch.context() as patch, installed(emulator, patch) as fakes:
-        about = {"version": "0", "device": "NVIDIA Fake (80GB)"}
-        patch.setattr(gpu_minigan, "begin", lambda: about)
-        for name, result in (("synchronize", None), ("free_bytes", 1 << 30), ("release", None)):
-            patch.setattr(gpu_minigan, name, lambda result=result: result)
-        patch.setattr(gpu_worker, "WARM_UP", 1)
-        yield fakes, patch
+        yield fakes
 
 
-@pytest.fixture(scope="module")
-def pytorch(fakes):
-    """PyTorch as it is on a GPU, on the CPU."""
-    torch = pytest.importorskip("torch")
-    from minigan.bench import gpu_torch
-
-    _, patch = fakes
-    patch.setattr(gpu_torch, "DEVICE", "cpu")
-    patch.setattr(gpu_torch, "begin", lambda: {"version": torch.__version__})
-    patch.setattr(gpu_torch, "recorded", lambda function: (function, function()))
-    for name, result in (("synchronize", None), ("free_bytes", 1 << 30), ("release", None)):
-        patch.setattr(gpu_torch, name, lambda result=result: result)
+def on_the_cpu(peer, case):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gpu_minigan, "DEVICE", "cpu")
+        return gpu_minigan.build(peer, case).outcome()
 
 
-class Inside(gpu_worker.Process):
-    """A process that is none."""
-
-    def start(self):
-        pass
-
-    def ask(self, question, *arguments):
-        if self.peer == "torch_compiled":
-            raise Unable("RuntimeError: no compiler here", unusable=True)
-        if self.process is None:
-            self.process = gpu_worker.Server(self.peer)
-        return self.process.ask(question, *arguments)
-
-    def close(self):
-        self.process = None
+@pytest.mark.parametrize("case", PARTS, ids=lambda case: f"{type(case).__name__} {case.name}")
+def test_a_part(case):
+    found = gpu_minigan.build("minigan_eager", case).outcome()["out"]
+    expected = on_the_cpu("minigan_eager", case)["out"]
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.usefixtures("pytorch")
-def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
-    import time
-    t = time.time()
-    status = gpu.main(tmp_path, quick=True, connect=Inside)
-    print("SECONDS", time.time() - t)
-    printed = capsys.readouterr().out
-    open("/tmp/gpubench/out.txt", "w").write(printed)
-    assert status == 0
+@pytest.mark.parametrize("precision", ["fp32", "tf32"])
+def test_a_precision_reaches_the_products(gpu, precision):
+    with gpu_minigan.precision(precision):
+        gpu_minigan.build("minigan_eager", PARTS[-1]).step()
+    assert gpu.library.computed == {"fp32": 68, "tf32": 77}[precision]
+
+
+@pytest.mark.parametrize("peer", ["minigan_eager", "minigan_captured"])
+def test_a_step(peer):
+    """Its gradients, and that it runs with Adam; captured, both are replayed."""
+    run, step = gpu_minigan.build(peer, STEP), replace(STEP, dtype="float64")
+    found, expected = gpu_minigan.build(peer, step).outcome(), on_the_cpu("minigan_eager", step)
+    assert agreement.disagreement(found, expected)[0] < 1e-12
+    for _ in range(4):
+        run.step()
+
+
+def test_a_copy():
+    run = gpu_minigan.build("minigan_eager", gpu_cases.Copy(256))
+    run.step()
+    np.testing.assert_array_equal(run.target.get(), run.source.get())

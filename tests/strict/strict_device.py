@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from minigan.backend import numpy_backend, numpy_optim
+from minigan.backend import numpy_backend, numpy_elementwise, numpy_optim
 
 # What CuPy 14.2 has of what NumPy hands to an array's type, and the keywords that it takes; checked against CuPy itself
 # where that is installed.  What is missing here may be added once CuPy has been looked up.
@@ -344,6 +344,8 @@ class StrictBackend:
         changed(lambda: np.add.at(target, key, x), target)
 
     def __getattr__(self, name):
+        if name in numpy_elementwise.__all__:
+            return getattr(numpy_elementwise, name)
         return partial(_kernel, getattr(numpy_backend, name))
 
     def array(self, data, dtype=None):

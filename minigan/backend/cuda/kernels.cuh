@@ -30,15 +30,6 @@
                    c##_step = i##_step % (columns);                                              \
          i < i##_end; i += i##_step, c += c##_step - (c + c##_step < (columns) ? 0 : (columns)))
 
-enum Activation { IDENTITY, RELU, LEAKY_RELU, TANH };
-
-template <typename T>
-static __device__ T activate(T x, long long activation, T slope) {
-    if (activation == RELU) return x < 0 ? T(0) : x;  // NaN stays NaN
-    if (activation == LEAKY_RELU) return x > 0 ? x : slope * x;
-    return activation == TANH ? tanh(x) : x;
-}
-
 // The sum of `value` over threadIdx.y, for each threadIdx.x, by a tree whose shape depends on blockDim.y only.
 // All threads of the block must call it; those with threadIdx.y == 0 get the sum.
 template <typename Value>

@@ -16,13 +16,11 @@ KERNEL(squared_deviations)(const REAL *__restrict__ x, const REAL *__restrict__ 
         [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
 }
 
-// out = activation((x - mean) * inv * gamma + beta), size = rows * columns.
+// out = (x - mean) * inv * gamma + beta, size = rows * columns.
 KERNEL(normalize)(const REAL *__restrict__ x, const REAL *__restrict__ gamma, const REAL *__restrict__ beta,
                   const REAL *__restrict__ mean, const REAL *__restrict__ inv, REAL *__restrict__ out, long long size,
-                  long long columns, long long activation, double slope) {
-    EACH_IN_COLUMN(i, c, size, columns) {
-        out[i] = activate((x[i] - mean[c]) * inv[c] * gamma[c] + beta[c], activation, REAL(slope));
-    }
+                  long long columns) {
+    EACH_IN_COLUMN(i, c, size, columns) out[i] = (x[i] - mean[c]) * inv[c] * gamma[c] + beta[c];
 }
 
 // sums (slabs, 2, columns): those of g, which is d beta, and of g * (x - mean) * inv, which is d gamma.  Many slabs are

@@ -9,13 +9,3 @@ KERNEL(column_sums)(const REAL *__restrict__ x, REAL *__restrict__ out, long lon
         rows, columns, [=](long long i, long long) { return x[i]; },
         [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
 }
-
-// out[r] = the sum of the squares of row r of x (rows, columns), a block for each row: blockDim.x must be 1.
-KERNEL(row_squares)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns) {
-    for (long long r = blockIdx.x; r < rows; r += gridDim.x) {
-        REAL sum = 0;
-        for (long long c = threadIdx.y; c < columns; c += blockDim.y) sum += x[r * columns + c] * x[r * columns + c];
-        sum = sum_over_y(sum);
-        if (threadIdx.y == 0) out[r] = sum;
-    }
-}
