@@ -18,7 +18,7 @@ from .cupy_norm import moments, normalize, normalize_gradients
 from .cupy_optim import adam, approach, blocks
 from .cupy_program import Program
 from .cupy_random import draw
-from .cupy_reduce import sum_leading
+from .cupy_reduce import numbers, square_sum, sum_leading
 from .cupy_scatter import add_at
 from .tape import ACTIVE, CaptureError
 

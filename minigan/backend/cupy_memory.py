@@ -26,7 +26,11 @@ def explained(allocate):
     def explaining(size):
         try:
             return allocate(size)
-        except (cupy.cuda.memory.OutOfMemoryError, cupy.cuda.runtime.CUDARuntimeError) as error:
+        except cupy.cuda.memory.OutOfMemoryError as error:
+            raise _explanation(size) from error
+        except cupy.cuda.runtime.CUDARuntimeError as error:
+            if error.status != cupy.cuda.runtime.errorMemoryAllocation:
+                raise
             raise _explanation(size) from error
 
     return explaining

@@ -19,6 +19,7 @@ class Program:
 
     def __init__(self):
         self.graph, self.pool = None, cupy.cuda.MemoryPool(explained(cupy.cuda.memory._malloc))
+        self.pool.set_limit(size=0)  # none: at a limit of the user's the pool would try again too
         self.draws, self.outside = [], []
 
     def stand_in(self, memory):
@@ -33,17 +34,18 @@ class Program:
             stream.begin_capture()
             try:
                 outputs = step()
+                self.graph = stream.end_capture()
             except BaseException as error:
                 self._abandon(stream)
                 raise _cause(error) from error
-            self.graph = stream.end_capture()
         self._rewind()
         return outputs
 
     def _abandon(self, stream):
         """Leave the stream as if nothing had been asked of it; it may be invalid already."""
-        with suppress(cupy.cuda.runtime.CUDARuntimeError):
-            stream.end_capture()
+        if self.graph is None:
+            with suppress(RuntimeError):
+                stream.end_capture()
         self._rewind()
 
     def _rewind(self):
@@ -99,7 +101,9 @@ class _Draw:
 
     def __init__(self, stream, blocks):
         self.stream, self.blocks, self.key, self.counter = stream, blocks, stream.key, stream.counter
-        self.first = cupy.empty((1,), "uint64")
+        # Not from the graph's pool, which may have lent this very memory to a temporary before.
+        with cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
+            self.first = cupy.empty((1,), "uint64")
         stream.advance(blocks)
 
     def place(self):

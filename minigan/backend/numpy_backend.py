@@ -12,7 +12,7 @@ from .numpy_matmul import matmul
 from .numpy_norm import moments, normalize, normalize_gradients
 from .numpy_optim import adam, approach, blocks
 from .numpy_program import Program
-from .numpy_reduce import sum_leading
+from .numpy_reduce import numbers, square_sum, sum_leading
 
 DEVICE = "cpu"
 

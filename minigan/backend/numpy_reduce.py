@@ -17,3 +17,14 @@ def sum_leading(x, count):
     half = len(rows) // 2
     ones = np.ones(len(rows) - half, x.dtype)
     return (ones[:half] @ rows[:half] + ones @ rows[half:]).reshape(rest)
+
+
+def square_sum(x):
+    """The sum of the squares of all elements of x."""
+    vector = x.reshape(-1)
+    return vector @ vector
+
+
+def numbers(arrays):
+    """The values of arrays of shape () as a list of Python numbers."""
+    return [a.item() for a in arrays]

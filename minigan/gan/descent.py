@@ -5,23 +5,33 @@ import math
 import numpy as np
 
 from ..autodiff import grad
+from ..backend import of
 
 
-def gradients_of(terms, parameters):
-    """The gradients in `parameters` of the sum of `terms`, {name: scalar Tensor}, as a tuple."""
+def slope_of(terms, parameters):
+    """(terms, the gradients in `parameters` of their sum as a tuple, the sum of the squares of all gradients).
+
+    terms: {name: scalar Tensor}.
+    """
     first, *others = terms.values()
-    return grad(sum(others, first), parameters)
+    gradients = grad(sum(others, first), parameters)
+    with np.errstate(all="ignore"):  # whether it is a number is asked once, of this sum
+        return terms, gradients, sum(of(g.data).square_sum(g.data) for g in gradients)
 
 
-def descend(optimizer, terms, gradients):
-    """One step of the optimizer by `gradients`, those of the sum of `terms`, {name: scalar Tensor}.
+def descend(optimizer, terms, gradients, square):
+    """One step of the optimizer down the sum of `terms`, given what `slope_of` gives.
 
     Returns ({name: number}, the norm of all gradients together).  FloatingPointError if a term or a gradient is NaN or
     infinite; all weights are then as they were, so `gan.explain_nan` can run the step again and name the operation that
     did it.
     """
-    report = {name: term.item() for name, term in terms.items()}
-    norm = _norm([g.data.ravel() for g in gradients])
+    *numbers, square = of(square).numbers([term.data for term in terms.values()] + [square])
+    report = dict(zip(terms, numbers, strict=True))
+    if optimizer.pool is not None:
+        report, gradients = optimizer.pool(report, gradients)
+        square = math.nan
+    norm = math.sqrt(square) if math.isfinite(square) else _norm(gradients)
     if not math.isfinite(norm) or not all(map(math.isfinite, report.values())):
         said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in report.items())
         raise FloatingPointError(
@@ -33,13 +43,11 @@ def descend(optimizer, terms, gradients):
     return report, norm
 
 
-def _norm(vectors):
+def _norm(gradients):
     """Of all together; NaN or infinite only if one of their numbers is, or its square overflows float64."""
+    wide = [g.data.astype(np.float64) for g in gradients]
     with np.errstate(all="ignore"):
-        norm = math.sqrt(sum(x @ x for x in vectors))  # one number, and on a GPU one transfer
-    if math.isfinite(norm) or vectors[0].dtype == np.float64:
-        return norm
-    return _norm([x.astype(np.float64) for x in vectors])
+        return math.sqrt(sum(of(g).square_sum(g) for g in wide))
 
 
 def _culprits(parameters, gradients):

@@ -10,7 +10,7 @@ from ..backend import device_of, threads
 from ..capture import CaptureError, capture
 from ..op import no_grad
 from ..tensor import Tensor
-from .descent import descend, gradients_of
+from .descent import descend, slope_of
 from .evaluation import OneBatch, couples_samples
 
 
@@ -51,12 +51,10 @@ class Game:
         self._step = threads.Repeated()
         wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
-        self._gradients = {
-            "critic": wrapped(_with_gradients(_critic_terms(me, False), critic_optimizer.parameters)),
-            "penalised critic": wrapped(_with_gradients(_critic_terms(me, True), critic_optimizer.parameters)),
-            "generator": wrapped(
-                _with_gradients(lambda *inputs: me.generator_terms(*inputs), generator_optimizer.parameters)
-            ),
+        self._slopes = {
+            "critic": wrapped(_slope(_critic_terms(me, False), critic_optimizer.parameters)),
+            "penalised critic": wrapped(_slope(_critic_terms(me, True), critic_optimizer.parameters)),
+            "generator": wrapped(_slope(lambda *inputs: me.generator_terms(*inputs), generator_optimizer.parameters)),
         }
 
     def critic_step(self, real, z, labels=None):
@@ -68,8 +66,8 @@ class Game:
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
         with self._step:
             player = "penalised critic" if penalised else "critic"
-            terms, gradients = self.gradients(player, _constant(real), z, labels)
-            report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, terms, gradients)
+            slope = self.slope(player, _constant(real), z, labels)
+            report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, *slope)
         if penalised:
             report["penalty"] /= self.penalty_interval
         self.critic_steps += 1
@@ -84,23 +82,23 @@ class Game:
             raise ValueError("generator_step: content compares with real samples; give real")
         self._refuse_labels(labels)
         with self._step:
-            terms, gradients = self.gradients("generator", z, None if real is None else _constant(real), labels)
-            report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, terms, gradients)
+            slope = self.slope("generator", z, None if real is None else _constant(real), labels)
+            report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, *slope)
         return report
 
-    def gradients(self, player, *inputs):
-        """({name: scalar Tensor}, the gradients of their sum) of "critic", "penalised critic" or "generator".
+    def slope(self, player, *inputs):
+        """What `gan.descent.slope_of` gives for "critic", "penalised critic" or "generator".
 
         inputs: those of `critic_terms` or `generator_terms`.
         """
         try:
-            return self._gradients[player](*inputs)
+            return self._slopes[player](*inputs)
         except CaptureError as error:
             if self._captured != "if possible":
                 raise
             warnings.warn(f"steps are computed as they are, and not captured, which is slower: {error}", stacklevel=3)
-            self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
-        return self._gradients[player](*inputs)
+            self._captured, self._slopes = False, {name: step.step for name, step in self._slopes.items()}
+        return self._slopes[player](*inputs)
 
     def critic_terms(self, real, z, labels=None, *, penalised=True):
         """{name: scalar Tensor} of which the critic minimises the sum: its loss, and the penalty times its interval."""
@@ -140,14 +138,9 @@ def _critic_terms(game, penalised):
     return lambda *inputs: game.critic_terms(*inputs, penalised=penalised)
 
 
-def _with_gradients(player, parameters):
-    """A function of a player's inputs that gives its terms, and their gradients."""
-
-    def step(*inputs):
-        terms = player(*inputs)
-        return terms, gradients_of(terms, parameters)
-
-    return step
+def _slope(player, parameters):
+    """A function of a player's inputs that gives all that a step down its terms needs, see `slope_of`."""
+    return lambda *inputs: slope_of(player(*inputs), parameters)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from types import ModuleType, SimpleNamespace
 
 import fake_cublas
 import numpy as np
-from strict_device import Graph, StrictArray, SyncError, changed, keep, made, synchronises
+from strict_device import Graph, StrictArray, changed, keep, lend, made, recording, synchronises
 
 from minigan import backend
 from minigan.backend import cublas
@@ -34,11 +34,11 @@ class FakeCupy(ModuleType):
             get_current_stream=lambda: SimpleNamespace(ptr=self.stream),
             memory=SimpleNamespace(OutOfMemoryError=OutOfMemoryError, _malloc=self.malloc),
             runtime=SimpleNamespace(
-                CUDARuntimeError=SyncError, getDevice=lambda: 0, getDeviceCount=lambda: device_count(),
-                memGetInfo=lambda: (self.free, 80 << 30),
+                CUDARuntimeError=CUDARuntimeError, errorMemoryAllocation=2, getDevice=lambda: 0,
+                getDeviceCount=lambda: device_count(), memGetInfo=lambda: (self.free, 80 << 30),
             ),
             set_allocator=lambda allocator: setattr(self, "allocator", allocator),
-            MemoryPool=lambda allocator: SimpleNamespace(malloc=allocator),
+            MemoryPool=FakePool,
             Stream=lambda non_blocking: FakeStream(self),
             using_allocator=self.using_allocator,
         )  # fmt: skip
@@ -57,10 +57,13 @@ class FakeCupy(ModuleType):
             raise OutOfMemoryError(size)
 
     def get_default_memory_pool(self):
-        return SimpleNamespace(used_bytes=lambda: (80 << 30) - self.free, free_all_blocks=lambda: None)
+        used = lambda: (80 << 30) - self.free
+        return SimpleNamespace(used_bytes=used, free_all_blocks=lambda: None, malloc=self.malloc)
 
     def _new(self, array):
         self.allocator(array.nbytes)
+        if isinstance(getattr(self.allocator, "__self__", None), FakePool):
+            lend(array)
         return StrictArray(keep(array))
 
     def empty(self, shape, dtype=float):
@@ -109,6 +112,27 @@ class OutOfMemoryError(MemoryError):
     """CuPy's."""
 
 
+class CUDARuntimeError(RuntimeError):
+    """CuPy's."""
+
+    def __init__(self, status):
+        super().__init__(f"status {status}")
+        self.status = status
+
+
+class FakePool:
+    """A pool of a graph's own."""
+
+    def __init__(self, allocator):
+        self.allocator = allocator
+
+    def malloc(self, size):
+        return self.allocator(size)
+
+    def set_limit(self, size):
+        assert size == 0, "a pool with a limit frees what a graph needs"
+
+
 class FakeModule:
     """A compiled file: its kernels, by the names that the options give them."""
 
@@ -127,7 +151,8 @@ class FakeModule:
             self.cupy.launches.append((name, grid, block))
             passed = [_passed(a) for a in arguments]
             arrays = [a for a in passed if isinstance(a, np.ndarray)]
-            changed(lambda: self.cupy.emulator(name, grid, block, *passed), *arrays)
+            # Of its arrays a kernel may only read some: to refuse what it reads would be wrong, to restore it is not.
+            changed(lambda: self.cupy.emulator(name, grid, block, *passed), *(arrays if recording() else ()))
 
         return launch
 

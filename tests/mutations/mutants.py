@@ -86,12 +86,12 @@ MUTANTS = [
     ),
     Mutant(
         6, "penalty computed and reported, never added",
-        DESCENT, ["gradients_of"], [(TOTAL, "grad(first, parameters)")],
+        DESCENT, ["slope_of"], [(TOTAL, "grad(first, parameters)")],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
     ),
     Mutant(
         7, "only the penalty differentiated, the loss forgotten",
-        DESCENT, ["gradients_of"], [(TOTAL, 'grad(terms.get("penalty", first), parameters)')],
+        DESCENT, ["slope_of"], [(TOTAL, 'grad(terms.get("penalty", first), parameters)')],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
         says="is not reachable from the outputs",
     ),
@@ -187,16 +187,19 @@ MUTANTS = [
     ),
     Mutant(
         16, "gradients of the generator's step left in the critic, for its own next step",
-        GAME, ["frozen", "_with_gradients"],
+        GAME, ["frozen", "_slope"],
         [
             ("parameter.requires_grad_(False)", "parameter.requires_grad_(True)"),
             (
-                "return terms, gradients_of(terms, parameters)",
-                "sum(terms.values()).backward()\n"
+                "return lambda *inputs: slope_of(player(*inputs), parameters)",
+                "def step(*inputs):\n"
+                "        terms = player(*inputs)\n"
+                "        sum(terms.values()).backward()\n"
                 "        gradients = [p.grad for p in parameters]\n"
                 "        for p in parameters:\n"
                 "            p.grad = None\n"
-                "        return terms, gradients",
+                "        return terms, gradients, sum((g.data * g.data).sum() for g in gradients)\n"
+                "    return step",
             ),
         ],
         GAME_TESTS + "neither_step_leaves_gradients_or_frozen_parameters_behind",

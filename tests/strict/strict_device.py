@@ -64,6 +64,7 @@ class SyncError(RuntimeError):
 class _Rules:
     capture = False
     graph = None  # the one that is being recorded
+    lent = {}  # arrays by id, in memory that the launch of a graph gives now to one and now to another  # noqa: RUF012
 
 
 @contextmanager
@@ -78,7 +79,7 @@ def capturing():
 
 def synchronises(what):
     if _Rules.capture:
-        raise SyncError(f"{what} while a graph is being recorded")
+        raise SyncError(f"{what} while the stream is being captured")
 
 
 class Graph:
@@ -100,8 +101,10 @@ class Graph:
                     target[...] = values
 
     def launch(self):
+        before, _Rules.lent = _Rules.lent, {}
         for call in self.calls:
             call()
+        _Rules.lent = before
 
 
 def changed(write, *targets):
@@ -109,7 +112,25 @@ def changed(write, *targets):
     if _Rules.graph:
         _Rules.graph.before += [(target, target.copy()) for target in targets]
         _Rules.graph.calls.append(write)
+    else:
+        assert not any(id(_owner(t)) in _Rules.lent for t in targets), "written to memory that a launch writes over"
     write()
+
+
+def lend(array):
+    """Refuse that anything but the launch of a graph writes to this array."""
+    _Rules.lent[id(array)] = array
+
+
+def _owner(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def recording():
+    """Is a graph being recorded?"""
+    return _Rules.graph is not None
 
 
 def made(function):
@@ -335,6 +356,7 @@ class StrictBackend:
 
     DEVICE = "strict"
     adam, approach = staticmethod(numpy_optim.adam), staticmethod(numpy_optim.approach)  # by the array's own operations
+    numbers = staticmethod(numpy_backend.numbers)
 
     def blocks(self, *arrays):
         yield arrays
@@ -348,10 +370,10 @@ class StrictBackend:
             return getattr(numpy_elementwise, name)
         return partial(_kernel, getattr(numpy_backend, name))
 
-    def array(self, data, dtype=None):
+    def array(self, data, dtype=None, order="K"):
         if isinstance(data, StrictArray):
-            return StrictArray(np.array(data._array, dtype))
-        return self.from_numpy(np.array(data, dtype))
+            return StrictArray(np.array(data._array, dtype, order=order))
+        return self.from_numpy(np.array(data, dtype, order=order))
 
     def asarray(self, data):
         return data if isinstance(data, StrictArray) else self.array(data)

@@ -68,7 +68,7 @@ def test_refused(what):
 @pytest.mark.parametrize("what", WAITS)
 def test_refused_while_capturing_alone(what):
     WAITS[what](on_device(X))
-    with capturing(), pytest.raises(SyncError, match="while a graph is being recorded"):
+    with capturing(), pytest.raises(SyncError, match="while the stream is being captured"):
         WAITS[what](on_device(X))
     WAITS[what](on_device(X))
 

@@ -34,7 +34,7 @@ def test_operation(sample, dtype):
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.label in WAITING], ids=lambda s: s.label)
 def test_what_waits_for_values_cannot_be_captured(sample):
     f, inputs = moved(sample.f, on_device), on_device(sample.inputs)
-    with capturing(), pytest.raises(SyncError, match=r"index.* while a graph is being recorded"):
+    with capturing(), pytest.raises(SyncError, match=r"index.* while the stream is being captured"):
         f(*map(mg.Tensor, inputs))
 
 
