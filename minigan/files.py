@@ -1,10 +1,11 @@
-"""Files that appear complete or not at all."""
+"""Files that appear complete or not at all, and where the platform keeps what can be made again."""
 
 import errno
 import json
 import math
 import os
 import secrets
+import sys
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +23,20 @@ def replacing(path):
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def sync_folder(folder):
+    """Make the names in `folder` outlast a power cut; Windows has no call for it."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_json(path, content):
@@ -44,3 +56,13 @@ def _plain(x):
     if isinstance(x, (list, tuple)):
         return [_plain(value) for value in x]
     return str(x) if isinstance(x, float) and not math.isfinite(x) else x
+
+
+def cache_folder():
+    """Where the platform keeps what can be made again: ~/.cache/minigan, ~/Library/Caches/minigan, or on Windows
+    %LOCALAPPDATA%/minigan."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minigan"
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/minigan"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigan"

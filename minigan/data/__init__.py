@@ -1,11 +1,12 @@
 """Data: named sets, files and folders of images, toy mixtures, pairs, minibatches.
 
-Needs NumPy and the standard library only; Pillow where a folder of images is read.
+Needs NumPy and the standard library only; Pillow where a folder of images is read, pooch where data are downloaded.
 """
 
 from .arrays import ArrayError, array_images, read_npy, read_npz
 from .cifar import CIFAR10_CLASSES, CifarError, read_cifar
 from .dataset import Dataset, scale, to_uint8
+from .download import DownloadError, download
 from .folder import FolderError, read_folder
 from .idx import IdxError, read_idx, write_idx
 from .loader import Loader
@@ -24,6 +25,7 @@ __all__ = [
     "ArrayError",
     "CifarError",
     "Dataset",
+    "DownloadError",
     "FolderError",
     "FormatError",
     "IdxError",
@@ -36,6 +38,7 @@ __all__ = [
     "array_images",
     "centre_crop",
     "color_digits",
+    "download",
     "edge_map",
     "edges",
     "eight_gaussians",

@@ -152,7 +152,7 @@ def _from_npz(path, part, key):
     with _members(path) as members:
         names = list(members)
     image_name, label_name = _choose(path, names, part, key)
-    arrays = read_npz(path, [name for name in (image_name, label_name) if name])
+    arrays = read_npz(path, [name for name in (image_name, label_name) if name is not None])  # it may be empty
     return arrays[image_name], _as_labels(arrays[label_name], f"{path}[{label_name}]") if label_name else None
 
 

@@ -13,12 +13,24 @@ import numpy as np
 from .dataset import Dataset
 from .reading import FormatError, guess, open_binary, read_at_most
 
-__all__ = ["CIFAR10_CLASSES", "CifarError", "cifar10", "cifar10_files", "read_cifar"]
+__all__ = [
+    "CIFAR10_CLASSES",
+    "INNER",
+    "CifarError",
+    "batch_folder",
+    "cifar10",
+    "cifar10_files",
+    "missing_batches",
+    "read_cifar",
+]
 
 CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
 _RECORD_100 = 2 + _PIXELS
+
+INNER = "cifar-10-batches-bin"
+"""The folder in which the archive has its files."""
 
 
 class CifarError(FormatError):
@@ -28,6 +40,17 @@ class CifarError(FormatError):
 def cifar10_files(part):
     """The names of the files that make up a part, "train" or "test", in order."""
     return {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}[part]
+
+
+def batch_folder(folder):
+    """Where in `folder` the batches are: in `INNER` as they come, or in the folder itself."""
+    inner = folder / INNER
+    return inner if inner.is_dir() else folder
+
+
+def missing_batches(folder, part):
+    """The names of the files of a part that `folder` does not have."""
+    return [name for name in cifar10_files(part) if not (folder / name).is_file()]
 
 
 def cifar10(folder, part="train"):

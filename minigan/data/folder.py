@@ -51,8 +51,9 @@ def read_folder(path, size=None, channels=3, skip_unreadable=False, max_pixels=1
     order and `class_names` has their names; otherwise there are no labels.
 
     Raises FolderError if any image is unreadable, naming the first few, before anything is returned; ValueError
-    if sizes differ and no size is given, or channels is neither 1 nor 3; IsADirectoryError where there is not
-    a single image, other OSErrors where the folder cannot be read, ImportError without Pillow.
+    if sizes differ and no size is given, if so many images do not fit in memory, or channels is neither 1 nor 3;
+    IsADirectoryError where there is not a single image, other OSErrors where the folder cannot be read,
+    ImportError without Pillow.
     """
     if channels not in (1, 3):
         raise ValueError(f"read_folder: channels must be 1 (gray) or 3 (RGB), got {channels!r}")
@@ -123,7 +124,7 @@ def _read_all(pillow, root, files, size, channels, max_pixels):
             if size is not None:
                 pixels = fit(pixels, size)
             if images is None:
-                images = np.empty((len(files), *pixels.shape), np.uint8)
+                images = _room(root, len(files), file, pixels.shape)
             elif pixels.shape != images.shape[1:]:
                 first, other = (f"{width}x{height}" for height, width, _ in (images.shape[1:], pixels.shape))
                 raise ValueError(
@@ -133,6 +134,18 @@ def _read_all(pillow, root, files, size, channels, max_pixels):
             images[len(kept)] = pixels
             kept.append(file)
     return images if images is None else images[: len(kept)], kept, unreadable
+
+
+def _room(root, count, first, shape):
+    """Memory for `count` images of this shape. One large image among many small ones can ask for any amount."""
+    try:
+        return np.empty((count, *shape), np.uint8)
+    except MemoryError as error:
+        height, width, channels = shape
+        raise ValueError(
+            f"{root}: {count} images of {width}x{height} pixels, as {first.as_posix()} is, would take "
+            f"{count * height * width * channels / 1e9:.0f} GB, more than there is: give size= to crop and resize them"
+        ) from error
 
 
 class _Bounded(io.BufferedReader):

@@ -1,7 +1,7 @@
 """The named data sets, and any file or folder of images, as one type: uint8 images with labels and origin.
 
-Two sets come with the package and need no download; the full MNIST family and CIFAR-10 are found under
-`$MINIGAN_DATA`.
+Two sets come with the package and need no download; the full MNIST family and CIFAR-10 are found where `download`
+puts them: under `$MINIGAN_DATA`, or in the platform's cache folder. Nothing is ever fetched by `load`.
 """
 
 import dataclasses
@@ -17,8 +17,9 @@ import numpy as np
 
 from ..random import Generator
 from .arrays import array_images, is_array_file
-from .cifar import cifar10, cifar10_files
+from .cifar import batch_folder, cifar10, missing_batches
 from .dataset import Dataset, as_labels, scale, to_uint8, with_channel
+from .download import data_folder, instructions
 from .folder import read_folder
 from .idx import read_idx
 from .paired import luma
@@ -50,7 +51,7 @@ class _Embedded:
 
 @dataclass(frozen=True)
 class _Downloaded:
-    """A set in the classic four files, under `$MINIGAN_DATA/<name>/`."""
+    """A set in the classic four files, in its `data_folder`."""
 
     source: str
     licence: str
@@ -64,19 +65,14 @@ class _Downloaded:
 
 @dataclass(frozen=True)
 class _Cifar10:
-    """CIFAR-10 in its binary files, under `$MINIGAN_DATA/cifar-10/`, with or without the folder they come in."""
+    """CIFAR-10 in its binary files, in its `data_folder`, with or without the folder they come in."""
 
     def load(self, name, part):
         _check_part(name, part, tuple(_PREFIX))
-        files = cifar10_files(part)
-        folder = _home(name, ", ".join(files))
-        inner = folder / "cifar-10-batches-bin"
-        folder = inner if inner.is_dir() else folder
-        missing = [file for file in files if not (folder / file).is_file()]
+        folder = batch_folder(data_folder(name))
+        missing = missing_batches(folder, part)
         if missing:
-            raise FileNotFoundError(
-                f"{name}: {folder} has no {', '.join(missing)}: unpack cifar-10-binary.tar.gz there"
-            )
+            raise FileNotFoundError(f"{name}: {folder} has no {', '.join(missing)}: {instructions(name)}")
         return cifar10(folder, part)
 
 
@@ -137,9 +133,10 @@ def load(name_or_path="mnist-10k", part="train", **options):
         * a folder of images, see `read_folder`.
 
     part: "train" or "test", for "mnist", "fashion-mnist", "kmnist" and "cifar-10", which are looked for under
-        `$MINIGAN_DATA/<name>/`, for "stacked-mnist", which is made of "mnist", and for .npz files that hold
-        both. The others have one part, "train": "mnist-10k", and so "stacked-mnist-10k", is made of the test
-        images of MNIST, so that a model trained on it must not be scored on them.
+        `$MINIGAN_DATA/<name>/` or in the cache folder, where `download` puts them, for "stacked-mnist", which is
+        made of "mnist", and for .npz files that hold both. The others have one part, "train": "mnist-10k", and so
+        "stacked-mnist-10k", is made of the test images of MNIST, so that a model trained on it must not be scored
+        on them.
     options, each only where it makes sense:
         size: (height, width) or one integer: images are cropped around their centre to these proportions and
             resized by area means (`fit`). For stacked digits one integer, and they are padded if it is larger.
@@ -150,7 +147,7 @@ def load(name_or_path="mnist-10k", part="train", **options):
 
     Raises ValueError for an unknown name or part and for files that hold no images, IdxError, CifarError,
     ArrayError and FolderError, all of them ValueErrors, for malformed files, TypeError for an option that does
-    not apply, FileNotFoundError, saying where it looked and what to put there, for missing ones.
+    not apply, FileNotFoundError, saying where it looked and how to get them, for missing ones.
     """
     if name_or_path in _SETS:
         return _read(_SETS[name_or_path].load, name_or_path, part, options)
@@ -215,24 +212,12 @@ def _check_part(name, part, parts):
         raise ValueError(f"{name} has no part {part!r}; it has: {', '.join(parts)}")
 
 
-def _home(name, wanted):
-    """The folder of data set `name`, which may not exist."""
-    root = os.environ.get("MINIGAN_DATA")
-    if not root:
-        raise FileNotFoundError(
-            f"{name} does not come with minigan and MINIGAN_DATA is not set: set it to a folder, "
-            f"and put {wanted} in its subfolder {name!r}"
-        )
-    return Path(root) / name
-
-
 def _find(name, file_name):
     """The path of a classic file of data set `name`, gzipped or not."""
-    wanted = f"{file_name} or {file_name}.gz"
-    folder = _home(name, wanted)
+    folder = data_folder(name)
     found = _either(folder / file_name)
     if found is None:
-        raise FileNotFoundError(f"{name}: {folder} ($MINIGAN_DATA/{name}) has no {wanted}: put it there")
+        raise FileNotFoundError(f"{name}: {folder} has no {file_name} or {file_name}.gz: {instructions(name)}")
     return found
 
 

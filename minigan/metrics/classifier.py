@@ -7,8 +7,6 @@ recipe and the seed, so a judge is trained once and two that differ in anything 
 import dataclasses
 import hashlib
 import json
-import os
-import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +17,7 @@ from safetensors.numpy import load, save
 
 from .. import data, nn, ops, optim
 from ..autodiff import grad
-from ..files import replacing
+from ..files import cache_folder, replacing
 from ..op import no_grad
 from ..random import Generator
 from ..tensor import Tensor
@@ -158,16 +156,6 @@ def fingerprint(dataset, recipe, seed):
     digest.update(np.ascontiguousarray(dataset.images).data)
     digest.update(np.ascontiguousarray(dataset.labels).data)
     return f"classifier-{digest.hexdigest()[:20]}"
-
-
-def cache_folder():
-    """Where the platform keeps what can be made again: ~/.cache/minigan, ~/Library/Caches/minigan, or on Windows
-    %LOCALAPPDATA%/minigan."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minigan"
-    if sys.platform == "darwin":
-        return Path.home() / "Library/Caches/minigan"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "minigan"
 
 
 def _body(image_shape, recipe, rng):

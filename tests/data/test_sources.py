@@ -142,7 +142,11 @@ def test_missing_data_says_where_it_looked_and_what_to_put_there(home, monkeypat
     with pytest.raises(FileNotFoundError, match="t10k-labels-idx1-ubyte or"):
         load("mnist", part="test")
     monkeypatch.delenv("MINIGAN_DATA")
-    with pytest.raises(FileNotFoundError, match=f"MINIGAN_DATA is not set.*{wanted}.*subfolder 'kmnist'"):
+    monkeypatch.setattr("minigan.files.sys.platform", "linux")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(home / "cache"))
+    cached = home / "cache" / "minigan" / "data" / "kmnist"
+    advice = rf'run "minigan download kmnist" \(21.2 MB\).*put train-images.*gz into {cached}; .*https://'
+    with pytest.raises(FileNotFoundError, match=f"{cached} has no {wanted}: {advice}"):
         load("kmnist")
 
 

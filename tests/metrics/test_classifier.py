@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -116,14 +117,14 @@ def test_a_folder_that_cannot_be_written_is_a_warning(digits, tmp_path):
 
 
 def test_the_cache_is_the_platforms(monkeypatch, tmp_path, digits):
-    monkeypatch.setattr(classifier.sys, "platform", "linux")
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert metrics.classifier.cache_folder() == tmp_path / "minigan"
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert classifier.cache_folder().parts[-2:] == (".cache", "minigan")
-    monkeypatch.setattr(classifier.sys, "platform", "darwin")
+    monkeypatch.setattr(sys, "platform", "darwin")
     assert classifier.cache_folder().parts[-3:] == ("Library", "Caches", "minigan")
-    monkeypatch.setattr(classifier.sys, "platform", "win32")
+    monkeypatch.setattr(sys, "platform", "win32")
     monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "local"))
     assert classifier.cache_folder() == tmp_path / "local" / "minigan"
 
