@@ -15,6 +15,7 @@ from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_g
 from .backend import device_count
 from .capture import CaptureError, capture
 from .fused import fused
+from .interchange import from_dlpack
 from .op import no_grad, op
 from .profile import profile
 from .tensor import Parameter, Tensor, tensor
@@ -22,7 +23,10 @@ from .tensor import Parameter, Tensor, tensor
 __version__ = "0.1.0"
 
 # Imported on first use, so that `import minigan` costs little more than NumPy.
-_LAZY = {"check", "data", "experiment", "gan", "metrics", "models", "nn", "optim", "protocols", "random", "viz"}
+_LAZY = {
+    "check", "data", "experiment", "gan", "interchange", "metrics", "models", "nn", "optim", "protocols", "random",
+    "viz",
+}  # fmt: skip
 
 
 def __getattr__(name):

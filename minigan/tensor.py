@@ -149,6 +149,15 @@ class Tensor:
             raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() on purpose")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
+    def __dlpack__(self, **options):
+        """The memory itself, for `from_dlpack` of another library, which must not write to it."""
+        if self.requires_grad:
+            raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() on purpose")
+        return self.data.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self.data.__dlpack_device__()
+
     def __repr__(self):
         history = "" if self.node is None else f", op={self.node.op.name}" if self.node.op else ", requires_grad=True"
         body = np.array2string(self.numpy(), separator=", ", prefix="tensor(", threshold=100)

@@ -1,0 +1,21 @@
+"""The networks of a preset, as its trainer builds them."""
+
+from minigan.experiment import autoencoder, networks
+from minigan.models import translation
+from minigan.random import Generator
+
+CLASSES = 10
+
+
+def players(config):
+    """(network, shape of one sample) of each player of a preset, as its trainer builds them."""
+    rng = Generator(0)
+    if config.model == "unet":
+        body = translation.unet((32, 32, 1), 3, config.generator_width, config.depth, rng=rng)
+        critic = translation.patch_critic(4, config.critic_width, batch_norm=config.critic_norm, rng=rng)
+        return [(translation.PairedGenerator(body), (32, 32, 1)), (critic, (32, 32, 4))]
+    if config.model == "vae":
+        return [(autoencoder.build(config, (28, 28, 1), rng), (config.latent,))]
+    shape = {"mnist-10k": (28, 28, 1), "stacked-mnist-10k": (16, 16, 3)}.get(config.data, (2,))
+    generator, critic = networks.build(config, shape, CLASSES * config.conditional, rng)
+    return [(generator, (config.latent,)), (critic, shape)]
