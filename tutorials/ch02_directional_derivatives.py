@@ -376,25 +376,16 @@ check(wrong_way)
 # Both numbers, side by side: two gradients along a random direction, and what a step of the program does.
 
 # %%
-
-
-def exhibit():
-    """Rows (quantity, what the article says, what is true)."""
-    d, g = leaves(psi), leaves(theta)
-    fake = critic(generator(z, *g), *psi)
-    said = along(weighted(lambda p: 1 / (1 - p), fake, g), theta)
-    yield "grad_G E log(1 - D(G(z)))", said[0], slopes(lambda *theta: value(psi, theta), theta)[0]
-    on_real = weighted(lambda p: np.log(p) / p, critic(real, *d), d)
-    on_fake = weighted(lambda p: np.log(1 - p) / (1 - p), critic(generator(z, *theta), *d), d)
-    said = total(on_real, on_fake)
-    yield "grad_D L_D", along(said, psi)[0], slopes(value_of_psi, psi)[0]
-    step = [-g.numpy() for g in mg.grad(the_articles_program(*d), d)]
-    hoped = -sum((u * u).sum() for u in step)
-    yield "slope of D's error along its step", hoped, complex_step(cross_entropy, psi, step)
-
-
-for quantity, said, true in exhibit():
-    print(f"     {quantity:34} article {said:+.6f}   true {true:+.6f}")
+articles = {
+    "grad_G E log(1 - D(G(z)))": generator_gradient(weight=lambda d: 1 / (1 - d)),
+    "grad_D L_D": discriminator_gradient(on_real=lambda d: np.log(d) / d, on_fake=lambda d: np.log(1 - d) / (1 - d)),
+}
+for quantity, (true, said) in articles.items():
+    print(f"     {quantity:34} article {said[0]:+.6f}   true {true[0]:+.6f}")
+parameters = leaves(psi)
+step = [-g.numpy() for g in mg.grad(the_articles_program(*parameters), parameters)]
+hoped, true = -sum((u * u).sum() for u in step), complex_step(cross_entropy, psi, step)
+print(f"     slope of D's error along its step  article {hoped:+.6f}   true {true:+.6f}")
 
 # %% [markdown]
 # The verdict, line by line:

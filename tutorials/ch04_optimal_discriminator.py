@@ -3,9 +3,8 @@
 #
 # **What you need**: chapter 3 (gradients of arrays), logarithms, expectations.
 #
-# A GAN's discriminator does not say whether a picture is good. It estimates a ratio of densities, and the best that
-# it can
-# do is a distance between the data and the generator. This chapter proves both, then lets the computer try to
+# A GAN's discriminator does not say whether a picture is good. It estimates a ratio of densities, and the best that it
+# can do is a distance between the data and the generator. This chapter proves both, then lets the computer try to
 # disagree.
 #
 # **Claims**
@@ -40,8 +39,7 @@
 #          = \mathrm{KL}(p \| m) + \mathrm{KL}(q \| m) - \log 2 \left(\int p + \int q\right) .$$
 #
 # The two divergences are $2\,\mathrm{JSD}(p, q)$ by definition, and the two integrals are 1 each. [claim 3] If they
-# are not, as
-# on a grid that ends too early, $\log 2$ times what is missing remains. [claim 4]
+# are not, as on a grid that ends too early, $\log 2$ times what is missing remains. [claim 4]
 #
 # (d) $V(D^*) - V(D) = \int (p + q) \left[ D^* \log \frac{D^*}{D} + (1 - D^*) \log \frac{1 - D^*}{1 - D} \right]$: the
 # divergence between a coin with $D^*$ and one with $D$. [claim 5]
@@ -139,8 +137,7 @@ check(value_at_the_optimum)
 
 # %% [markdown]
 # Densities on a line are next: two bells, on a grid that cuts off their tails. The identity now misses $\log 2$ for
-# each unit
-# of mass outside, no matter where the bells are.
+# each unit of mass outside, no matter where the bells are.
 
 # %%
 x = np.linspace(-3.0, 3.0, 2001)
@@ -236,12 +233,10 @@ viz.show(picture, "ch04_optimal_discriminator")
 # ## What goes wrong in practice
 #
 # * **No discriminator is optimal.** By claim 5 the value that training reports is below $2\,\mathrm{JSD} - \log 4$ by
-#   its regret:
-#   a discriminator loss that falls can mean a better discriminator or a worse generator. Nobody can read quality off
-# it.
+#   its regret: a discriminator loss that falls can mean a better discriminator or a worse generator. Nobody can read
+#   quality off it.
 # * **$D = \frac12$ everywhere is not a sign of success.** It is also what a discriminator says that has collapsed, or
-#   was never
-#   trained: at $\frac12$, $V = -\log 4$ whatever $p$ and $q$ are.
+#   was never trained: at $\frac12$, $V = -\log 4$ whatever $p$ and $q$ are.
 # * **Unequal batches change the game.** With $k$ fakes for each real sample, $D^* = p / (p + k q)$ (exercise 3).
 
 # %% [markdown]
@@ -296,12 +291,9 @@ check(smoothing)
 answer(smoothing, smoothed_optimum)
 
 
-@claim("4.E2", "the mixture is the arithmetic mean", source="Lin 1991, equation 4.1", tolerance=1e-12)
+@claim("4.E2", "the mixture is the arithmetic mean", source="Lin 1991, the Jensen-Shannon divergence", tolerance=1e-12)
 def mended(answer=jsd):
-    coin, mixture = (
-        np.concatenate([p, q]) / 2,
-        (p + q) / 2,
-    )  # JSD is what a sample tells about the coin that chose p or q
+    coin, mixture = np.concatenate([p, q]) / 2, (p + q) / 2  # JSD: what a sample tells of the coin that chose p or q
     return answer(p, q), kl(coin, np.concatenate([mixture, mixture]) / 2)
 
 

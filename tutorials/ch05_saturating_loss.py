@@ -366,7 +366,8 @@ def likelihood_loss(logits):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # 3: in $\nabla \mathbb{E}_{q_\theta} h(l^*) = \int h(\log \frac{p}{q})\, \nabla q$, compare with
 # $\nabla \mathrm{KL}(p \Vert q) = -\int \frac{p}{q} \nabla q$: $h(l) = -e^l$. Its pull $e^l$ vanishes as fast as $D$
 # does for a fake that is seen through, and explodes for one that is believed: a few lucky samples carry the whole

@@ -370,7 +370,8 @@ def smallest_hinge_loss(p, q):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # 3: point by point, $p \max(0, 1 - D) + q \max(0, 1 + D)$ is piecewise linear, with corners at $\pm 1$: there it is
 # $2 q$ and $2 p$, so $D^* = \operatorname{sign}(p - q)$ and the sum is $2 \int \min(p, q) = 2 - \int |p - q|$: the
 # total variation. $D^*$ is a staircase whose slope is 0 almost everywhere. The hinge loss works because a trained

@@ -334,7 +334,8 @@ def modulus_with_n_steps(n, h, gamma):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # 1: the two roots of $\lambda^2 + \gamma \lambda + f'(0)^2 = 0$ meet at $\gamma = 2 f'(0)$; below, the real part
 # $-\gamma / 2$ could still fall, above, the slow root climbs. 3: the determinant of the step is $(1 - h \gamma)^n$,
 # and two conjugate eigenvalues share it. Without a penalty it is 1 for every $n$: a better trained critic turns

@@ -400,7 +400,8 @@ def best_coin(n, p):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # 1: sorted points are joined at equal quantiles, $z$ with $s z$, so
 # $W_1 = \mathbb{E} |s z - z| = |s - 1| \sqrt{2 / \pi}$. 3: $\mathbb{E} |K / n - \theta|$ is least at the *median* of
 # $K / n$, not at its mean $p$. For batches of one, coins of probability 0.3 are best imitated by never showing 1. The

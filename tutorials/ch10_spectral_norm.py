@@ -358,7 +358,8 @@ def strided_factor(k, s):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # In exercise 1 the bound is attained: by blocks that all stretch the same direction $v$.
 
 # %% tags=["solution"]

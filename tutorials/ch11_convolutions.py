@@ -335,7 +335,8 @@ def evened(w):
 
 # %% [markdown]
 # ## Solutions
-#
+
+# %% [markdown] tags=["solution"]
 # Exercise 3: the nearest kernel differs from $w$ by a multiple of the constraints' gradients, which are constant on
 # each phase. So every phase is shifted by a constant, to the mean of the phase sums.
 

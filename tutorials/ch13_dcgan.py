@@ -175,7 +175,7 @@ check(checkerboard)
 
 # %%
 H = 0.05
-GIDEL = "Gidel et al. 2019, section 4"
+GIDEL = "Gidel et al. 2019, negative momentum"
 
 
 class Player(nn.Module):
@@ -278,7 +278,7 @@ def variation(p, q, m):
     return abs(packs[0] - packs[1]).sum() / 2
 
 
-@claim("13.5", "packed by m, what misses a share d is at 1 - (1 - d)^m", source="Lin et al. 2018, section 4",
+@claim("13.5", "packed by m, what misses a share d is at 1 - (1 - d)^m", source="Lin et al. 2018, the theory",
        tolerance=1e-12)  # fmt: skip
 def packing(distance=lambda d, m: 1 - (1 - d) ** m, generator=collapsed):
     return [variation(data, generator, m) for m in (1, 2, 3)], [distance(0.2, m) for m in (1, 2, 3)]
@@ -510,7 +510,7 @@ ported.wrong("fan_out", answer=lambda shape: np.sqrt(2 / (25 * shape[3])))
 check(ported)
 answer(ported, buggy_deviation)
 
-# %% [markdown]
+# %% [markdown] tags=["solution"]
 # Exercise 3. An invisible difference $v$ has the sum 0 in every window of $w = 2l + 1$ pixels, with $l$ zeros
 # appended at both ends. Two windows that are neighbours differ by one pixel that leaves and one that enters, so $v$
 # has the period $w$. Of its $w$ values the first $l$ are 0, and the $l$ after position $n + l$ as well; their sum is
@@ -547,7 +547,7 @@ for n in (8, 28, 32, 64):
 # * K. He et al., *Delving deep into rectifiers*, 2015, section 2.2: claim 1 and exercise 1.
 # * G. Gidel et al., *Negative momentum for improved game dynamics*, 2019: claim 3.
 # * Y. Yazici et al., *The unusual effectiveness of averaging in GAN training*, 2019: EMA of the weights.
-# * Z. Lin et al., *PacGAN*, 2018, section 4: the example of claim 5.
+# * Z. Lin et al., *PacGAN*, 2018: the example of claim 5, of their theory of packing.
 # * S. Zhao et al., *Differentiable augmentation for data-efficient GAN training*, 2020: translation by 1/8.
 # * T. Karras et al., *Training generative adversarial networks with limited data*, 2020, section 2.2: invertible
 #   operators; A. Bora et al., *AmbientGAN*, 2018, for the idea.

@@ -86,7 +86,7 @@ def mean_and_error(draws):
 # Claims about expectations are checked by their means over many draws, in units of the standard error.
 
 # %%
-CHONG = "Chong, Forsyth 2020, section 3"
+CHONG = "Chong, Forsyth 2020, the bias of FID"
 D, N = 8, 2000
 floors = [frechet.distance(*rng.normal(size=(2, N, D))) for _ in range(300)]
 
@@ -242,7 +242,7 @@ def twins():
 counted = [twins() for _ in range(60)]
 
 
-@claim("14.6", "twins = n (n - 1) / 2 x sum of q_i^2", source="Arora, Zhang 2018, section 2", tolerance=4,
+@claim("14.6", "twins = n (n - 1) / 2 x sum of q_i^2", source="Arora, Zhang 2018, the birthday test", tolerance=4,
        measure="sigmas")  # fmt: skip
 def birthday(collision=lambda q: (q**2).sum()):
     measured, error = mean_and_error(counted)

@@ -519,7 +519,7 @@ def collapse(s, sigma):
     return np.sqrt(max(s**2 - sigma**2, 0.0))
 
 
-@claim("15.E3", "w^2 = max(s^2 - sigma^2, 0)", source="Tipping, Bishop 1999, equation 7; Lucas et al. 2019",
+@claim("15.E3", "w^2 = max(s^2 - sigma^2, 0)", source="Tipping, Bishop 1999, the optimum; Lucas et al. 2019",
        tolerance=1e-4, measure="absolute")  # fmt: skip
 def collapsed(answer=collapse):
     """Against the w on a fine grid with the best bound."""

@@ -572,7 +572,7 @@ def circle(angles):
     return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
 
-@claim("E.15", "neighbours on the ring of 8 are 2 sin(pi / 8) apart", source="Lin et al. 2018, section 4.1",
+@claim("E.15", "neighbours on the ring of 8 are 2 sin(pi / 8) apart", source="Lin et al. 2018, the synthetic data",
        tolerance=1e-13)  # fmt: skip
 def eight(centres=None):
     return nearest(data.mixtures.ring().modes if centres is None else centres), 2 * np.sin(np.pi / 8)

@@ -81,6 +81,16 @@ def test_solutions_are_folded_and_exercises_are_not(name):
             assert not folded
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_in_words_are_folded_too(name):
+    cells = [cell for cell in stored(name)["cells"] if cell["cell_type"] == "markdown"]
+    texts = ["".join(cell["source"]) for cell in cells]
+    if name == "errata":  # it has none
+        return
+    between = texts[texts.index("## Solutions") + 1 : -1]
+    assert [text for text in between if not text.startswith("<details><summary>")] == []
+
+
 def test_the_contents_page_is_that_of_the_chapters(tool):
     contents = tool("contents")
     assert contents.PAGE.read_text() == contents.page(), "stale: run python docs/scripts/contents.py"
@@ -90,3 +100,16 @@ def test_every_link_of_the_contents_page_leads_somewhere():
     links = re.findall(r"\]\((?!https:)([^)#]+)", (FOLDER / "README.md").read_text())
     assert [path for path in links if not (FOLDER / path).exists()] == []
     assert {f"{name}.py" for name in NAMES} | {f"notebooks/{name}.ipynb" for name in NAMES} <= set(links)
+
+
+def known_numbers():
+    """(chapter, number) of every row of NUMBERS.md that has a number, not a bound on round-off."""
+    rows = [line.split("|") for line in (FOLDER / "NUMBERS.md").read_text().splitlines() if line.startswith("| ")]
+    return [(row[1].strip(), row[3].strip()) for row in rows[1:] if "<" not in row[3]]
+
+
+@pytest.mark.parametrize(("chapter", "number"), known_numbers())
+def test_a_known_number_is_printed(chapter, number):
+    (script,) = verify.chapters(FOLDER, ["errata" if chapter == "E" else chapter])
+    outputs = [output for cell in stored(script.stem)["cells"] for output in cell.get("outputs", ())]
+    assert number in "".join("".join(output.get("text", "")) for output in outputs)

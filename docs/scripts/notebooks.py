@@ -24,6 +24,7 @@ from minigan.files import replacing
 NOTEBOOKS = TUTORIALS / "notebooks"
 KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({})"
+FOLDED = "<details><summary>Show the solution</summary>\n\n{}\n\n</details>"
 BOOTSTRAP = f"""\
 # On Colab, this installs minigan.  Where it is installed, nothing happens.
 import importlib.util
@@ -41,7 +42,7 @@ def notebook(script):
         cell.id = f"cell-{i}"  # nbformat's own ids are random
         cell.source = cell.source.strip("\n")
         if "solution" in cell.metadata.get("tags", ()):
-            cell.metadata = collapsed()
+            collapse(cell)
     book.metadata = nbformat.NotebookNode(kernelspec=KERNEL, language_info={"name": "python"}, colab=folded(book))
     book.nbformat, book.nbformat_minor = 4, 5
     return book
@@ -52,9 +53,13 @@ def bootstrap():
     return nbformat.v4.new_code_cell(BOOTSTRAP, metadata={"tags": ["bootstrap", "remove-cell"]})
 
 
-def collapsed():
-    """Metadata that fold a cell away: in Jupyter its source, on the site all of it, until a reader asks for it."""
-    return nbformat.NotebookNode(tags=["solution", "hide-cell"], jupyter={"source_hidden": True})
+def collapse(cell):
+    """Fold a solution away: code in Jupyter its source, on the site all of it; text everywhere, as HTML does it."""
+    if cell.cell_type == "markdown":
+        cell.metadata = nbformat.NotebookNode(tags=["solution"])
+        cell.source = FOLDED.format(cell.source)
+    else:
+        cell.metadata = nbformat.NotebookNode(tags=["solution", "hide-cell"], jupyter={"source_hidden": True})
 
 
 def folded(book):

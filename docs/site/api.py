@@ -24,6 +24,7 @@ MODULES = {
     "minigan.viz": "pictures",
     "minigan.random": "random numbers",
     "minigan.experiment": "runs, presets, trainers",
+    "minigan.interchange": "weights and graphs for other libraries, and theirs here",
     "minigan.protocols": "published evaluations",
 }
 

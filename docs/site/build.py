@@ -2,8 +2,8 @@
 
     python docs/site/build.py
 
-Needs `pip install -e ".[docs]"` and npm.  Once npm has fetched MathJax, neither this nor the site needs a network.
-Every warning is an error.
+Needs `pip install -e ".[docs]"`, and npm for MathJax.  Once npm has fetched that, neither this nor the site needs a
+network.  Every warning is an error.
 """
 
 import shutil
@@ -24,12 +24,21 @@ from minigan import verify  # noqa: E402
 BUILD = HERE / "_build"
 SOURCE, HTML = BUILD / "source", BUILD / "html"
 PACKAGES = HERE / "node_modules"
+FIGURES = {  # chapter: (what a reader can move there, the figure's name in static/figures)
+    "ch04_optimal_discriminator": (
+        "Move the generator, and see what the discriminator can tell.",
+        "optimal-discriminator",
+    ),
+    "ch07_dirac_gan": ("Train it: which losses, steps and penalties find the goal?", "dirac-gan"),
+    "ch11_convolutions": ("Step through both operations, product by product.", "convolution"),
+}
 
 
 def main():
     shutil.rmtree(BUILD, ignore_errors=True)
     assemble(SOURCE)
-    vendor(BUILD / "vendored" / "mathjax")
+    if not vendor(BUILD / "vendored" / "mathjax"):
+        print("npm is missing or cannot fetch MathJax: the site's formulas will be shown as TeX")
     status = sphinx(["-b", "html", "-c", str(HERE), "-W", "--keep-going", "-q", str(SOURCE), str(HTML)])
     if status == 0:
         print(f"site: {HTML / 'index.html'}")
@@ -43,35 +52,55 @@ def assemble(folder):
         shutil.copy(page, folder / "docs")
     shutil.copytree(TUTORIALS, folder / "tutorials", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for notebook in (folder / "tutorials" / "notebooks").glob("*.ipynb"):
-        without_badge(notebook)
+        for_the_site(notebook)
     readme = (ROOT / "README.md").read_text()
     (folder / "index.md").write_text(f"{readme}\n{(HERE / 'index.md').read_text()}")
     contents = (TUTORIALS / "README.md").read_text().replace("](../README.md)", "](../index.md)")
     notebooks = [f"notebooks/{script.stem}" for script in verify.chapters(TUTORIALS)]
-    toctree = ["```{toctree}", ":hidden:", "", *notebooks, "NOTATION", "```", ""]
+    toctree = ["```{toctree}", ":hidden:", "", *notebooks, "NOTATION", "NUMBERS", "```", ""]
     (folder / "tutorials" / "README.md").write_text("\n".join([contents, *toctree]))
     api.write(folder / "api")
 
 
-def without_badge(notebook):
-    """The badge is a picture from elsewhere, above the title: the site has a link below it instead."""
+def for_the_site(notebook):
+    """A link in the place of the badge, which is a picture from elsewhere; and the chapter's figure that moves."""
     book = nbformat.read(notebook, 4)
     chapter = book.cells[1]
     heading, rest = chapter.source.split("\n", 1)
     chapter.source = f"{heading}\n\n[Open in Colab]({colab(notebook.stem)})\n{rest}"
     del book.cells[0]
+    if notebook.stem in FIGURES:
+        place = next(i for i, cell in enumerate(book.cells) if cell.source.startswith("## What goes wrong"))
+        book.cells.insert(place, nbformat.v4.new_markdown_cell(moving(*FIGURES[notebook.stem]), id="figure"))
     nbformat.write(book, notebook)
 
 
+def moving(invitation, name):
+    """The place of a figure that a script draws."""
+    return f'{invitation}\n\n<div class="interactive" data-figure="{name}"></div>'
+
+
 def vendor(folder):
-    """MathJax and its font, as the pages load them; from npm, at the versions in package.json."""
-    if not PACKAGES.exists():
-        subprocess.run(["npm", "install", "--no-package-lock", "--no-audit", "--no-fund"], cwd=HERE, check=True)
+    """MathJax and its font, as the pages load them, at the versions in package.json.  Is it there?"""
+    if not fetched():
+        folder.mkdir(parents=True)
+        return False
     for file in ("tex-chtml.js", "a11y/assistive-mml.js"):
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(PACKAGES / "mathjax" / file, folder / file)
     font = PACKAGES / "@mathjax" / "mathjax-newcm-font"
     shutil.copytree(font / "chtml", folder / "newcm" / "chtml")
+    return True
+
+
+def fetched():
+    """Are the packages there, perhaps only now, from npm?"""
+    if (PACKAGES / "mathjax").exists():
+        return True
+    if shutil.which("npm") is None:
+        return False
+    install = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--fetch-retries=1"]
+    return subprocess.run(install, cwd=HERE).returncode == 0
 
 
 if __name__ == "__main__":

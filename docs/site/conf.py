@@ -25,6 +25,7 @@ html_theme = "furo"
 html_title = "minigan"
 html_static_path = ["static", "_build/vendored"]
 html_css_files = ["site.css"]
+html_js_files = [f"figures/{name}.js" for name in ("kit", "optimal_discriminator", "dirac_gan", "convolution")]
 html_favicon = "static/favicon.svg"
 html_copy_source = False
 html_show_sphinx = False
