@@ -10,4 +10,5 @@
 | `arithmetic` | the matrix products that a step cannot do without |
 | `scaling` | growth with the batch and with the pixels |
 | `report`, `figures`, `command` | tables, pictures, `minigan bench` |
+| `gpu`, `gpu_*` | the same on a GPU |
 """

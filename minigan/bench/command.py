@@ -6,12 +6,15 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from tyro.conf import FlagCreatePairsOff
 
 from ..files import replacing, write_json
 from ..protocols.harness import commit
-from . import figures, peers, race, report, scaling, workloads
+from . import figures, gpu, peers, race, report, scaling, workloads
+
+ALL = tuple(workloads.ALL), tuple(peers.NAMES)
 
 
 @dataclass(frozen=True)
@@ -22,14 +25,16 @@ class Options:
     OMP_NUM_THREADS limit them.  --out gets results.json, table.txt, ratios.png and growth.png.
     """
 
-    workloads: tuple[str, ...] = tuple(workloads.ALL)
+    workloads: tuple[str, ...] = ALL[0]
     """What to run."""
-    peers: tuple[str, ...] = tuple(peers.NAMES)
+    peers: tuple[str, ...] = ALL[1]
     """Beside what; minigan itself is always measured."""
     turns: int = 15
     """How often each library takes its turn at each workload."""
     growth: FlagCreatePairsOff[bool] = False
     """Also measure how the cost of the DCGAN critic step grows with the batch and with the pixels."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """cuda: a GPU beside PyTorch on it: products, convolutions, whole steps; the results are in --out/DATE-DEVICE."""
     quick: FlagCreatePairsOff[bool] = False
     """Tiny workloads and one short turn: shows that all works and agrees, the times mean nothing."""
     out: Path = Path("runs/bench")
@@ -43,6 +48,8 @@ class Options:
         ):
             if unknown := [one for one in given if one not in known]:
                 raise ValueError(f"--{name}: unknown {unknown[0]!r}; there are {', '.join(known)}")
+        if self.device == "cuda" and (self.workloads, self.peers, self.growth) != (*ALL, False):
+            raise ValueError("--workloads, --peers and --growth are for --device cpu; on a GPU everything is run")
         if self.turns < 1:
             raise ValueError(f"--turns must be at least 1, got {self.turns}")
 
@@ -50,6 +57,8 @@ class Options:
 def main(options):
     """Run the benchmark.  Returns the exit status; ValueError for a setting out of range."""
     options.check()
+    if options.device == "cuda":
+        return gpu.main(options.out, options.turns, options.quick)
     options.out.mkdir(parents=True, exist_ok=True)
     results = run(options)
     lines = report.table(results)

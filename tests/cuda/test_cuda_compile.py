@@ -50,7 +50,7 @@ def nvrtc():
     """The library, if its wheel is installed."""
     found = [path for folder in sys.path for path in Path(folder).glob("nvidia/*/lib/libnvrtc.so.*")]
     if not found:
-        pytest.skip("NVRTC is not installed (pip install nvidia-cuda-nvrtc): the kernels were not compiled by it")
+        pytest.skip('NVRTC is not installed (pip install "minigan[kernels]"): the kernels were not compiled by it')
     return ctypes.CDLL(str(found[0]))
 
 

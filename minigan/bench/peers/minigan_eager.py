@@ -80,6 +80,8 @@ class ChainRun:
 class Keeper:
     """In the place of an optimizer: keeps the gradients instead of following them."""
 
+    pool = None
+
     def __init__(self, parameters):
         self.parameters, self.gradients = parameters, None
 

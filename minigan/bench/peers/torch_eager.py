@@ -41,8 +41,8 @@ class GanRun:
     def gradients(self):
         found = {}
         for player in self.workload.players:
-            found[f"{player} loss"] = self.backward(player).detach().numpy()
-            arrays = (p.grad.numpy() for p in self.networks[player].parameters())
+            found[f"{player} loss"] = self.backward(player).numpy(force=True)
+            arrays = (p.grad.numpy(force=True) for p in self.networks[player].parameters())
             found |= channels_first.named(player, getattr(self.workload, player), arrays)
         return found
 
