@@ -248,4 +248,3 @@ def _array(g):
 
 def _arrays(module):
     return [p.data for p in module.parameters()] + [array for _, array in module.named_buffers()]
-

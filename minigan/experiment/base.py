@@ -1,5 +1,9 @@
 """What `train` and `draw` need of a trainer, whatever it trains."""
 
+from dataclasses import replace
+
+SLOWER = 0.5  # by which a rollback multiplies the learning rates: exact in binary, however often
+
 
 class BaseTrainer:
     """Everything that changes during a run.  All randomness comes from `config.seed`, in separate streams.
@@ -10,9 +14,11 @@ class BaseTrainer:
     device: where it computes.
     loader: the `data.Loader` or `data.Stream` of its batches.
     unit: what a sample is called in the progress bar.
+    rollbacks: how often training went back and slowed down; the learning rates of `config` say so.
     """
 
     step_count = 0
+    rollbacks = 0
     unit = "img"
 
     def step(self):
@@ -62,6 +68,12 @@ class BaseTrainer:
         """The `random.Generator`s that training draws from, but those of the loader, in a fixed order."""
         raise NotImplementedError
 
+    def slow_down(self, rollbacks):
+        """Set the learning rates to those after so many rollbacks."""
+        factor = SLOWER ** (rollbacks - self.rollbacks)
+        rates = {name: getattr(self.config, name) * factor for name in ("generator_lr", "critic_lr")}
+        self.config, self.rollbacks = replace(self.config, **rates), rollbacks
+
     def state(self):
         """({name: array}, JSON-able dict): all that `load_state` needs to go on as if nothing had happened."""
         arrays = {
@@ -71,6 +83,7 @@ class BaseTrainer:
         }
         return arrays, {
             "step": self.step_count,
+            "rollbacks": self.rollbacks,
             "loader": self.loader.state_dict(),
             "generators": [rng.state for rng in self.generators()],
         }
@@ -80,6 +93,7 @@ class BaseTrainer:
         for part, owner in self.parts().items():
             owner.load_state_dict(part_of(arrays, part))
         self.step_count = state["step"]
+        self.slow_down(state["rollbacks"])
         self.loader.load_state_dict(state["loader"])
         for rng, saved in zip(self.generators(), state["generators"], strict=True):
             rng.set_state(saved)

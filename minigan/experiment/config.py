@@ -1,7 +1,7 @@
 """What decides a training run."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from .sources import POINTS
@@ -40,6 +40,12 @@ class Config:
     """Threads for products of matrices; 0 is as many as there are cores. Small networks gain nothing from a second."""
     summary_interval: int = 0
     """Write TensorBoard summaries every k steps; 0 is never. Needs: pip install "minigan[tensorboard]"."""
+    keep_last: int = 2
+    """How many of the newest checkpoints to keep."""
+    keep_every: int = 0
+    """Save a checkpoint every k steps too, and keep it; 0 is never."""
+    on_nan: Literal["stop", "rollback"] = "stop"
+    """When a number is no longer one: stop, or go back to the newest checkpoint and halve both learning rates."""
 
     model: Literal["dcgan", "dense", "residual", "unet", "vae"] = "dcgan"
     """Convolutional, fully connected or residual networks; from image to image (unet); an autoencoder (vae)."""
@@ -152,7 +158,7 @@ class Config:
                     raise ValueError(f"{name} {expected}, got {getattr(self, name)}")
 
     def _check_model(self):
-        for name, models in _BELONGS.items():
+        for name, models in BELONGS.items():
             if self.model not in models and getattr(self, name) != getattr(Config, name):
                 raise ValueError(f"{name} belongs to model={' or '.join(models)}, got model={self.model}")
         if self.conditioning != Config.conditioning and not self.conditional:
@@ -213,15 +219,21 @@ class Config:
             raise ValueError("schedule=geometric needs lr_end above 0, which equal factors never reach")
 
 
+def deciding(config):
+    """{name: value} of all settings but those that only say what is saved, and what follows a failure."""
+    return {name: value for name, value in asdict(config).items() if name not in ("keep_last", "keep_every", "on_nan")}
+
+
 _RANGES = (
     (
         "steps batch_size latent generator_width critic_width depth kernel packing penalty_interval critic_steps "
-        "test_interval",
+        "test_interval keep_last",
         lambda value: value >= 1,
         "must be at least 1",
     ),
     (
-        "size held_out threads summary_interval generator_depth octaves instance_noise penalty_weight_end drift",
+        "size held_out threads summary_interval keep_every generator_depth octaves instance_noise penalty_weight_end "
+        "drift",
         lambda value: 0 <= value < math.inf,
         "must be at least 0",
     ),
@@ -242,7 +254,7 @@ _OF_GANS = (
     "conditional label_smoothing augment instance_noise packing penalty penalty_weight penalty_interval critic_steps "
     "drift first_phase optimizer beta2_end ema"
 )
-_BELONGS = {
+BELONGS = {
     **dict.fromkeys(_OF_GANS.split(), _GANS),
     **dict.fromkeys(["loss", "critic_width", "critic_lr"], (*_GANS, "unet")),
     "latent": (*_GANS, "vae"),

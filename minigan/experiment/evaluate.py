@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import data, metrics
 from ..data import stacked
+from ..files import write_json
 from ..random import Generator
 from .samples import draw
 from .sources import load_data, load_unseen
@@ -39,6 +40,13 @@ def evaluate(run, n=None, seed=0):
         digits = single_digits(config.data, source.images.shape[1])
         return judge_stacked(draw(run, n or data.EVALUATION_SAMPLES, seed), digits, rng)
     return judge_images(draw(run, n or IMAGES, seed), source, rng, unseen=load_unseen(config))
+
+
+def keep(run, found, seed):
+    """Write RUN/evaluation.json: {"step": of the checkpoint, "seed": number, "metrics": what `evaluate` found}."""
+    _, state = run.load_checkpoint(say=lambda line: None)  # `evaluate` has said what is damaged
+    metrics = {name: dataclasses.asdict(measurement) for name, measurement in found.items()}
+    write_json(run.folder / "evaluation.json", {"step": state["step"], "seed": seed, "metrics": metrics})
 
 
 def judge_mixture(points, mixture, rng):

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from .. import __version__
 from ..experiment import Config
+from ..experiment.config import deciding
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ class Protocol:
     def fingerprint(self, method, config):
         """A hash of all that decides the result of a job."""
         decided = [
-            __version__, self.name, method, dataclasses.asdict(config), self.judging,
+            __version__, self.name, method, deciding(config), self.judging,
             self.train.__qualname__, self.judge.__qualname__,
         ]  # fmt: skip
         return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]

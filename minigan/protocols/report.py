@@ -94,11 +94,11 @@ def _remarks(protocol, groups):
 
 def _floor(records, metric):
     """The mean of the floors of all seeds, each of which drew its own."""
-    found = [float(r["metrics"][metric]["floor"]) for r in records if metric in r.get("metrics", {})]
+    found = [float(m["floor"]) for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return fmean(found) if found else None
 
 
 def _floor_range(records, metric):
     """The widest range that floors of single seeds had."""
-    found = [r["metrics"][metric]["floor_range"] for r in records if metric in r.get("metrics", {})]
+    found = [m["floor_range"] for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return (min(float(low) for low, _ in found), max(float(high) for _, high in found)) if found else None

@@ -9,8 +9,8 @@ from .style import CRITIC, CYCLE, GENERATOR, MUTED, PENALTY, SMALL, WIDTH, Page,
 
 _COLORS = {"critic": CRITIC, "generator": GENERATOR, "penalty": PENALTY}
 _TOP, _LEFT, _RIGHT, _PANEL, _GAP = 0.21, 0.62, 0.25, 1.45, 0.3  # inches
-_WINDOW = 40  # the mean runs over one part in so many of a run, an odd number
-_MANY = 100  # lines, from which on outliers are left out
+WINDOW = 40  # the mean runs over one part in so many of a run, an odd number
+MANY = 100  # lines, from which on outliers are left out
 _POINT = {"marker": "o", "markersize": 4}  # a line of one point is invisible
 
 
@@ -21,7 +21,7 @@ class _Panel:
     log: bool = False
 
 
-_PANELS = (
+PANELS = (
     _Panel("loss", "_loss"),
     _Panel("negative ELBO", "negative_elbo"),
     _Panel("content", "content"),
@@ -29,7 +29,7 @@ _PANELS = (
     _Panel("penalty", "penalty"),
     _Panel("gradient norm", "_gradient", log=True),
 )
-_SUFFIXES = tuple(panel.suffix for panel in _PANELS)
+_SUFFIXES = tuple(panel.suffix for panel in PANELS)
 
 
 def curves(path, records, *, title="Training", caption=None):
@@ -40,14 +40,14 @@ def curves(path, records, *, title="Training", caption=None):
     """
     records = list(records)
     _check(records)
-    panels = [(panel, found) for panel in _PANELS if (found := _series(records, panel.suffix))]
+    panels = [(panel, found) for panel in PANELS if (found := series(records, panel.suffix))]
     if not panels:
         raise ValueError(f"records hold no *{', *'.join(_SUFFIXES)} to draw, only {', '.join(records[0])}")
-    window, clip = len(records) // _WINDOW | 1, len(records) >= _MANY
+    window, clip = len(records) // WINDOW | 1, len(records) >= MANY
     bad = [_first_bad(steps, values, panel.log) for panel, found in panels for steps, values in found.values()]
     caption = caption or _caption(window, clip, min(bad))
     page = Page(len(panels) * (_PANEL + _GAP) + 0.27, title, caption)
-    limits = _step_limits(records)
+    limits = step_limits(records)
     for i, (panel, found) in enumerate(panels):
         axes = page.axes(_LEFT, _TOP + i * (_PANEL + _GAP), WIDTH - _LEFT - _RIGHT, _PANEL)
         _draw(axes, panel, found, window, clip)
@@ -68,18 +68,18 @@ def _draw(axes, panel, found, window, clip):
     for i, (key, (steps, values)) in enumerate(found.items()):
         name = key.removesuffix(panel.suffix).strip("_") or panel.title
         color = _COLORS.get(name, CYCLE[i % len(CYCLE)])
-        raw = np.where(_drawable(values, panel.log), values, np.nan)
-        smooth = _smooth(raw, window, panel.log)
+        raw = np.where(drawable(values, panel.log), values, np.nan)
+        mean = smoothed(raw, window, panel.log)
         axes.plot(steps, raw, color=color, alpha=0.3, linewidth=0.6)
-        axes.plot(steps, smooth, color=color, linewidth=1.4, label=name, **_POINT if len(steps) == 1 else {})
+        axes.plot(steps, mean, color=color, linewidth=1.4, label=name, **_POINT if len(steps) == 1 else {})
         shown += list(raw[np.isfinite(raw)])
-    axes.set_ylim(_value_limits(np.array(shown or [1.0]), panel.log, clip))
+    axes.set_ylim(value_limits(np.array(shown or [1.0]), panel.log, clip))
     number_axis(axes.yaxis, panel.log)
     if len(found) > 1 or name != panel.title:
         legend(axes)
 
 
-def _smooth(values, window, log):
+def smoothed(values, window, log):
     """The centred mean over `window` numbers (geometric on a logarithmic axis), of fewer at the ends and over gaps."""
     there = np.isfinite(values)
     x = np.where(there, values, 1)
@@ -90,7 +90,7 @@ def _smooth(values, window, log):
     return np.exp(mean) if log else mean
 
 
-def _value_limits(values, log, clip):
+def value_limits(values, log, clip):
     """Limits about all values or, to clip, all but the wildest hundredth, lest one spike flatten the rest."""
     low, high = np.quantile(np.log(values) if log else values, (0.005, 0.995) if clip else (0, 1))
     margin = 0.08 * (high - low) or 0.1 * abs(low) or 1.0
@@ -98,17 +98,17 @@ def _value_limits(values, log, clip):
     return (math.exp(low), math.exp(high)) if log else (low, high)
 
 
-def _step_limits(records):
+def step_limits(records):
     first, last = records[0]["step"], records[-1]["step"]
     return (first, last) if last > first else (first - 1, first + 1)
 
 
-def _drawable(values, log):
+def drawable(values, log):
     return np.isfinite(values) & (values > 0) if log else np.isfinite(values)
 
 
 def _first_bad(steps, values, log):
-    bad = ~_drawable(values, log)
+    bad = ~drawable(values, log)
     return steps[bad.argmax()] if bad.any() else math.inf
 
 
@@ -121,7 +121,7 @@ def _caption(window, clip, bad):
     return text
 
 
-def _series(records, suffix):
+def series(records, suffix):
     """{key: (steps, values)} for the keys that end so, the critic's before the generator's."""
     keys = sorted({key for record in records for key in record if key.endswith(suffix)})
     columns = {key: _column(records, key) for key in keys}

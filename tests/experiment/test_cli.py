@@ -83,9 +83,11 @@ def test_a_preset_may_come_after_its_options(tmp_path):
 def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
     run_tiny(tmp_path / "run")
     assert main(["train", "--out", str(tmp_path / "run"), "--resume", "--batch-size", "8"]) == 2
-    assert "batch_size cannot be changed" in capsys.readouterr().err
+    assert "it cannot change batch_size from 4 to 8" in capsys.readouterr().err
     assert main(["train", "--resume"]) == 2
     assert "--resume needs --out" in capsys.readouterr().err
+    assert main(["train", "dcgan", "--out", str(tmp_path / "run"), "--resume"]) == 2
+    assert "from the preset 'digits', not 'dcgan'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
