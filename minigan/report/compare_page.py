@@ -81,7 +81,7 @@ def _metrics(names, found):
     given = [one.evaluation.get("metrics", {}) for one in found]
     metrics = dict.fromkeys(metric for one in given for metric in one)
     if not metrics:
-        return [tag("p", "None has been measured yet, by `minigan evaluate RUN`.", class_="aside")]
+        return [tag("p", "None has been measured yet: ", tag("code", "minigan evaluate RUN"), class_="aside")]
     cells = {metric: [_cell(one.get(metric)) for one in given] for metric in metrics}
     missing = [name for name, one in zip(names, given, strict=True) if not one]
     aside = f" Not measured yet: {', '.join(missing)}." if missing else ""
