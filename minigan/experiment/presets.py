@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 from dataclasses import dataclass
 
+from .. import data
 from .config import Config
 
 
@@ -197,5 +198,6 @@ def preset(name):
     if name not in PRESETS:
         near = difflib.get_close_matches(name, PRESETS, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
+        hint = f"that is a data set, --data {name}; " if name in data.names() else hint
         raise ValueError(f"unknown preset {name!r}; {hint}There are: {', '.join(PRESETS)}")
     return PRESETS[name].config
