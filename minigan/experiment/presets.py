@@ -35,7 +35,7 @@ _LSGAN_GP_16 = Preset(
         loss="least_squares", penalty="zero_centered", penalty_weight=10.0,
     ),  # slopes of 1 contradict targets of 0 and 1, 15 apart: with any weight the critic wins, or learns nothing
     "Mao et al. 2017; Thanh-Tung et al. 2019",
-    "DCGAN of 16x16x3, least squares with a gradient penalty centred at 0",
+    "DCGAN of 16x16x3, least squares, zero-centred penalty",
 )  # fmt: skip
 
 _DCGAN_28_WGAN_GP = Preset(
