@@ -50,6 +50,7 @@ def assemble(folder):
     (folder / "docs").mkdir(parents=True)
     for page in [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.png")]:
         shutil.copy(page, folder / "docs")
+    shutil.copytree(ROOT / "docs" / "gallery", folder / "docs" / "gallery")
     shutil.copytree(TUTORIALS, folder / "tutorials", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
     for notebook in (folder / "tutorials" / "notebooks").glob("*.ipynb"):
         for_the_site(notebook)
