@@ -91,11 +91,18 @@ def main(arguments=None):
             raise ValueError(f"unknown command {arguments[0]!r}; there are {', '.join(commands)}")
         return command(arguments[1:])
     except (ValueError, RunError, OSError, DeviceError) as error:
-        print(f"minigan: {error}", file=sys.stderr)
+        print(f"minigan: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\nminigan: interrupted", file=sys.stderr)
         return 130
+
+
+def _sentence(error):
+    """An error in words: of one about a file its name and the reason, without a number."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}"
+    return str(error)
 
 
 def _train(arguments, team):

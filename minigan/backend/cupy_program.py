@@ -37,7 +37,12 @@ class Program:
                 self.graph = stream.end_capture()
             except BaseException as error:
                 self._abandon(stream)
-                raise _cause(error) from error
+                if _is_refusal(error):
+                    raise CaptureError(
+                        "a captured step must not wait for the GPU: it looked at a value (a branch, item(), numpy()), "
+                        f"or did what CUDA cannot record ({error})"
+                    ) from error
+                raise
         self._rewind()
         return outputs
 
@@ -126,12 +131,9 @@ def _without_collector():
             gc.enable()
 
 
-def _cause(error):
-    """What CUDA and CuPy say of a stream that is being captured, in our words; any other error as it is."""
+def _is_refusal(error):
+    """Does CUDA or CuPy say by it what may not be done to a stream that is being captured?"""
+    if isinstance(error, CaptureError):  # which says it in our words
+        return False
     refused = (cupy.cuda.runtime.CUDARuntimeError, NotImplementedError)
-    if not isinstance(error, refused) and "captur" not in str(error):
-        return error
-    return CaptureError(
-        "a captured step must not wait for the GPU: it looked at a value (a branch, item(), numpy()), or did what CUDA "
-        f"cannot record ({error})"
-    )
+    return isinstance(error, refused) or (isinstance(error, RuntimeError) and "captur" in str(error))

@@ -9,17 +9,17 @@ from math import prod
 
 import cupy
 
-from . import random
+from . import random, random_values
 from .cuda import launch
 from .tape import ACTIVE
 
 WHOLE = {"float32": 1 - 2.0**-24, "float64": 1 - 2.0**-53}  # the number before 1: uniform on [0, 1)
-KERNELS = {  # what `random` writes on the CPU: (the kernel, numbers that it takes)
-    random._write_uniform32: ("uniform_float", (0.0, 1.0, WHOLE["float32"])),
-    random._write_uniform64: ("uniform_double", (0.0, 1.0, WHOLE["float64"])),
-    random._write_normal32: ("normal_float", ()),
-    random._write_normal64: ("normal_double", ()),
-    random._write_words: ("words", ()),
+KERNELS = {  # what `random_values` writes on the CPU: (the kernel, numbers that it takes)
+    random_values.write_uniform32: ("uniform_float", (0.0, 1.0, WHOLE["float32"])),
+    random_values.write_uniform64: ("uniform_double", (0.0, 1.0, WHOLE["float64"])),
+    random_values.write_normal32: ("normal_float", ()),
+    random_values.write_normal64: ("normal_double", ()),
+    random_values.write_words: ("words", ()),
 }
 
 

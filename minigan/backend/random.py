@@ -26,7 +26,7 @@ Every implementation, on any device, must follow these rules to the bit.
   pi t), r sin(2 pi t), and (x2, x3) gives elements 2 and 3. The first lane of a pair makes r, the second t:
   r = sqrt(-2 ln u) with u = float32(x) * 2^-32 + 2^-33 in (0, 1], hence r <= 6.77; t = float32(int32(x)) *
   2^-32, and the sine is the cosine of int32(x - 2^30), a quarter of a turn earlier. Logarithm and cosine are
-  the series of `_log` and `_cos_turns`, evaluated in float32 in the order written there, one IEEE rounding
+  the series of `random_values`, evaluated in float32 in the order written there, one IEEE rounding
   per operation and no fused multiply-add: additions, products, a division and a square root are the same on
   every machine, which no library's `log` and `cos` are.
 * **Normal, float64** (k = 2): r = sqrt(-2 ln(1 - u_0)), t = u_1, elements r cos(2 pi t), r sin(2 pi t), by
@@ -45,198 +45,15 @@ from functools import partial, wraps
 
 import numpy as np
 
-from . import named
+from . import named, random_values
+from .philox import SPAWN, lanes, philox4x32, round_keys, scramble
 from .tape import ACTIVE
 
 __all__ = ["Generator", "philox4x32"]
 
-_MASK = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
-# Row 0 multiplies lane x0, row 1 multiplies lane x2.
-_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
-_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
-_ROUNDS = 10
-
 # Blocks per pass: 3 scratch arrays of 2 x 8192 x 8 bytes stay in a core's second-level cache, and a pass is
 # long enough that NumPy's cost per call (about 0.5 us) disappears.
 _PASS = 8192
-
-_DRAW, _SPAWN = 0, 1  # the last word of the counter: which of its two uses a block serves
-
-
-def philox4x32(counter, key):
-    """The Philox4x32-10 bijection: four 32-bit words scrambled under a 64-bit key.
-
-    counter: integers below 2^32, shape (..., 4). key: two integers below 2^32. Returns uint32, shape
-    (..., 4).
-    Raises ValueError where a shape is wrong or a word does not fit 32 bits.
-    Source: Salmon et al. 2011, section 3.2; known answers in `kat_vectors` of the Random123 distribution.
-    """
-    counter, key = _words("counter", counter, 4), _words("key", key, 2)
-    if key.ndim != 1:
-        raise ValueError(f"philox4x32: the key must have shape (2,), got {key.shape}")
-    lanes = np.ascontiguousarray(counter.reshape(-1, 4).T)
-    even, odd = lanes[0::2].copy(), lanes[1::2].copy()
-    _scramble(even, odd, _round_keys(key.tolist()))
-    out = np.empty((lanes.shape[1], 4), dtype=np.uint32)
-    _interleave(even, odd, out)
-    return out.reshape(counter.shape)
-
-
-def _words(name, values, width):
-    """`values` as uint64, once it is known to hold 32-bit words along a last axis of length `width`."""
-    words = np.asarray(values)
-    if words.ndim == 0 or words.shape[-1] != width:
-        raise ValueError(f"philox4x32: the {name} must have shape (..., {width}), got {words.shape}")
-    if words.dtype.kind not in "iu" or (words.size and (words.min() < 0 or words.max() > 0xFFFFFFFF)):
-        raise ValueError(f"philox4x32: the {name} must hold integers from 0 to 2**32 - 1")
-    return words.astype(np.uint64)
-
-
-def _round_keys(key):
-    """The key of each round: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
-    steps = range(_ROUNDS)
-    rows = [[[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps]
-    return np.array(rows, dtype=np.uint64)
-
-
-def _scramble(even, odd, round_keys):
-    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64, shape (2, blocks).
-
-    One 64-bit product per lane holds both halves that a round needs. The two rows trade places every round,
-    which a reversed view does for nothing.
-    """
-    product = np.empty_like(even)
-    crossed = product[::-1]
-    for key in round_keys:
-        np.multiply(even, _MULTIPLIERS, out=product)
-        np.right_shift(crossed, _HALF, out=even)
-        even ^= odd
-        even ^= key
-        np.bitwise_and(crossed, _MASK, out=odd)
-
-
-def _interleave(even, odd, out):
-    """Write lanes x0 x1 x2 x3 of every block as the rows of `out`, shape (blocks, 4)."""
-    # One column at a time: for a transposed assignment NumPy's inner loop would be the axis of length 2.
-    for column, lane in enumerate((even[0], odd[0], even[1], odd[1])):
-        out[:, column] = lane
-
-
-# Each writer below turns the lanes of some blocks into the rows of `out`; the lanes are its scratch space.
-
-
-def _write_uniform32(even, odd, out):
-    bits = np.empty(out.shape, dtype=np.uint32)
-    _interleave(even, odd, bits)
-    bits >>= np.uint32(8)
-    # 24 bits leave the sign clear, and conversion from signed integers is the fast one.
-    np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=out, dtype=np.float32, casting="unsafe")
-
-
-def _write_words(even, odd, out):
-    odd <<= _HALF
-    odd |= even
-    out[:, 0], out[:, 1] = odd
-
-
-def _write_uniform64(even, odd, out):
-    odd <<= _HALF
-    odd |= even
-    odd >>= np.uint64(11)
-    for column, word in enumerate(odd.view(np.int64)):
-        np.multiply(word, 2.0**-53, out=out[:, column])
-
-
-def _write_normal32(even, odd, out):
-    radius = _radius(even)
-    turns = odd.astype(np.uint32)
-    cosine = _cos_turns(turns)
-    turns -= np.uint32(1 << 30)  # wraps, as angles do
-    sine = _cos_turns(turns)
-    for pair in range(2):
-        np.multiply(radius[pair], cosine[pair], out=out[:, 2 * pair])
-        np.multiply(radius[pair], sine[pair], out=out[:, 2 * pair + 1])
-
-
-def _radius(words):
-    """sqrt(-2 ln u) for u = (word + 1/2) / 2^32, float32. Neither a logarithm of 0 nor a negative root can
-    occur."""
-    u = words.view(np.int64).astype(np.float32)
-    u *= np.float32(2.0**-32)
-    u += np.float32(2.0**-33)
-    square = _log(u)
-    square *= np.float32(-2)
-    return np.sqrt(square, out=square)
-
-
-def _log(u):
-    """Natural logarithm of positive, normal float32 `u`, to 2e-7 of itself; `u` is overwritten.
-
-    u = 2^e m with sqrt(1/2) <= m < sqrt(2), and ln m = 2 artanh(s) = 2 (s + s^3/3 + ... + s^9/9) at
-    s = (m - 1) / (m + 1), where |s| < 0.172 leaves a relative truncation error of 2e-9.
-    """
-    bits = u.view(np.int32)
-    exponent = bits - np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
-    exponent >>= 23
-    bits -= exponent << 23
-    s = u - np.float32(1)
-    u += np.float32(1)
-    s /= u
-    result = _polynomial(s * s, (2 / 9, 2 / 7, 2 / 5, 2 / 3, 2))
-    result *= s
-    result += exponent.astype(np.float32) * np.float32(math.log(2))
-    return result
-
-
-def _cos_turns(turns):
-    """cos(2 pi t) for t = int32(turns) / 2^32 turns, float32, to 2e-7.
-
-    cos(2 pi t) = sin(2 pi (1/4 - |t|)), whose argument lies within a quarter of a turn for every t: there
-    the Taylor series to the 13th power is exact to 1e-9.
-    """
-    angle = turns.view(np.int32).astype(np.float32)
-    np.abs(angle, out=angle)
-    angle *= np.float32(-(2.0**-32))
-    angle += np.float32(0.25)
-    angle *= np.float32(2 * math.pi)
-    result = _polynomial(angle * angle, [(-1) ** (k // 2) / math.factorial(k) for k in range(13, 0, -2)])
-    result *= angle
-    return result
-
-
-def _polynomial(x, coefficients):
-    """Horner's rule in float32, highest power first, each coefficient, product and sum rounded."""
-    first, *rest = (np.float32(c) for c in coefficients)
-    result = np.full_like(x, first)
-    for c in rest:
-        result *= x
-        result += c
-    return result
-
-
-def _write_normal64(even, odd, out):
-    _write_uniform64(even, odd, out)
-    radius = np.sqrt(-2 * np.log(1 - out[:, 0]))
-    angle = out[:, 1] * (2 * math.pi)
-    np.multiply(radius, np.cos(angle), out=out[:, 0])
-    np.multiply(radius, np.sin(angle), out=out[:, 1])
-
-
-def _write_integers(low, span, even, odd, out):
-    """floor(word * span / 2^64) + low from the word's two halves: with span <= 2^32 no product passes 64
-    bits."""
-    even *= np.uint64(span)
-    even >>= _HALF
-    odd *= np.uint64(span)
-    odd += even
-    odd >>= _HALF
-    for column, value in enumerate(odd.view(np.int64)):
-        np.add(value, np.int64(low), out=out[:, column])
-
-
-_UNIFORM = {np.dtype(np.float32): (4, _write_uniform32), np.dtype(np.float64): (2, _write_uniform64)}
-_NORMAL = {np.dtype(np.float32): (4, _write_normal32), np.dtype(np.float64): (2, _write_normal64)}
 
 
 def _drawing(method):
@@ -260,7 +77,7 @@ class _Stream:
 
     def place(self, key, counter, spawned):
         self.key, self.counter, self.spawned = key, counter, spawned
-        self.round_keys = _round_keys(key)
+        self.round_keys = round_keys(key)
 
     def advance(self, blocks):
         """Leave so many blocks to a draw; returns the number of the first."""
@@ -314,7 +131,7 @@ class Generator:
         In float32 no value passes 6.77 in size, in float64 8.58: the tails beyond hold 1e-11 and 1e-17.
         Source: G. Box, M. Muller, "A note on the generation of random normal deviates", 1958.
         """
-        dtype, per_block, write = _choose("normal", _NORMAL, dtype)
+        dtype, per_block, write = _choose("normal", random_values.NORMAL, dtype)
         return self._draw(shape, dtype, per_block, write)
 
     @_drawing
@@ -323,7 +140,7 @@ class Generator:
 
         Raises ValueError unless low < high, both finite, and high - low is finite too in `dtype`.
         """
-        dtype, per_block, write = _choose("uniform", _UNIFORM, dtype)
+        dtype, per_block, write = _choose("uniform", random_values.UNIFORM, dtype)
         low, high, width = _interval(low, high, dtype)
         out = self._draw(shape, dtype, per_block, write)
         if (low, high) != (0, 1):
@@ -344,12 +161,12 @@ class Generator:
         if not (-(2**63) <= low < high <= 2**63 and high - low <= 2**32):
             expected = "low < high within int64 and at most 2**32 apart"
             raise ValueError(f"Generator.integers: expected {expected}, got [{low}, {high})")
-        return self._draw(shape, np.int64, 2, partial(_write_integers, low, high - low))
+        return self._draw(shape, np.int64, 2, partial(random_values.write_integers, low, high - low))
 
     @_drawing
     def permutation(self, n):
         """The integers 0 to n - 1 in random order, int64, shape (n,)."""
-        words = self._draw(_integer("n", n), np.uint64, 2, _write_words)
+        words = self._draw(_integer("n", n), np.uint64, 2, random_values.write_words)
         return np.argsort(words, kind="stable").astype(np.int64, copy=False)
 
     def spawn(self, n=None):
@@ -385,7 +202,7 @@ class Generator:
         self._stream.place((words[0], words[1]), words[2], words[3])
 
     def _child(self):
-        x0, x1, _, _ = philox4x32((self._stream.spawned, 0, 0, _SPAWN), self._stream.key).tolist()
+        x0, x1, _, _ = philox4x32((self._stream.spawned, 0, 0, SPAWN), self._stream.key).tolist()
         self._stream.spawned += 1
         return Generator(x0 | x1 << 32, self.device)
 
@@ -397,21 +214,10 @@ class Generator:
         first, out = stream.advance(blocks), np.empty((blocks, per_block), dtype=dtype)
         for start in range(0, blocks, _PASS):
             rows = out[start : start + _PASS]
-            even, odd = self._lanes(first + start, len(rows))
-            _scramble(even, odd, stream.round_keys)
+            even, odd = lanes(first + start, len(rows))
+            scramble(even, odd, stream.round_keys)
             write(even, odd, rows)
         return out.reshape(-1)[:size].reshape(shape)
-
-    @staticmethod
-    def _lanes(first, count):
-        """The counters of `count` blocks from number `first`, as even and odd lanes of shape (2, count)."""
-        number = np.arange(count, dtype=np.uint64)
-        number += np.uint64(first % 2**64)
-        even, odd = np.zeros((2, 2, count), dtype=np.uint64)
-        np.bitwise_and(number, _MASK, out=even[0])
-        np.right_shift(number, _HALF, out=odd[0])
-        odd[1] = _DRAW
-        return even, odd
 
 
 def _drawn_on(stream, device):

@@ -95,7 +95,7 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
     [
         (["train", "digitz"], "unknown preset 'digitz'; did you mean 'digits'"),
         (["train", "--data", "mnist-10"], "mnist-10k"),
-        (["train", "--data", "/nowhere/x-images-idx3-ubyte"], "nowhere"),
+        (["train", "--data", "/nowhere/x-images-idx3-ubyte"], "minigan: /nowhere/x-images-idx3-ubyte: no such"),
         (["train", "--batch-size", "20000"], "batch_size 20000 is larger than the data: mnist-10k has 10000 images"),
         (["train", "--steps", "0"], "steps must be at least 1, got 0"),
         (["train", "--penalty", "r1"], "critic_norm couples the samples"),

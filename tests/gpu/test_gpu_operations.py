@@ -15,8 +15,6 @@ pytestmark = pytest.mark.gpu
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("sample", ELSEWHERE, ids=[s.label for s in ELSEWHERE])
 def test_operation(sample, dtype):
-    if dtype == "float32" and not sample.float32:
-        pytest.skip("a sample of float64 alone")
     operation(sample, dtype)
 
 

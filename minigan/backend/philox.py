@@ -1,0 +1,85 @@
+"""Philox4x32-10 on NumPy arrays: blocks of four 32-bit words, each scrambled under one key.
+
+Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
+"""
+
+import numpy as np
+
+MASK = np.uint64(0xFFFFFFFF)
+HALF = np.uint64(32)
+# Row 0 multiplies lane x0, row 1 multiplies lane x2.
+_MULTIPLIERS = np.array([[0xD2511F53], [0xCD9E8D57]], dtype=np.uint64)
+_KEY_STEPS = (0x9E3779B9, 0xBB67AE85)
+_ROUNDS = 10
+
+DRAW, SPAWN = 0, 1  # the last word of the counter: which of its two uses a block serves
+
+
+def philox4x32(counter, key):
+    """The Philox4x32-10 bijection: four 32-bit words scrambled under a 64-bit key.
+
+    counter: integers below 2^32, shape (..., 4). key: two integers below 2^32. Returns uint32, shape
+    (..., 4).
+    Raises ValueError where a shape is wrong or a word does not fit 32 bits.
+    Source: Salmon et al. 2011, section 3.2; known answers in `kat_vectors` of the Random123 distribution.
+    """
+    counter, key = _words("counter", counter, 4), _words("key", key, 2)
+    if key.ndim != 1:
+        raise ValueError(f"philox4x32: the key must have shape (2,), got {key.shape}")
+    words = np.ascontiguousarray(counter.reshape(-1, 4).T)
+    even, odd = words[0::2].copy(), words[1::2].copy()
+    scramble(even, odd, round_keys(key.tolist()))
+    out = np.empty((words.shape[1], 4), dtype=np.uint32)
+    interleave(even, odd, out)
+    return out.reshape(counter.shape)
+
+
+def _words(name, values, width):
+    """`values` as uint64, once it is known to hold 32-bit words along a last axis of length `width`."""
+    words = np.asarray(values)
+    if words.ndim == 0 or words.shape[-1] != width:
+        raise ValueError(f"philox4x32: the {name} must have shape (..., {width}), got {words.shape}")
+    if words.dtype.kind not in "iu" or (words.size and (words.min() < 0 or words.max() > 0xFFFFFFFF)):
+        raise ValueError(f"philox4x32: the {name} must hold integers from 0 to 2**32 - 1")
+    return words.astype(np.uint64)
+
+
+def round_keys(key):
+    """The key of each round: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
+    steps = range(_ROUNDS)
+    rows = [[[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps]
+    return np.array(rows, dtype=np.uint64)
+
+
+def scramble(even, odd, round_keys):
+    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64, shape (2, blocks).
+
+    One 64-bit product per lane holds both halves that a round needs. The two rows trade places every round,
+    which a reversed view does for nothing.
+    """
+    product = np.empty_like(even)
+    crossed = product[::-1]
+    for key in round_keys:
+        np.multiply(even, _MULTIPLIERS, out=product)
+        np.right_shift(crossed, HALF, out=even)
+        even ^= odd
+        even ^= key
+        np.bitwise_and(crossed, MASK, out=odd)
+
+
+def interleave(even, odd, out):
+    """Write lanes x0 x1 x2 x3 of every block as the rows of `out`, shape (blocks, 4)."""
+    # One column at a time: for a transposed assignment NumPy's inner loop would be the axis of length 2.
+    for column, lane in enumerate((even[0], odd[0], even[1], odd[1])):
+        out[:, column] = lane
+
+
+def lanes(first, count):
+    """The counters of `count` blocks from number `first`, as even and odd lanes of shape (2, count)."""
+    number = np.arange(count, dtype=np.uint64)
+    number += np.uint64(first % 2**64)
+    even, odd = np.zeros((2, 2, count), dtype=np.uint64)
+    np.bitwise_and(number, MASK, out=even[0])
+    np.right_shift(number, HALF, out=odd[0])
+    odd[1] = DRAW
+    return even, odd

@@ -1,0 +1,123 @@
+"""From the words of Philox to numbers, by the rules that `random` states, to the bit.
+
+Each writer turns the lanes of some blocks, uint64 (2, blocks), into the rows of `out`; the lanes are its scratch space.
+"""
+
+import math
+
+import numpy as np
+
+from .philox import HALF, interleave
+
+
+def write_uniform32(even, odd, out):
+    bits = np.empty(out.shape, dtype=np.uint32)
+    interleave(even, odd, bits)
+    bits >>= np.uint32(8)
+    # 24 bits leave the sign clear, and conversion from signed integers is the fast one.
+    np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=out, dtype=np.float32, casting="unsafe")
+
+
+def write_words(even, odd, out):
+    odd <<= HALF
+    odd |= even
+    out[:, 0], out[:, 1] = odd
+
+
+def write_uniform64(even, odd, out):
+    odd <<= HALF
+    odd |= even
+    odd >>= np.uint64(11)
+    for column, word in enumerate(odd.view(np.int64)):
+        np.multiply(word, 2.0**-53, out=out[:, column])
+
+
+def write_normal32(even, odd, out):
+    radius = _radius(even)
+    turns = odd.astype(np.uint32)
+    cosine = _cos_turns(turns)
+    turns -= np.uint32(1 << 30)  # wraps, as angles do
+    sine = _cos_turns(turns)
+    for pair in range(2):
+        np.multiply(radius[pair], cosine[pair], out=out[:, 2 * pair])
+        np.multiply(radius[pair], sine[pair], out=out[:, 2 * pair + 1])
+
+
+def _radius(words):
+    """sqrt(-2 ln u) for u = (word + 1/2) / 2^32, float32. Neither a logarithm of 0 nor a negative root can
+    occur."""
+    u = words.view(np.int64).astype(np.float32)
+    u *= np.float32(2.0**-32)
+    u += np.float32(2.0**-33)
+    square = _log(u)
+    square *= np.float32(-2)
+    return np.sqrt(square, out=square)
+
+
+def _log(u):
+    """Natural logarithm of positive, normal float32 `u`, to 2e-7 of itself; `u` is overwritten.
+
+    u = 2^e m with sqrt(1/2) <= m < sqrt(2), and ln m = 2 artanh(s) = 2 (s + s^3/3 + ... + s^9/9) at
+    s = (m - 1) / (m + 1), where |s| < 0.172 leaves a relative truncation error of 2e-9.
+    """
+    bits = u.view(np.int32)
+    exponent = bits - np.int32(0x3F3504F3)  # the bits of sqrt(1/2)
+    exponent >>= 23
+    bits -= exponent << 23
+    s = u - np.float32(1)
+    u += np.float32(1)
+    s /= u
+    result = _polynomial(s * s, (2 / 9, 2 / 7, 2 / 5, 2 / 3, 2))
+    result *= s
+    result += exponent.astype(np.float32) * np.float32(math.log(2))
+    return result
+
+
+def _cos_turns(turns):
+    """cos(2 pi t) for t = int32(turns) / 2^32 turns, float32, to 2e-7.
+
+    cos(2 pi t) = sin(2 pi (1/4 - |t|)), whose argument lies within a quarter of a turn for every t: there
+    the Taylor series to the 13th power is exact to 1e-9.
+    """
+    angle = turns.view(np.int32).astype(np.float32)
+    np.abs(angle, out=angle)
+    angle *= np.float32(-(2.0**-32))
+    angle += np.float32(0.25)
+    angle *= np.float32(2 * math.pi)
+    result = _polynomial(angle * angle, [(-1) ** (k // 2) / math.factorial(k) for k in range(13, 0, -2)])
+    result *= angle
+    return result
+
+
+def _polynomial(x, coefficients):
+    """Horner's rule in float32, highest power first, each coefficient, product and sum rounded."""
+    first, *rest = (np.float32(c) for c in coefficients)
+    result = np.full_like(x, first)
+    for c in rest:
+        result *= x
+        result += c
+    return result
+
+
+def write_normal64(even, odd, out):
+    write_uniform64(even, odd, out)
+    radius = np.sqrt(-2 * np.log(1 - out[:, 0]))
+    angle = out[:, 1] * (2 * math.pi)
+    np.multiply(radius, np.cos(angle), out=out[:, 0])
+    np.multiply(radius, np.sin(angle), out=out[:, 1])
+
+
+def write_integers(low, span, even, odd, out):
+    """floor(word * span / 2^64) + low from the word's two halves: with span <= 2^32 no product passes 64
+    bits."""
+    even *= np.uint64(span)
+    even >>= HALF
+    odd *= np.uint64(span)
+    odd += even
+    odd >>= HALF
+    for column, value in enumerate(odd.view(np.int64)):
+        np.add(value, np.int64(low), out=out[:, column])
+
+
+UNIFORM = {np.dtype(np.float32): (4, write_uniform32), np.dtype(np.float64): (2, write_uniform64)}
+NORMAL = {np.dtype(np.float32): (4, write_normal32), np.dtype(np.float64): (2, write_normal64)}
