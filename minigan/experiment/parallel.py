@@ -222,7 +222,8 @@ class Conductor:
 
 def join(trainer, members):
     """Make each part of a `BaseTrainer` do its share of the whole.  Returns the trainer."""
-    trainer.loader, rows, norm = Portion(trainer.loader, members), _rows_of(members), _norm_of(members)
+    trainer.loader, norm = Portion(trainer.loader, members), _norm_of(members)
+    rows = _rows_of(members, trainer.config.batch_size // members.size)
     for rng in trainer.generators():
         rng.__class__ = rows  # what holds the generator keeps it
     for part in trainer.parts().values():
@@ -247,15 +248,20 @@ class Portion:
         return tuple(self._members.mine(array) for array in self._loader.next_batch())
 
 
-def _rows_of(members):
-    """The class of generators that draw for all processes and keep the rows of this one: same state, other draws."""
+def _rows_of(members, share):
+    """The class of generators that draw for all processes and keep the rows of this one: same state, other draws.
+
+    share: the rows of one batch in this process.  A critic that sees real and generated samples at once has two batches.
+    """
 
     class Rows(Generator):
         __slots__ = ()
 
         def _draw(self, shape, *how):
             n, *rest = shape
-            return members.mine(super()._draw((n * members.size, *rest), *how))
+            whole = super()._draw((n * members.size, *rest), *how)
+            batches = n // share if n and n % share == 0 else 1
+            return np.concatenate([members.mine(batch) for batch in np.split(whole, batches)])
 
     return Rows
 

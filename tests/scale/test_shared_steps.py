@@ -16,12 +16,15 @@ EQUAL = [
     ("dense-conditional", {}),
     ("digits", {}),  # batch norm in both players, labels, an average
     ("dcgan-28-wgan-gp", {"dropout": 0.0}),  # the penalty's points are random
+    ("dcgan-28-wgan-gp", {"dropout": 0.3}),
     ("wgan", {}),
     ("sngan", {}),
-    ("r3gan-small", {}),
+    ("r3gan-small", {}),  # noise on what the critic sees, real and generated samples in one batch
     ("dense-128", {"packing": 3}),
     ("dense-128", {"penalty": "gradient_penalty"}),  # captured, its random points included
     ("dcgan", {"augment": "color,translation,cutout", "critic_norm": True}),
+    ("dcgan", {"augment": "color,translation,cutout"}),
+    ("dense-128", {"instance_noise": 0.3, "packing": 3}),
     ("toy-ring", {"drift": 0.0}),
     ("translate", {}),
     ("vae", {"critic_width": 64}),
@@ -92,7 +95,7 @@ def test_each_mistake_in_sharing_would_be_seen(monkeypatch, fault, name):
     elif fault == "own statistics":
         monkeypatch.setattr(parallel, "_total", lambda x, *, members: x * members.size)
     else:
-        monkeypatch.setattr(parallel, "_rows_of", lambda members: parallel.Generator)
+        monkeypatch.setattr(parallel, "_rows_of", lambda members, share: parallel.Generator)
     config = configured(name, {"dropout": 0.0})
     (_, expected), (_, found) = trained(config), side_by_side(lambda c: trained(config, c), 2)[0]
     assert apart(expected, found) > 1e-3
