@@ -251,7 +251,7 @@ class Portion:
 def _rows_of(members, share):
     """The class of generators that draw for all processes and keep the rows of this one: same state, other draws.
 
-    share: the rows of one batch in this process.  A critic that sees real and generated samples at once has two batches.
+    share: the rows of one batch in this process; a critic that sees real and generated samples at once has two of them.
     """
 
     class Rows(Generator):
