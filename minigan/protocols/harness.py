@@ -37,7 +37,7 @@ def run(protocol, out, *, processes=None, seeds=None, output=None):
 
     processes: by default as many as there are cores.  seeds: instead of the protocol's.
     A record has method, seed, config, seconds and either metrics, {name: {value, floor, ...}}, or failed, a sentence; a
-    failed job is tried again at the next call.  ValueError if processes or seeds are out of range.
+    failed job is tried again at the next call.  ValueError if processes or seeds are out of range, or seeds repeat.
     output: where the progress bar goes, stderr by default.
     `out` gets results.json, and jobs/*.json, *.npy (samples) and *.png.
     """
@@ -47,6 +47,10 @@ def run(protocol, out, *, processes=None, seeds=None, output=None):
     jobs, out = protocol.jobs(seeds), Path(out)
     if not jobs:
         raise ValueError(f"{protocol.name}: there is no seed to run")
+    for _, config in jobs:
+        config.check()
+    if len({(method, config.seed) for method, config in jobs}) < len(jobs):
+        raise ValueError(f"seeds must differ from one another, got {', '.join(map(str, seeds))}")
     (out / "jobs").mkdir(parents=True, exist_ok=True)
     todo = [(method, config) for method, config in jobs if not _finished(_path(out, protocol, method, config))]
     if todo:

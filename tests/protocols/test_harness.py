@@ -193,7 +193,12 @@ def test_no_process_outlives_the_one_that_started_it(number, tmp_path):
 
 @pytest.mark.parametrize(
     ("options", "words"),
-    [({"processes": 0}, "processes must be at least 1, got 0"), ({"seeds": ()}, "fake: there is no seed to run")],
+    [
+        ({"processes": 0}, "processes must be at least 1, got 0"),
+        ({"seeds": ()}, "fake: there is no seed to run"),
+        ({"seeds": (0, -1)}, "seed must be from 0 to .*, got -1"),
+        ({"seeds": (2, 0, 2)}, "seeds must differ from one another, got 2, 0, 2"),
+    ],
 )
 def test_what_cannot_be_run_is_refused(options, words, tmp_path):
     with pytest.raises(ValueError, match=words):
