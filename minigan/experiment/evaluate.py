@@ -1,6 +1,7 @@
 """What a generator is worth, by the kind of its data: the metrics that apply, each with its floor."""
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from .sources import load_data, load_unseen
 
 POINTS = 2_500  # in the plane: PacGAN's number
 IMAGES = 10_000
-COMPARED = 2_000  # images, at most, where the work grows with the square of their number
+COMPARED = 2_000  # images, at most, where the work grows with the square of their number; of few, in several sets
 COMPONENTS = 64  # of the space in which the Frechet distance between images is taken
 
 
@@ -71,17 +72,27 @@ def judge_images(images, train, rng, *, unseen=None):
     """
     reference = unseen or train
     real = data.scale(reference.images)
-    most, few = images[: len(real) // 2], images[: min(COMPARED, len(real) // 2)]
+    most, few = images[: len(real) // 2], images[:COMPARED]
     found = {} if train.labels is None else judge_classes(images, train, reference, rng)
     # Fewer samples than dimensions make the distance large, but its floor is as large.
     space = min(COMPONENTS, real[0].size)
     found["frechet"] = metrics.frechet_distance(real, most, rng, space=space, rank_deficient=True)
-    found |= metrics.precision_recall(real, few, rng) | metrics.nearest_neighbour_test(real, few, rng)
+    found |= metrics.mean_over_sets(partial(_judge_neighbours, real, rng=rng), _sets(few, len(real) // 2))
     if train.labels is None:
-        found["sliced_w2"] = metrics.sliced_wasserstein(real, few, rng)
+        found["sliced_w2"] = metrics.sliced_wasserstein(real, most[:COMPARED], rng)
     if unseen:
         found |= metrics.memorisation(data.scale(train.images), real, few, rng)
     return found
+
+
+def _judge_neighbours(real, images, rng):
+    return metrics.precision_recall(real, images, rng) | metrics.nearest_neighbour_test(real, images, rng)
+
+
+def _sets(images, most):
+    """As many whole sets of at most `most` as there are, at least one."""
+    n = min(len(images), most)
+    return [images[i : i + n] for i in range(0, len(images) - n + 1, n)]
 
 
 def judge_classes(images, train, reference, rng):

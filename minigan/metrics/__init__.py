@@ -23,7 +23,7 @@ from .frechet import frechet_distance
 from .kernel import kid, mmd
 from .mixture import modes
 from .prdc import precision_recall
-from .report import Measurement, measure, measure_against_real
+from .report import Measurement, mean_over_sets, measure, measure_against_real
 from .sharpness import sharpness
 from .sliced import sliced_wasserstein
 from .two_sample import birthday_test, memorisation, nearest_neighbour_test

@@ -91,6 +91,15 @@ def test_real_images_are_as_good_as_their_floor_and_copies_are_found_out(halves)
     assert 0.4 < real["nn_accuracy"].value < 0.6
 
 
+def test_where_unseen_images_are_few_the_samples_are_compared_in_several_sets(halves):
+    known, unseen = halves
+    few = data.Dataset(unseen.images[:100], unseen.labels[:100], "few", "", "")
+    found = judge_images(data.scale(known.images[:230]), known, Generator(0), unseen=few)
+    assert found["nn_accuracy"].n == found["coverage"].n == 200
+    assert found["nn_accuracy"].note.endswith("mean over 4 sets of 50")
+    assert found["nearer_to_train"].n == 230
+
+
 def test_noise_is_nothing_like_digits(halves):
     known, unseen = halves
     noise = Generator(0).uniform((400, 8, 8, 1), -1, 1)

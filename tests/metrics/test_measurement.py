@@ -78,6 +78,44 @@ def test_a_floor_needs_twice_as_many_real_samples():
         metrics.sliced_wasserstein(points(19), points(10), Generator(0))
 
 
+def several(real, samples, n, rng, **options):
+    sets = samples.reshape(-1, n, *samples.shape[1:])
+    return metrics.mean_over_sets(lambda x: metrics.nearest_neighbour_test(real, x, rng, **options), sets)
+
+
+def test_a_mean_over_sets_is_that_of_each_and_one_set_is_itself():
+    real, samples = points(200), points(60, 1, shift=0.3)
+    rng = Generator(2)
+    found = several(real, samples, 20, rng)["nn_accuracy"]
+    rng = Generator(2)
+    each = [metrics.nearest_neighbour_test(real, x, rng)["nn_accuracy"] for x in samples.reshape(3, 20, 3)]
+    assert found.value == pytest.approx(np.mean([m.value for m in each]))
+    assert found.floor == pytest.approx(np.mean([m.floor for m in each]))
+    assert (found.n, found.note) == (60, each[0].note + "; mean over 3 sets of 20")
+    assert several(real, samples[:20], 20, Generator(2)) == metrics.nearest_neighbour_test(
+        real, samples[:20], Generator(2)
+    )
+
+
+@pytest.mark.parametrize("size", [80, 400], ids=["real data in short supply", "real data in plenty"])
+def test_the_standard_error_of_a_mean_over_sets_is_the_deviation_over_repetitions(size):
+    """Of new real data and new samples, though all sets share the real data."""
+    runs = [
+        several(points(size, 2 * s), points(240, 2 * s + 1, shift=0.6), 40, Generator(s), draws=1, halves=8)
+        for s in range(60)
+    ]
+    for key in runs[0]:
+        deviation = np.std([run[key].value for run in runs], ddof=1)
+        claimed = math.sqrt(np.mean([run[key].standard_error ** 2 for run in runs]))
+        assert 0.6 < claimed / deviation < 1.7, (key, claimed, deviation)
+
+
+def test_a_mean_that_holds_an_infinite_value_has_no_error():
+    one = Measurement("kl", math.inf, 0.1, math.nan, 5)
+    (found,) = metrics.mean_over_sets(lambda x: {"kl": one}, [0, 1]).values()
+    assert (found.value, math.isnan(found.standard_error)) == (math.inf, True)
+
+
 # --- every metric ------------------------------------------------------------------------------------------
 
 TWO_SAMPLE = {
