@@ -85,7 +85,7 @@ def measure_against_real(statistic, real, samples, rng, *, draws, halves, note="
 
 
 def mean_over_sets(metric, sets):
-    """{name: Measurement}: the mean of metric(samples), itself {name: Measurement}, over sets of samples, (n, ...) each.
+    """{name: Measurement}: the mean of metric(samples), itself {name: Measurement}, over sets (n, ...) of samples.
 
     Where few real samples allow only small sets, several say more.  The error of k is that of one, over sqrt(k): they
     share the real data, but the jackknife of one set is generous; the tests hold the two together to within a factor
