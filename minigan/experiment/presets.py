@@ -143,8 +143,8 @@ _TOY_RING = Preset(
 _TOY_GRID = Preset(
     dataclasses.replace(
         _TOY_RING.config, data="grid", steps=20_000, batch_size=1024, generator_depth=6, octaves=5,
-        penalty_weight=1.0, burn_in=0.8, drift=0.06,
-        critic_lr=2e-3, beta2=0.99, beta2_end=0.999, lr_end=0.005, ema=0.05,
+        penalty_weight=1.0, drift=0.06,
+        critic_lr=2e-3, beta2=0.99, beta2_end=0.999, schedule="burn_in", lr_end=0.005, burn_in=0.6, ema=0.05,
     ),
     "Lin et al. 2018",
     "25 Gaussians on a grid, by the same recipe",
