@@ -1,13 +1,14 @@
 """The outcome of a protocol: the number of every seed, never the best one, beside the floor and what was published."""
 
 import math
+from textwrap import wrap
 
 import numpy as np
 
 from .style import BLACK, BLUE, INK, RULE, SMALL, VERMILLION, WIDTH, Page, font, number_axis, save
 
 _ROW, _GAP, _TOP, _RIGHT = 0.36, 0.25, 0.3, 0.2  # inches
-_LETTER = 0.068  # of a method's name
+_LETTER, _LETTERS = 0.068, 38  # of a method's name: how wide one is, how many there are in a line
 _SPREAD = 0.64  # of a row's height, over which its seeds are spread, the first at the top
 _SEED = {
     "marker": "o",
@@ -32,7 +33,9 @@ def seeds(path, results, *, floors=None, published=None, log=(), title="Every se
     floors, published = floors or {}, published or {}
     methods, metrics = list(results), list(dict.fromkeys(metric for found in results.values() for metric in found))
     _check(results, floors, published, metrics, log)
-    left, height = 0.25 + _LETTER * max(map(len, methods)), _ROW * len(methods)
+    names = [wrap(method, _LETTERS, max_lines=2) for method in methods]  # as many lines as a row has room for
+    left = 0.25 + _LETTER * max(len(line) for lines in names for line in lines)
+    height = _ROW * len(methods)
     width = (WIDTH - left - _RIGHT - _GAP * (len(metrics) - 1)) / len(metrics)
     page = Page(_TOP + height + 0.45, title, caption or _caption(results))
     for i, metric in enumerate(metrics):
@@ -41,7 +44,7 @@ def seeds(path, results, *, floors=None, published=None, log=(), title="Every se
         axes = page.axes(start, _TOP, width, height)
         rows = [(_numbers(results, m, metric), _numbers(published, m, metric)) for m in methods]
         _strips(axes, rows, floors.get(metric, ()), metric in log)
-        axes.set_yticks(range(len(methods)), methods if i == 0 else [""] * len(methods))
+        axes.set_yticks(range(len(methods)), ["\n".join(lines) if i == 0 else "" for lines in names])
     _legend(page, _TOP + height + 0.3, floors, published)
     return save(path, page.figure)
 

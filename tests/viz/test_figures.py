@@ -254,6 +254,15 @@ def test_every_seed_is_drawn(tmp_path):
     assert overlapping(figure) == []
 
 
+def test_long_names_of_methods_leave_room_for_their_numbers():
+    name = "paired discriminator, a public repository, 5 seeds of 50,000 updates"
+    metrics = {"classes": [8.8, 10], "class_tv": [0.01, 0.34], "acceptance": [0.58, 0.98]}
+    figure = viz.seeds(None, {"DCGAN": metrics, name: metrics})
+    _, long = figure.axes[0].get_yticklabels()
+    assert long.get_text().split("\n") == ["paired discriminator, a public", "repository, 5 seeds of 50,000 updates"]
+    assert overlapping(figure) == []
+
+
 def test_seeds_of_one_kind_and_of_nothing_finite():
     for numbers in ([3.0], [3.0, 3.0], [np.inf]):
         assert overlapping(viz.seeds(None, {"GAN": {"kl": numbers}})) == []
