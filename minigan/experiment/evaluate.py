@@ -14,7 +14,7 @@ from .sources import load_data, load_unseen
 
 POINTS = 2_500  # in the plane: PacGAN's number
 IMAGES = 10_000
-COMPARED = 2_000  # images, at most, where the work grows with the square of their number; of few, in several sets
+COMPARED = 2_000  # images, at most, where the work grows with the square of their number
 COMPONENTS = 64  # of the space in which the Frechet distance between images is taken
 
 
@@ -59,7 +59,7 @@ def judge_points(points, sampler, rng):
     """{name: Measurement} of points (N, 2) against fresh ones of `sampler`: transport, fidelity, neighbours."""
     real = sampler.sample(4 * len(points), rng.spawn())
     found = {"sliced_w2": metrics.sliced_wasserstein(real, points, rng)}
-    return found | metrics.precision_recall(real, points, rng) | metrics.nearest_neighbour_test(real, points, rng)
+    return found | _judge_neighbours(real, points, rng)
 
 
 def judge_images(images, train, rng, *, unseen=None):
@@ -67,7 +67,8 @@ def judge_images(images, train, rng, *, unseen=None):
 
     train: the `data.Dataset` of the training.  unseen: another, of what training has not seen: the samples are compared
     with it, and asked whether they are nearer to the training data.  Without it they are compared with `train`, where
-    copies are not found out.
+    copies are not found out.  A set of samples is at most half as large as the real data: where these are few, samples
+    are compared with them one by one in several sets.
     If the data have labels, a classifier that was trained on `train` says which classes it sees, and how clearly.
     """
     reference = unseen or train
@@ -85,8 +86,8 @@ def judge_images(images, train, rng, *, unseen=None):
     return found
 
 
-def _judge_neighbours(real, images, rng):
-    return metrics.precision_recall(real, images, rng) | metrics.nearest_neighbour_test(real, images, rng)
+def _judge_neighbours(real, samples, rng):
+    return metrics.precision_recall(real, samples, rng) | metrics.nearest_neighbour_test(real, samples, rng)
 
 
 def _sets(images, most):

@@ -139,7 +139,8 @@ _TOY_RING = Preset(
     "8 Gaussians on a circle: Wasserstein loss, R1 and R2, drift, Fourier features",
 )  # fmt: skip
 
-# A critic twice as fast as the generator, and with an octave more, sees how wide each of the 25 modes is.
+# A critic twice as fast as the generator, and with an octave more, sees how wide each of the 25 modes is.  High rates
+# make what lies between modes steep; low ones, for the rest of the run, let the masses of the modes settle.
 _TOY_GRID = Preset(
     dataclasses.replace(
         _TOY_RING.config, data="grid", steps=20_000, batch_size=1024, generator_depth=6, octaves=5,

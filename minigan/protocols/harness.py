@@ -49,8 +49,6 @@ def run(protocol, out, *, processes=None, seeds=None, output=None):
         raise ValueError(f"{protocol.name}: there is no seed to run")
     for _, config in jobs:
         config.check()
-    if len({(method, config.seed) for method, config in jobs}) < len(jobs):
-        raise ValueError(f"seeds must differ from one another, got {', '.join(map(str, seeds))}")
     (out / "jobs").mkdir(parents=True, exist_ok=True)
     todo = [(method, config) for method, config in jobs if not _finished(_path(out, protocol, method, config))]
     if todo:

@@ -67,8 +67,13 @@ class Protocol:
     picture: Callable | None = None
 
     def jobs(self, seeds=None):
-        """Every (method, Config with its seed), the seeds of a method in a row; by default all of them."""
+        """Every (method, Config with its seed), the seeds of a method in a row; by default all of them.
+
+        ValueError if a seed comes twice.
+        """
         seeds = self.seeds if seeds is None else seeds
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ from one another, got {', '.join(map(str, seeds))}")
         return [(name, dataclasses.replace(c, seed=seed)) for name, c in self.methods.items() for seed in seeds]
 
     def fingerprint(self, method, config):
