@@ -1,0 +1,63 @@
+"""Types that public signatures share.
+
+For readers and type checkers only: import these names under `if TYPE_CHECKING:`, in a module that begins with
+`from __future__ import annotations`, so that `import minigan` does not pay for them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+from .backend.random import Generator
+from .tensor import Parameter, Tensor
+
+__all__ = [
+    "Array",
+    "ArrayLike",
+    "Axis",
+    "DTypeLike",
+    "Device",
+    "Generator",
+    "NDArray",
+    "Number",
+    "Padding",
+    "Pair",
+    "Parameter",
+    "PathLike",
+    "Shape",
+    "Tensor",
+    "TensorFunction",
+    "TensorLike",
+]
+
+Array: TypeAlias = NDArray[Any]
+"""An array of a backend: NumPy's, or CuPy's, which has the same methods."""
+
+Number: TypeAlias = float | complex | np.generic
+"""A Python or NumPy scalar (`float` includes int and bool)."""
+
+TensorLike: TypeAlias = Tensor | Array | Number
+"""An argument of an operation."""
+
+TensorFunction: TypeAlias = Callable[..., Tensor]
+"""A function from Tensors to a Tensor, such as a loss."""
+
+Shape: TypeAlias = tuple[int, ...]
+
+Axis: TypeAlias = int | tuple[int, ...] | None
+"""One axis, several, or all of them (None)."""
+
+Pair: TypeAlias = int | tuple[int, int]
+"""A height and a width, or one number for both."""
+
+Padding: TypeAlias = int | Literal["same", "valid"] | tuple[tuple[int, int], tuple[int, int]]
+"""Padding of an image: on every side, by rule, or ((top, bottom), (left, right))."""
+
+Device: TypeAlias = Literal["cpu", "cuda"] | str
+
+PathLike: TypeAlias = str | os.PathLike[str]
