@@ -17,9 +17,12 @@ from typing import Annotated
 import tyro
 
 from minigan import __version__
-from minigan.experiment import Run, load_data, preset, train, trainer_for
 from minigan.files import write_json
+from minigan.presets import preset
 from minigan.report import report
+from minigan.runs import Run
+from minigan.runs import loop as train
+from minigan.trainers import load_data, trainer_for
 
 WRITTEN = ("log", "note", "save_checkpoint")  # of a Run: what must be there after a crash
 SHOWN = ("picture", "diagnose")  # of a trainer: what a user looks at

@@ -24,8 +24,8 @@ __version__ = "0.1.0"
 
 # Imported on first use, so that `import minigan` costs little more than NumPy.
 _LAZY = {
-    "check", "data", "experiment", "gan", "interchange", "metrics", "models", "nn", "optim", "protocols", "random",
-    "viz",
+    "check", "data", "experiment", "gan", "interchange", "metrics", "models", "nn", "optim", "presets", "protocols",
+    "random", "runs", "scale", "trainers", "viz",
 }  # fmt: skip
 
 

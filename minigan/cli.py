@@ -12,28 +12,7 @@ import tyro
 
 from . import __version__, interchange, verify
 from .backend import DeviceError
-from .bench import command as bench
 from .data import download
-from .experiment import (
-    DEFAULT,
-    PRESETS,
-    Busy,
-    Run,
-    RunError,
-    Stopped,
-    describe,
-    draw,
-    gallery,
-    grid,
-    history,
-    load_data,
-    parallel,
-    preset,
-    save_picture,
-    sweep,
-    train,
-)
-from .experiment.evaluate import evaluate, keep
 from .files import replacing, write_json
 from .options import (
     CompareOptions,
@@ -48,9 +27,14 @@ from .options import (
     TrainOptions,
     VerifyOptions,
 )
-from .protocols import command, report
+from .presets import DEFAULT, PRESETS, preset
+from .protocols import command
 from .report import compare
 from .report import report as write_report
+from .runs import Busy, Run, RunError, Stopped, draw, evaluate, gallery, history, save_picture, train
+from .runs.evaluation import keep
+from .scale import grid, mpi, results, sweep
+from .trainers import describe, load_data
 
 USAGE = f"""minigan {__version__}: GANs from nothing but arrays
 
@@ -75,7 +59,7 @@ def main(arguments=None):
     """Run one command.  Returns the exit status; what a user can mend is one sentence on stderr and status 2."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     commands = {
-        "train": parallel.together(_train), "sample": _sample, "presets": _presets, "evaluate": _evaluate,
+        "train": mpi.together(_train), "sample": _sample, "presets": _presets, "evaluate": _evaluate,
         "protocol": _protocol, "bench": _bench, "verify": _verify, "pictures": _pictures, "download": _download,
         "report": _report, "compare": _compare, "sweep": _sweep, "export": _export,
     }  # fmt: skip
@@ -237,7 +221,7 @@ def _evaluate(arguments):
         raise ValueError(f"--n must be at least 1, got {options.n}")
     run = Run.open(options.run)
     found = evaluate(run, options.n, options.seed)
-    print(*report.measurements(found), sep="\n")
+    print(*results.measurements(found), sep="\n")
     _try(keep, run, found, options.seed)
     _try(write_report, run)
     if options.out is not None:
@@ -264,6 +248,12 @@ def _sweep(arguments):
 
 
 def _bench(arguments):
+    try:
+        from benchmarks import command as bench
+    except ImportError as error:
+        raise ValueError(
+            "the benchmarks are not installed with the package: run `python -m benchmarks` in a clone"
+        ) from error
     return bench.main(_parse(bench.Options, "bench", arguments))
 
 

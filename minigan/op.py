@@ -22,7 +22,7 @@ from threading import Lock, local
 import numpy as np
 
 from .backend import as_array, device_of, ndarray, of
-from .backend.tape import ACTIVE
+from .backend.recording import ACTIVE
 from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, tick, wrap
 
 

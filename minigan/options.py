@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
 
-from .experiment import DEFAULT, PRESETS, Config
+from .presets import DEFAULT, PRESETS, Config
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from time import perf_counter
 
 from .autodiff import ancestors
 from .backend import ndarray
-from .backend.placement import arrays, owner
+from .capture.placement import arrays, owner
 from .op import Watch, current_watch, watching
 from .tensor import Leaf, leaf_owning, tick
 

@@ -62,7 +62,7 @@ import numpy as np
 
 import minigan as mg
 from minigan import backend, gan, models, ops, optim, viz
-from minigan.backend import numpy_winograd
+from minigan.backend.numpy import winograd as numpy_winograd
 from minigan.check import answer, check, claim
 from minigan.op import observing
 from minigan.ops.conv import conv_geometry

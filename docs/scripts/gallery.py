@@ -21,7 +21,8 @@ import tyro
 from PIL import Image
 
 from minigan import viz
-from minigan.experiment import PRESETS, Run, RunError
+from minigan.presets import PRESETS
+from minigan.runs import Run, RunError
 
 STEPS = {
     "lsgan-gp-16": 1000, "dcgan-28-wgan-gp": 150, "wgan": 150, "dcgan": 400, "dcgan-bn": 400, "dcgan-conditional": 350,

@@ -15,9 +15,9 @@ from tqdm import tqdm
 from minigan import metrics, viz
 from minigan.data import load
 from minigan.data.paired import PALETTE
-from minigan.experiment.presets import preset
-from minigan.experiment.translation import TranslationTrainer
+from minigan.presets import preset
 from minigan.random import Generator
+from minigan.trainers.translation import TranslationTrainer
 
 ROWS = 10
 

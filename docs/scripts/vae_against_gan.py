@@ -13,9 +13,9 @@ import numpy as np
 from tqdm import tqdm
 
 from minigan import data, metrics, viz
-from minigan.experiment.presets import preset
-from minigan.experiment.trainers import trainer_for
+from minigan.presets import preset
 from minigan.random import Generator
+from minigan.trainers import trainer_for
 
 SAMPLES = 5000  # half of the data: the floor compares two halves
 COMPARED = 2000  # for metrics of neighbours

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from . import numpy_backend, tape
+from . import numpy as numpy_backend
 
-_BY_TYPE = {numpy_backend.ndarray: numpy_backend, tape.Taped: tape.TAPED_BACKEND}
+_BY_TYPE = {numpy_backend.ndarray: numpy_backend}
 _BY_NAME = {"cpu": numpy_backend}
 ndarray = numpy_backend.ndarray
 
@@ -16,6 +16,11 @@ class DeviceError(RuntimeError):
 def register(backend, array_type):
     """Make `backend`, a module of kernels, the one of arrays of `array_type` and of the device that it names."""
     _BY_TYPE[array_type] = _BY_NAME[backend.DEVICE] = backend
+
+
+def register_type(array_type, backend):
+    """Make `backend` the one of arrays of `array_type`, without a device of its own."""
+    _BY_TYPE[array_type] = backend
 
 
 def of(array):
@@ -36,7 +41,7 @@ def named(device):
 def _register_cuda():
     """Import CuPy, which takes a second, only now that it is needed."""
     try:
-        from . import cupy_backend
+        from . import cupy as cupy_backend
     except ImportError as error:
         what = "is not installed" if getattr(error, "name", None) == "cupy" else f"cannot be imported ({error})"
         raise DeviceError(

@@ -45,9 +45,9 @@ from functools import partial, wraps
 
 import numpy as np
 
+from ..backend.recording import ACTIVE
 from . import named, random_values
 from .philox import SPAWN, lanes, philox4x32, round_keys, scramble
-from .tape import ACTIVE
 
 __all__ = ["Generator", "philox4x32"]
 

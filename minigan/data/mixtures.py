@@ -110,3 +110,13 @@ def _check_positive(owner, **numbers):
     for name, number in numbers.items():
         if not (math.isfinite(number) and number > 0):
             raise ValueError(f"{owner}: {name} must be a positive number, got {number}")
+
+
+POINTS = {
+    "ring": ring,
+    "grid": grid,
+    "swissroll": swissroll,
+    "8gaussians": eight_gaussians,
+    "25gaussians": twentyfive_gaussians,
+}
+"""{name for `--data`: the function that makes its sampler}."""

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..backend import device_of, threads
+from ..backend import device_of
+from ..backend.numpy import threads
 from ..capture import CaptureError, capture
 from ..op import no_grad
 from ..tensor import Tensor

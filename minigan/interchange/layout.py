@@ -19,12 +19,12 @@ from safetensors.numpy import load_file
 from safetensors.numpy import save as to_bytes
 
 from .. import gan, models, nn
-from ..experiment.networks import Through
 from ..files import replacing
 from ..gan.undisturbed import undisturbed
 from ..models.residual import Block
 from ..models.translation import PairedGenerator, UNet
 from ..op import no_grad
+from ..trainers.networks import Through
 
 
 def state_dict(network, shape):

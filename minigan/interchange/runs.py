@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from ..experiment import autoencoder, load_data, networks
-from ..experiment.base import part_of
-from ..experiment.translation import TranslationTrainer
 from ..random import Generator
+from ..trainers import load_data, networks, vae
+from ..trainers.base import part_of
+from ..trainers.translation import TranslationTrainer
 
 
 def generator(run):
@@ -22,7 +22,7 @@ def generator(run):
         return trainer.generator.body.eval(), trainer.held_out[0].shape[1:]
     shape = tuple(state["shape"])
     if config.model == "vae":
-        network, part = autoencoder.build(config, shape, Generator(0)), "vae"
+        network, part = vae.build(config, shape, Generator(0)), "vae"
     else:
         network, _ = networks.build(config, shape, state["classes"], Generator(0))
         part = "ema.module" if config.ema else "generator"

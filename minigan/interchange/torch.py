@@ -11,9 +11,9 @@ from torch.nn import functional as f
 from torch.nn.utils import parametrizations
 
 from .. import gan, models, nn
-from ..experiment.networks import Through
 from ..models.residual import Block
 from ..models.translation import PairedGenerator, UNet
+from ..trainers.networks import Through
 from . import layout
 
 

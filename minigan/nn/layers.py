@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import device_of, move
-from ..backend.tape import changing
+from ..backend.recording import changing
 from ..op import is_repeating
 from ..random import Generator
 from ..tensor import Parameter, Tensor

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .. import ops
-from ..backend.tape import changing
+from ..backend.recording import changing
 from .layers import or_entropy
 from .module import Module
 

@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from ..files import replacing, write_json
-from . import dirac, harness, load, report
+from ..scale import results
+from . import dirac, harness, load
 
 
 def main(name, *, out=None, processes=None, seeds=None, steps=None):
@@ -30,17 +31,17 @@ def main(name, *, out=None, processes=None, seeds=None, steps=None):
 
 def _run(protocol, folder, processes, seeds):
     records = harness.run(protocol, folder, processes=processes, seeds=seeds)
-    lines = report.table(protocol, records)
+    lines = results.table(protocol, records)
     with replacing(folder / "table.txt") as file:
         file.write("".join(line + "\n" for line in lines).encode())
-    report.figure(folder / "figure.png", protocol, records)
+    results.figure(folder / "figure.png", protocol, records)
     print(*lines, f"written: {folder}", "", sep="\n")
 
 
 def _dirac(out):
     rows = dirac.run()
     cells = [[f"{v:.4g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
-    print(*report.aligned([list(rows[0]), *cells]), sep="\n")
+    print(*results.aligned([list(rows[0]), *cells]), sep="\n")
     if out is not None:
         write_json(out, rows)
     return 0

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from .. import viz
 from ..data import EVALUATION_SAMPLES, load
-from ..experiment import Config, preset
-from ..experiment.evaluate import COMPARED, IMAGES, judge_images, judge_stacked, single_digits
+from ..presets import Config, preset
 from ..random import Generator
-from . import training
-from .protocol import Protocol, Published, Target
+from ..runs.evaluation import COMPARED, IMAGES, judge_images, judge_stacked, single_digits
+from ..scale.protocol import Protocol, Published, Target
+from . import plain_training as training
 
 CLASSES = {"class_coverage": "classes", "class_tv": "class TV", "acceptance": "acceptance"}
 SHOWN = CLASSES | {

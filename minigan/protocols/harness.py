@@ -76,14 +76,6 @@ def summary(protocol, records):
     }
 
 
-def by_method(records):
-    """{method: [record]}, in order."""
-    groups = {}
-    for record in records:
-        groups.setdefault(record["method"], []).append(record)
-    return groups
-
-
 def job(protocol, method, config, path):
     """Train and judge one seed; write its record to `path`, and beside it some samples and their picture."""
     record, started, cpu = _record(protocol, method, config), time.perf_counter(), time.process_time()

@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 from .. import viz
-from ..experiment import Config, preset
-from ..experiment.evaluate import judge_mixture
-from ..experiment.sources import POINTS
+from ..data.mixtures import POINTS
+from ..presets import Config, preset
 from ..random import Generator
-from .protocol import Protocol, Published, Target
-from .training import train
+from ..runs.evaluation import judge_mixture
+from ..scale.protocol import Protocol, Published, Target
+from .plain_training import train
 
 COUNT = 2_500
 SEEDS = tuple(range(10))

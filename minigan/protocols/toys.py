@@ -5,12 +5,12 @@ One thing differs: our critic has leaky ReLUs of slope 0.2, theirs ReLUs.
 
 from dataclasses import replace
 
-from ..experiment import Config
-from ..experiment.evaluate import judge_points
-from ..experiment.sources import POINTS
+from ..data.mixtures import POINTS
+from ..presets import Config
+from ..runs.evaluation import judge_points
+from ..scale.protocol import Protocol
 from . import mixtures
-from .protocol import Protocol
-from .training import train
+from .plain_training import train
 
 SOURCE = "I. Gulrajani et al., Improved training of Wasserstein GANs, 2017, figure 1; gan_toy.py in its code"
 OFFICIAL = Config(

@@ -5,8 +5,8 @@ import json
 import shlex
 from dataclasses import dataclass
 
-from ..experiment.config import BELONGS, Config
-from ..experiment.presets import DEFAULT, PRESETS
+from ..presets import DEFAULT, PRESETS
+from ..presets.config import BELONGS, Config
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 import shlex
 
-from ..experiment.presets import PRESETS
 from ..files import replacing
+from ..presets import PRESETS
 from . import charts, facts, measured
 from .frames import frames, strip
 from .markup import definitions, page, section, tag

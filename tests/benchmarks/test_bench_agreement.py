@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from minigan.bench import agreement, networks, peers, workloads
+from benchmarks import agreement, networks, peers, workloads
 
 SMALL = {name: workloads.tiny(w) for name, w in workloads.ALL.items()}
 

@@ -5,7 +5,8 @@ import mmap
 
 import pytest
 
-from minigan.bench import arithmetic, figures, memory, peers, report, timing, worker, workloads
+from benchmarks import arithmetic, figures, memory, peers, timing, worker, workloads
+from benchmarks import tables as report
 from minigan.cli import main
 
 

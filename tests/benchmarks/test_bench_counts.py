@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from benchmarks import arithmetic, networks, peers, scaling, workloads
 from minigan import models, nn
-from minigan.bench import arithmetic, networks, peers, scaling, workloads
 from minigan.random import Generator
 
 MODELS = {

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan import backend, models
-from minigan.bench import (
+from benchmarks import (
     arithmetic,
     gpu,
     gpu_cases,
@@ -26,7 +25,8 @@ from minigan.bench import (
     peers,
     workloads,
 )
-from minigan.bench.worker import Unable
+from benchmarks.worker import Unable
+from minigan import backend, models
 from minigan.cli import main
 from minigan.random import Generator
 
@@ -284,7 +284,7 @@ def test_the_script_of_a_gpu_machine(machine, status, said, asked, tmp_path):
 def on_the_cpu(monkeypatch):
     """Both libraries, on the CPU."""
     torch = pytest.importorskip("torch")
-    from minigan.bench import gpu_torch
+    from benchmarks import gpu_torch
 
     # PyTorch's own testing tools, which tests/oracles imports, forbid what a program may do: to set its flags.
     monkeypatch.setitem(torch.backends.flags_frozen.__globals__, "__allow_nonbracketed_mutation_flag", True)

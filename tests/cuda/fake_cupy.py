@@ -15,7 +15,7 @@ import numpy as np
 from strict_device import Graph, StrictArray, changed, keep, lend, made, recording, synchronises
 
 from minigan import backend
-from minigan.backend import cublas
+from minigan.backend.cupy import cublas
 
 
 class FakeCupy(ModuleType):

@@ -9,8 +9,8 @@ from fake_cublas import STREAM, WORKSPACE, FakeLibrary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.backend import cublas
-from minigan.backend.cublas import Cublas, CublasError
+from minigan.backend.cupy import cublas
+from minigan.backend.cupy.cublas import Cublas, CublasError
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from minigan.backend import numpy_conv
+from minigan.backend.numpy import conv as numpy_conv
 from minigan.ops.conv import ConvGeometry
 
 AXIS = np.dtype([(name, np.int32) for name in ("input", "kernel", "stride", "before", "dilation", "output")])

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.backend import numpy_norm, numpy_reduce
+from minigan.backend.numpy import norm as numpy_norm
+from minigan.backend.numpy import reduce as numpy_reduce
 
 TYPES = [(np.float32, "float", 1e-5), (np.float64, "double", 1e-12)]
 matrices = st.tuples(st.integers(1, 70), st.integers(1, 40))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from minigan.backend import numpy_optim
+from minigan.backend.numpy import optim as numpy_optim
 
 TYPES = [(np.float32, "float", 1e-5), (np.float64, "double", 1e-12)]
 LAUNCHES = [((1,), (32,)), ((3,), (7,)), ((70,), (1,))]

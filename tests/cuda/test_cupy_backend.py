@@ -9,7 +9,7 @@ from strict_device import StrictArray, on_device
 
 import minigan as mg
 from minigan import backend, gan, models, optim
-from minigan.backend import numpy_backend
+from minigan.backend import numpy as numpy_backend
 from minigan.ops.conv import ConvGeometry
 from minigan.random import Generator
 
@@ -67,7 +67,7 @@ def test_convolutions(case, dtype, chunk_bytes):
     w = numbers((*geometry.kernel, ci, co * geometry.groups), dtype, 1)
     y = numbers((n, *geometry.output, co * geometry.groups), dtype, 2)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("minigan.backend.cupy_conv.CHUNK_BYTES", chunk_bytes)
+        patch.setattr("minigan.backend.cupy.conv.CHUNK_BYTES", chunk_bytes)
         agree("conv2d", [x, w], geometry)
         agree("conv_transpose2d", [y, w], geometry)
         agree("conv2d_weight", [x, y], geometry)

@@ -12,9 +12,10 @@ from strict_device import StrictArray, on_device
 
 import minigan as mg
 from minigan import gan, ops, optim
-from minigan.backend.tape import changing
-from minigan.experiment import load_data, preset, trainer_for
+from minigan.backend.recording import changing
+from minigan.presets import preset
 from minigan.random import Generator
+from minigan.trainers import load_data, trainer_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -42,7 +43,7 @@ def test_a_trainer_captures_what_it_can(name, monkeypatch):
         return [trainer.step() for _ in range(5)], trainer.state()
 
     captured, (arrays, state) = trained()
-    monkeypatch.setattr("minigan.experiment.trainer._repeats_itself", lambda config, device: False)
+    monkeypatch.setattr("minigan.trainers.gan._repeats_itself", lambda config, device: False)
     expected, (others, expected_state) = trained()
     assert captured == expected
     assert state == expected_state

@@ -10,10 +10,10 @@ from fake_cupy import FakeCupy, FakeModule, installed
 import minigan as mg
 from minigan import backend, cli
 from minigan.backend import DeviceError
-from minigan.experiment import Config, load_data, trainer_for
-from minigan.experiment.run import Run, RunError
-from minigan.experiment.train import train
+from minigan.presets import Config
 from minigan.random import Generator
+from minigan.runs import Run, RunError, train
+from minigan.trainers import load_data, trainer_for
 
 TOLD = 'device "cuda" needs CuPy, which is not installed: pip install "minigan[cuda13]", or "minigan[cuda12]" for'
 
@@ -22,7 +22,7 @@ TOLD = 'device "cuda" needs CuPy, which is not installed: pip install "minigan[c
 def without_cupy(monkeypatch):
     monkeypatch.setattr(backend, "_BY_NAME", {"cpu": backend.named("cpu")})
     monkeypatch.setitem(sys.modules, "cupy", None)  # what Python takes for a module that is not there
-    monkeypatch.delitem(sys.modules, "minigan.backend.cupy_backend", raising=False)
+    monkeypatch.delitem(sys.modules, "minigan.backend.cupy", raising=False)
     monkeypatch.delattr(backend, "cupy_backend", raising=False)
 
 

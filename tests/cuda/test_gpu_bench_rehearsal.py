@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fake_cupy import installed
 
-from minigan.bench import agreement, gpu_cases, gpu_minigan, networks, workloads
+from benchmarks import agreement, gpu_cases, gpu_minigan, networks, workloads
 
 POINTS = {player: networks.dense((2,), (n,), 4, 1, 0) for player, n in (("generator", 2), ("critic", 1))}
 STEP = replace(workloads.ALL["toy-critic"], **POINTS, batch=4)

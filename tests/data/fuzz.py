@@ -51,7 +51,7 @@ class Reader:
 def readers():
     from minigan import data
     from minigan.data.download import _unpack_cifar10
-    from minigan.experiment import Run, RunError
+    from minigan.runs import Run, RunError
 
     sys.modules[_unpack_cifar10.__module__]._BATCH_BYTES = 3073  # instead of 10,000 images
     os.fsync = lambda _: None  # takes the disk's time, and nobody pulls the plug here

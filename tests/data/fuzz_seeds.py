@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from minigan.experiment import DEFAULT, PRESETS, Run
+from minigan.presets import DEFAULT, PRESETS
+from minigan.runs import Run
 
 MB = 1 << 20
 ZEROS = bytes(8 * MB)  # a bomb, packed to a thousandth

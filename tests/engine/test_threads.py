@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
-from minigan.backend import numpy_conv, numpy_matmul, threads
+from minigan.backend.numpy import conv as numpy_conv
+from minigan.backend.numpy import matmul as numpy_matmul
+from minigan.backend.numpy import threads
 from minigan.ops.conv import conv_geometry
 
 LIBRARIES = threads._blas()._libraries

@@ -9,7 +9,7 @@ import pytest
 import minigan as mg
 from minigan import gan, models, nn, optim
 from minigan.autodiff import ancestors
-from minigan.backend import numpy_backend
+from minigan.backend import numpy as numpy_backend
 from minigan.fused import _FusedPlan
 from minigan.gan import losses, penalties
 from minigan.op import Plan

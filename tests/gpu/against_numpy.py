@@ -9,9 +9,12 @@ from samples_elsewhere import moved, results
 
 import minigan as mg
 from minigan import backend, gan, models, optim
-from minigan.experiment import Run, load_data, preset, train, trainer_for
+from minigan.presets import preset
 from minigan.random import Generator
+from minigan.runs import Run
+from minigan.runs import loop as train
 from minigan.tensor import Parameter
+from minigan.trainers import load_data, trainer_for
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}  # of the largest number in an array
 

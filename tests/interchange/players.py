@@ -1,8 +1,9 @@
 """The networks of a preset, as its trainer builds them."""
 
-from minigan.experiment import autoencoder, networks
 from minigan.models import translation
 from minigan.random import Generator
+from minigan.trainers import networks
+from minigan.trainers import vae as autoencoder
 
 CLASSES = 10
 

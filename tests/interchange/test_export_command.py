@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from minigan import cli, interchange
-from minigan.experiment import Run, draw, load_data, preset, trainer_for
-from minigan.experiment.networks import sample
-from minigan.experiment.sources import published
 from minigan.interchange import layout, runs
+from minigan.presets import preset
 from minigan.random import Generator
+from minigan.runs import Run, draw
+from minigan.trainers import load_data, trainer_for
+from minigan.trainers.networks import sample
+from minigan.trainers.sources import published
 
 SMALL = {"batch_size": 8, "generator_width": 4, "steps": 10}
 

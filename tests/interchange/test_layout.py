@@ -6,8 +6,8 @@ from players import players
 
 import minigan as mg
 from minigan import nn
-from minigan.experiment import PRESETS
 from minigan.interchange import layout
+from minigan.presets import PRESETS
 from minigan.random import Generator
 
 

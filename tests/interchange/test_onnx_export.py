@@ -6,7 +6,7 @@ from players import CLASSES, players
 
 import minigan as mg
 from minigan import nn, ops
-from minigan.experiment import PRESETS
+from minigan.presets import PRESETS
 from minigan.random import Generator
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install minigan[onnx]")

@@ -8,9 +8,10 @@ from players import CLASSES, players
 
 import minigan as mg
 from minigan import nn
-from minigan.experiment import PRESETS, networks
 from minigan.interchange import layout
+from minigan.presets import PRESETS
 from minigan.random import Generator
+from minigan.trainers import networks
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install torch")
 from minigan.interchange import torch as interchange  # noqa: E402  (it imports PyTorch)

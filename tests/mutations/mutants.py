@@ -10,7 +10,7 @@ GAME, GAME_TESTS = "gan.training", "tests/gan/test_game.py::test_"
 DESCENT = "gan.descent"
 LOSSES, LOSS_TESTS = "gan.losses", "tests/gan/test_losses.py::test_"
 SPECTRAL, SPECTRAL_TESTS = "nn.spectral", "tests/nn/test_spectral_norm.py::test_"
-TRAINER, TRAINER_TESTS = "experiment.trainer", "tests/experiment/test_trainer_step.py::test_"
+TRAINER, TRAINER_TESTS = "trainers.gan", "tests/runs/test_trainer_step.py::test_"
 
 # What more than one mutant changes.
 NORM = "ops.norm(ops.flatten(input_gradient(critic, x)), axis=1)"
@@ -223,7 +223,7 @@ MUTANTS = [
     ),
     Mutant(
         20, "samples drawn in training mode",
-        "experiment.networks", ["sample"], [("generator.eval()", "generator.train()")],
+        "trainers.networks", ["sample"], [("generator.eval()", "generator.train()")],
         TRAINER_TESTS + "an_image_does_not_depend_on_those_it_is_drawn_with",
     ),
     Mutant(
@@ -285,7 +285,7 @@ MUTANTS = [
     ),
     Mutant(
         25, "resumed without the state of the random generators",
-        "experiment.base", ["BaseTrainer.load_state"], [("rng.set_state(saved)", "pass")],
+        "trainers.base", ["BaseTrainer.load_state"], [("rng.set_state(saved)", "pass")],
         TRAINER_TESTS + "a_restored_trainer_goes_on_and_draws_as_if_it_had_never_stopped",
     ),
     Mutant(

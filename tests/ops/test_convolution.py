@@ -109,7 +109,7 @@ def test_a_wrong_convolution_is_told_from_seven_loops():
 
 
 def test_large_batches_go_through_in_chunks(monkeypatch):
-    from minigan.backend import numpy_conv
+    from minigan.backend.numpy import conv as numpy_conv
 
     rng = np.random.default_rng(1)
     x, w, y = rng.standard_normal((7, 6, 5, 4)), rng.standard_normal((3, 2, 2, 6)), rng.standard_normal((7, 2, 2, 6))

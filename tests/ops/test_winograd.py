@@ -9,8 +9,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minigan.backend import numpy_conv, numpy_winograd, threads
-from minigan.backend.numpy_winograd import TILE, suits, toom_cook
+from minigan.backend.numpy import conv as numpy_conv
+from minigan.backend.numpy import threads
+from minigan.backend.numpy import winograd as numpy_winograd
+from minigan.backend.numpy.winograd import TILE, suits, toom_cook
 from minigan.ops.conv import conv_geometry
 
 TRIO = ("conv2d", "conv_transpose2d", "conv2d_weight")

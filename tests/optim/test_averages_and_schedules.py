@@ -7,7 +7,7 @@ import pytest
 
 import minigan as mg
 from minigan import nn, optim
-from minigan.backend import numpy_optim
+from minigan.backend.numpy import optim as numpy_optim
 from minigan.random import Generator
 
 

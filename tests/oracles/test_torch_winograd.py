@@ -8,7 +8,7 @@ import pytest
 
 import minigan as mg
 from minigan import ops
-from minigan.backend import numpy_winograd
+from minigan.backend.numpy import winograd as numpy_winograd
 
 torch = pytest.importorskip("torch", reason="PyTorch is an optional peer: pip install minigan[peers]")
 F = torch.nn.functional

@@ -9,9 +9,9 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_info
 
-from minigan.experiment import Config
 from minigan.metrics import Measurement
-from minigan.protocols.protocol import Protocol, Published, Target
+from minigan.presets import Config
+from minigan.scale.protocol import Protocol, Published, Target
 
 DIVERGES, DIES, SLEEPS = 7, 9, 11
 

@@ -12,9 +12,10 @@ import fake_protocol as fake
 import numpy as np
 import pytest
 
-from minigan.experiment import Config
-from minigan.protocols import harness, report
-from minigan.protocols.protocol import Published, Target
+from minigan.presets import Config
+from minigan.protocols import harness
+from minigan.scale import results as report
+from minigan.scale.protocol import Published, Target
 
 
 @pytest.fixture(autouse=True)

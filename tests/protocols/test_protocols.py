@@ -8,10 +8,10 @@ import pytest
 
 from minigan import data, nn, protocols
 from minigan.cli import main
-from minigan.experiment import load_data, trainer_for
 from minigan.metrics import classifier
 from minigan.protocols import digits, harness, mixtures, toys
 from minigan.random import Generator
+from minigan.trainers import load_data, trainer_for
 
 SIZES = {"generator_width": 4, "critic_width": 4, "batch_size": 8, "latent": 4}
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan.experiment import Config, Run, preset
+from minigan.presets import Config, preset
 from minigan.random import Generator
+from minigan.runs import Run
 
 HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>\"&'"
 

@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 from minigan.cli import main
-from minigan.experiment import PRESETS, Run
+from minigan.presets import PRESETS
 from minigan.report import MOST, compare
+from minigan.runs import Run
 
 DIGITS = PRESETS["digits"].config
 

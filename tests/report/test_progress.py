@@ -6,9 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from minigan.experiment import Config, Run, load_data, train, trainer_for
-from minigan.experiment import progress as module
-from minigan.experiment.progress import progress
+from minigan.presets import Config
+from minigan.runs import Run
+from minigan.runs import loop as train
+from minigan.runs import progress as module
+from minigan.runs.progress import progress
+from minigan.trainers import load_data, trainer_for
 
 LINE = re.compile(r"step \d+/\d+ +\d+%, [\d.]+[kMG]?pt/s, [\d:?]+ left, D=1\.500, q=0\.250")
 REPORT = {"critic_loss": 1.5, "q": 0.25}

@@ -12,10 +12,12 @@ import pytest
 from PIL import Image
 
 from minigan.cli import _parse_train, main
-from minigan.experiment import PRESETS, Config, Run, RunError, Trainer
+from minigan.presets import PRESETS, Config
 from minigan.report import charts, facts, report
 from minigan.report.frames import FRAMES, SIDE, frames
 from minigan.report.markup import Html, tag
+from minigan.runs import Run, RunError
+from minigan.trainers import Trainer
 
 TINY = ["--data", "digits-8x8", "--batch-size", "4", "--latent", "3", "--kernel", "3", "--generator-width", "2"]
 

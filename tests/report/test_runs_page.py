@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from minigan.experiment import Config, Run, load_data, train, trainer_for
-from minigan.experiment.evaluate import keep
 from minigan.gan import Finding
+from minigan.presets import Config
 from minigan.report import report
+from minigan.runs import Run
+from minigan.runs import loop as train
+from minigan.runs.evaluation import keep
+from minigan.trainers import load_data, trainer_for
 
 PAGE = (Path(__file__).parents[2] / "docs" / "runs.md").read_text()
 SMALL = Config(data="digits-8x8", steps=2, batch_size=8, latent=4, generator_width=2, critic_width=2, held_out=16)

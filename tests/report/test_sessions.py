@@ -8,7 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 
 import minigan
-from minigan.experiment import Config, Run, sessions
+from minigan.presets import Config
+from minigan.runs import Run, sessions
 
 
 def test_every_session_is_a_line(tmp_path):

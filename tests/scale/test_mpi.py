@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan.experiment import Run, load_data, train, trainer_for
+from minigan.runs import Run
+from minigan.runs import loop as train
+from minigan.trainers import load_data, trainer_for
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install minigan[mpi]")
 MPIEXEC = shutil.which("mpiexec", path=Path(sys.executable).parent) or shutil.which("mpiexec")
@@ -25,9 +27,9 @@ TRAIN = ["dense-128", "--steps", str(STEPS), "--batch-size", "16", "--generator-
 PLAIN = """
 import sys, time
 from minigan import cli
-from minigan.experiment.trainer import Trainer
+from minigan.trainers import Trainer
 cli.history = cli.write_report = lambda run: None
-sys.modules["minigan.experiment.train"].PICTURES = 1
+sys.modules["minigan.runs.loop"].PICTURES = 1
 step = Trainer.step
 """  # without what only describes a run
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from threads_as_processes import side_by_side
 
-from minigan.experiment import load_data, parallel, preset, trainer_for
+from minigan.presets import preset
+from minigan.scale import mpi as parallel
+from minigan.trainers import load_data, trainer_for
 
 STEPS = 4  # the last of which a captured game replays
 SMALL = {"steps": STEPS, "batch_size": 12, "generator_width": 4, "critic_width": 4, "device": "cpu"}

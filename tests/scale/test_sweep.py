@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 
 from minigan import cli
-from minigan.experiment import Run, RunError, grid, load_data, preset, sweep, train, trainer_for
+from minigan.presets import preset
+from minigan.runs import Run, RunError
+from minigan.runs import loop as train
+from minigan.scale import grid, sweep
+from minigan.trainers import load_data, trainer_for
 
 FILE = """
 presets = ["dense-128"]
@@ -35,7 +39,7 @@ def file(tmp_path):
 
 @pytest.fixture(autouse=True)
 def few_pictures(monkeypatch):
-    monkeypatch.setattr(sys.modules["minigan.experiment.train"], "PICTURES", 1)
+    monkeypatch.setattr(sys.modules["minigan.runs.loop"], "PICTURES", 1)
 
 
 def jobs(file, out):

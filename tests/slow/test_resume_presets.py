@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 from crashes import resumes_to_the_bit
 
-from minigan.experiment import PRESETS, load_data, preset
+from minigan.presets import PRESETS, preset
+from minigan.trainers import load_data
 
 pytestmark = pytest.mark.slow
 

@@ -17,7 +17,9 @@ from functools import partial
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from minigan.backend import numpy_backend, numpy_elementwise, numpy_optim
+from minigan.backend import numpy as numpy_backend
+from minigan.backend.numpy import elementwise as numpy_elementwise
+from minigan.backend.numpy import optim as numpy_optim
 
 # What CuPy 14.2 has of what NumPy hands to an array's type, and the keywords that it takes; checked against CuPy itself
 # where that is installed.  What is missing here may be added once CuPy has been looked up.

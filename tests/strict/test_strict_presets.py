@@ -9,13 +9,12 @@ import pytest
 from strict_device import StrictArray, capturing, same_bits
 
 from minigan import data, nn
-from minigan.experiment import autoencoder, presets, translation
-from minigan.experiment.run import Run
-from minigan.experiment.sources import load_data
-from minigan.experiment.train import train
-from minigan.experiment.trainers import trainer_for
 from minigan.gan import training
+from minigan.presets import catalog as presets
 from minigan.random import Generator
+from minigan.runs import Run, train
+from minigan.trainers import load_data, trainer_for, translation
+from minigan.trainers import vae as autoencoder
 
 
 def narrowed(name):
@@ -93,7 +92,7 @@ def test_a_whole_run(name, tmp_path):
 
 @pytest.mark.parametrize("limit", [0, 4 << 30])
 def test_data_that_do_not_fit_go_over_batch_by_batch(limit, monkeypatch):
-    monkeypatch.setattr("minigan.experiment.device.RESIDENT_BYTES", limit)
+    monkeypatch.setattr("minigan.trainers.device.RESIDENT_BYTES", limit)
     there, here = on("strict", "digits"), on("cpu", "digits")
     assert type(there.loader._arrays[0]) is (StrictArray if limit else np.ndarray)
     for _ in range(9):  # into the second epoch

@@ -1,0 +1,75 @@
+"""The results as two pictures."""
+
+import numpy as np
+
+from minigan.viz import style
+from minigan.viz.style import BLACK, MUTED, SMALL, WIDTH, Page, legend, number_axis, save
+
+from . import peers
+from .tables import ratios
+
+_COLOURS = dict(
+    zip(
+        peers.NAMES,
+        (style.BLUE, style.SKY, BLACK, MUTED, style.VERMILLION, style.GREEN, style.ORANGE, style.PURPLE),
+        strict=True,
+    )
+)
+_BAR, _BETWEEN, _LEFT, _RIGHT, _TOP, _BELOW = 0.08, 0.12, 1.15, 0.25, 0.3, 0.3  # inches
+_PANEL, _GAP = 2.2, 0.6
+
+
+def bars(path, results):
+    """Every peer's time over the reference's, for each workload; a peer that cannot do a workload has no bar.
+
+    Returns the Figure, or None where no workload has both the reference and another peer.
+    """
+    found = {w["name"]: of for w in results["workloads"] if len(of := ratios(w)) > 1}
+    if not found:
+        return None
+    shown = [p for p in peers.NAMES if p != peers.REFERENCE and any(p in of for of in found.values())]
+    row = len(shown) * _BAR + _BETWEEN
+    caption = "Median time of a step over PyTorch eager's on the same machine, in turns. Left of the line is faster."
+    page = Page(_TOP + len(found) * row + _BELOW, "Time beside PyTorch eager", caption)
+    axes = page.axes(_LEFT, _TOP, WIDTH - _LEFT - _RIGHT, len(found) * row)
+    for k, peer in enumerate(shown):
+        _bars_of(axes, peer, k + 0.5 - len(shown) / 2, _BAR / row, found)
+    axes.axvline(1, color=BLACK, linewidth=0.8)
+    axes.set_yticks(range(len(found)), found)
+    axes.set_ylim(len(found) - 0.5, -0.5)
+    axes.grid(False, axis="y")
+    axes.tick_params(axis="y", length=0)
+    number_axis(axes.xaxis, log=True)
+    legend(axes, columns=4)
+    return save(path, page.figure)
+
+
+def growth(path, results):
+    """Seconds of a step over the batch and over the pixels, beside lines of linear growth, on logarithmic axes."""
+    page = Page(_TOP + _PANEL + 0.45, "DCGAN critic step with gradient penalty, seconds", "Dotted: in proportion.")
+    width = (WIDTH - 2 * _GAP - _RIGHT) / 2
+    for i, (axis, found) in enumerate(results["scaling"].items()):
+        left = _GAP + i * (width + _GAP)
+        axes = page.axes(left, _TOP, width, _PANEL)
+        for peer, seconds in found.items():
+            _line(axes, peer, np.array([float(size) for size in seconds]), np.array(list(seconds.values())))
+        number_axis(axes.xaxis, log=True)
+        number_axis(axes.yaxis, log=True)
+        sizes = list(next(iter(found.values())))
+        axes.set_xticks([float(size) for size in sizes], sizes)
+        page.text(left + width / 2, _TOP + _PANEL + 0.25, axis, SMALL, MUTED, ha="center")
+    legend(axes, columns=2)
+    return save(path, page.figure)
+
+
+def _bars_of(axes, peer, position, thickness, found):
+    """One peer's bars, `position` thicknesses below the middles of the rows."""
+    rows = [i + position * thickness for i, of in enumerate(found.values()) if peer in of]
+    lengths = [of[peer] - 1 for of in found.values() if peer in of]
+    axes.barh(rows, lengths, thickness, left=1, color=_COLOURS[peer], label=peers.NAMES[peer], linewidth=0)
+
+
+def _line(axes, peer, sizes, seconds):
+    look = {"color": _COLOURS[peer], "markersize": 3, "linewidth": 1}
+    axes.plot(sizes, seconds, "o-", label=peers.NAMES[peer], **look)
+    axes.plot(sizes, seconds[0] * sizes / sizes[0], ":", **look)

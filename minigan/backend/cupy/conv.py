@@ -1,0 +1,110 @@
+"""Convolution on a GPU: im2col by our kernels and the vendor's GEMM, in chunks of the batch that stay in cache.
+
+The layouts, and why nothing is transposed: `cuda/conv.cu`.
+"""
+
+from functools import lru_cache
+from math import prod
+
+import cupy
+import numpy as np
+
+from ..cuda import launch
+from .cublas import address
+from .matmul import gemm
+
+CHUNK_BYTES = 32 << 20  # of the column matrix: it stays in the second-level cache of large devices
+
+VECTORS = {"float32": ("float4", 4), "float64": ("double2", 2)}  # what a thread moves at once where it can, 16 bytes
+AXIS = np.dtype([(name, np.int32) for name in ("input", "kernel", "stride", "before", "dilation", "output")])
+GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel", np.int32)])  # that of conv.cu
+
+
+def conv2d(x, w, geometry):
+    """y (N, OH, OW, C_out) = x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
+    x, w = _alike(x, w)
+    y = cupy.empty((len(x), *geometry.output, w.shape[3]), x.dtype)
+    for images, matrix, rows in _parts(x, w, y, geometry):
+        gemm(_columns(images, geometry), matrix, rows)
+    return y
+
+
+def conv_transpose2d(y, w, geometry):
+    """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
+    y, w = _alike(y, w)
+    x = cupy.empty((len(y), *geometry.input, w.shape[2] * geometry.groups), y.dtype)
+    for images, matrix, rows in _parts(x, w, y, geometry):
+        if geometry.is_pointwise:
+            gemm(rows, matrix.T, images)
+        else:
+            columns = cupy.empty((len(rows), len(matrix)), x.dtype)
+            _launch("col2im", gemm(rows, matrix.T, columns), images, images, geometry, geometry.input)
+    return x
+
+
+def conv2d_weight(x, y, geometry):
+    """The adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
+    x, y = _alike(x, y)
+    w = cupy.zeros((*geometry.kernel, x.shape[3] // geometry.groups, y.shape[3]), x.dtype)
+    for images, matrix, rows in _parts(x, w, y, geometry):
+        gemm(_columns(images, geometry).T, rows, matrix, beta=1.0)
+    return w
+
+
+def _columns(images, geometry):
+    """(n * OH * OW, kH * kW * c): every receptive field of the images (n, H, W, c) as a row."""
+    if geometry.is_pointwise:
+        return images
+    taps, places = geometry.kernel, geometry.output
+    columns = cupy.empty((len(images) * prod(places), prod(taps) * images.shape[3]), images.dtype)
+    _launch("im2col", images, columns, images, geometry, (*places, *taps))
+    return columns
+
+
+def _launch(name, source, target, images, geometry, sizes):
+    """Run im2col or col2im: a thread for each channel of `sizes` places in each image."""
+    n, *_, channels = images.shape
+    pixel = channels * geometry.groups  # and not a stride, which means nothing where an axis has length 1
+    real, width = VECTORS[images.dtype.name]
+    if channels % width or pixel % width or address(images) % 16:
+        real, width = launch.REALS[images.dtype.name], 1
+    kernel = launch.kernel("conv", f"{name}_{real}", real)
+    numbers = _struct(geometry, channels // width, pixel // width)
+    launch.each(kernel, n * prod(sizes) * channels // width, source, target, n, numbers)
+
+
+@lru_cache(maxsize=1024)
+def _struct(geometry, channels, pixel):
+    """The geometry as the kernels want it.  CuPy passes an array of size 1 that lies on the host by value."""
+    padding = [before for before, _ in geometry.padding]
+    sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
+    return np.array((*zip(*sizes, strict=True), channels, pixel), GEOMETRY)
+
+
+def _parts(x, w, y, geometry):
+    """Views (images, matrix, rows) of x, w and y for each chunk of the batch and each group of channels.
+
+    images: (n, H, W, c), or (n * H * W, c) where receptive fields are pixels.  matrix: (kH * kW * c, C_out).
+    rows: (n * OH * OW, C_out).
+    """
+    groups, n = geometry.groups, len(x)
+    ci, co = x.shape[3] // groups, w.shape[3] // groups
+    matrix = w.reshape(-1, w.shape[3])
+    bytes_each = max(prod(geometry.output) * len(matrix) * x.itemsize, 1)
+    chunk = max(n if geometry.is_pointwise else CHUNK_BYTES // bytes_each, 1)
+    for start in range(0, n, chunk):
+        images, rows = x[start : start + chunk], y[start : start + chunk].reshape(-1, y.shape[3])
+        if geometry.is_pointwise:
+            images = images.reshape(-1, x.shape[3])
+        for k in range(groups):
+            into, out = slice(k * ci, (k + 1) * ci), slice(k * co, (k + 1) * co)
+            yield images[..., into], matrix[:, out], rows[:, out]
+
+
+def _alike(*arrays):
+    """The arrays in C order and in one dtype.  TypeError for one that is elsewhere, or that the kernels do not take."""
+    dtype = np.result_type(*[a.dtype for a in arrays])
+    if dtype.name not in launch.REALS or any(a.__class__ is not cupy.ndarray for a in arrays):
+        given = ", ".join(f"{type(a).__name__} of {a.dtype}" for a in arrays)
+        raise TypeError(f"convolution on a GPU takes float32 or float64 arrays that are on it, got {given}")
+    return [cupy.ascontiguousarray(a.astype(dtype, copy=False)) for a in arrays]

@@ -1,0 +1,53 @@
+"""Functions of one number on a GPU: one launch for each, where CuPy would read and write memory several times."""
+
+import cupy
+
+from ..cuda import launch
+from ..numpy import elementwise as numpy_elementwise
+
+
+def leaky_relu(x, slope):
+    """See `numpy_elementwise.leaky_relu`."""
+    return _mapped("leaky_relu", x, slope) if _fit(x) else numpy_elementwise.leaky_relu(x, slope)
+
+
+def gate(x, mask, slope):
+    """See `numpy_elementwise.gate`."""
+    if not _fit(x):
+        return numpy_elementwise.gate(x, mask, slope)
+    x, mask, out = cupy.ascontiguousarray(x), cupy.ascontiguousarray(mask), cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("gate", x), x.size, x, mask, out, x.size, slope)
+    return out
+
+
+def sigmoid(x):
+    """See `numpy_elementwise.sigmoid`."""
+    return _mapped("sigmoid", x) if _fit(x) else numpy_elementwise.sigmoid(x)
+
+
+def softplus(x):
+    """See `numpy_elementwise.softplus`."""
+    return _mapped("softplus", x) if _fit(x) else numpy_elementwise.softplus(x)
+
+
+def scale_pixels(pixels):
+    """See `numpy_elementwise.scale_pixels`."""
+    pixels, out = cupy.ascontiguousarray(pixels), cupy.empty(pixels.shape, "float32")
+    launch.each(launch.kernel("data", "scale_pixels"), pixels.size, pixels, out, pixels.size)
+    return out
+
+
+def _mapped(name, x, *numbers):
+    x, out = cupy.ascontiguousarray(x), cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel(name, x), x.size, x, out, x.size, *numbers)
+    return out
+
+
+def _kernel(name, x):
+    real = launch.REALS[x.dtype.name]
+    return launch.kernel("elementwise", f"{name}_{real}", real)
+
+
+def _fit(x):
+    """Do the kernels take this array: on the device, and of a dtype that they know?"""
+    return x.__class__ is cupy.ndarray and x.dtype.name in launch.REALS

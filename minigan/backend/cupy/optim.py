@@ -1,0 +1,34 @@
+"""Updates in place on a GPU: one launch for each array."""
+
+from ..cuda import launch
+from ..numpy import optim as numpy_optim
+
+
+def blocks(*arrays):
+    """The arrays whole: a device is busy with many elements at once."""
+    yield arrays
+
+
+def adam(p, g, m, v, beta1, beta2, eps, lr):
+    """See `numpy_optim.adam`."""
+    if not _fit(p, g, m, v):
+        return numpy_optim.adam(p, g, m, v, beta1, beta2, eps, lr)
+    launch.each(_kernel("adam", p), p.size, p, g, m, v, p.size, 1 - beta1, beta1, 1 - beta2, beta2, eps, lr)
+
+
+def approach(average, value, weight):
+    """See `numpy_optim.approach`."""
+    if not _fit(average, value):
+        return numpy_optim.approach(average, value, weight)
+    launch.each(_kernel("approach", average), average.size, average, value, average.size, weight)
+
+
+def _kernel(name, p):
+    real = launch.REALS[p.dtype.name]
+    return launch.kernel("optim", f"{name}_{real}", real)
+
+
+def _fit(*arrays):
+    """Do the kernels take these arrays: of one dtype that they know, and in C order?"""
+    dtype = arrays[0].dtype
+    return dtype.name in launch.REALS and all(a.dtype == dtype and a.flags.c_contiguous for a in arrays)

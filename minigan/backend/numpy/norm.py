@@ -1,0 +1,44 @@
+"""Normalisation on NumPy.  Kernels see a matrix (M, C): batch norm reduces its rows, layer norm its columns."""
+
+import numpy as np
+
+from .reduce import sum_leading
+
+
+def moments(x, axis):
+    """Mean and biased variance of the matrix x over `axis`, in two passes, both with that axis kept."""
+    mean = _mean(x, axis)
+    centred = x - mean
+    centred *= centred
+    return mean, _mean(centred, axis)
+
+
+def normalize(x, gamma, beta, mean, inv):
+    """(x - mean) * inv * gamma + beta."""
+    out = x - mean
+    out *= inv
+    out *= gamma
+    out += beta
+    return out
+
+
+def normalize_gradients(g, x, gamma, mean, inv, axis):
+    """The gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
+    normal = x - mean
+    normal *= inv
+    d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
+    h = g * gamma
+    if axis == 0:  # the means of h and of h * normal, from the sums that are there already
+        first, second = gamma * (d_beta / len(x)), gamma * (d_gamma / len(x))
+    else:
+        first, second = _mean(h, axis), _mean(h * normal, axis)
+    normal *= second
+    normal += first
+    h -= normal
+    h *= inv
+    return h, d_gamma, d_beta
+
+
+def _mean(x, axis):
+    """The mean of the matrix x over `axis`, which is kept."""
+    return np.expand_dims(sum_leading(x, 1), 0) / x.shape[0] if axis == 0 else x.mean(1, keepdims=True)

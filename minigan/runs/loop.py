@@ -1,0 +1,161 @@
+"""The main job: train, show progress, draw samples, save."""
+
+import dataclasses
+import math
+import signal
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from . import sessions
+from ..presets.changes import consequence
+from ..trainers.device import precision_of
+from .errors import RunError, Stopped
+from .progress import progress
+from .rollback import Diverged, roll_back
+from ..trainers.summaries import summaries
+
+PICTURES = 25  # over a run: the frames of its animation
+CHECKPOINTS = 10
+LOG_LINES = 500  # lines of metrics over a run
+EXAMINATIONS = 20  # for what may be going wrong, over a run: each costs some four steps
+
+
+def train(trainer, run, *, resume=False, output=sys.stderr):
+    """Train to `trainer.config.steps`, or go on from the newest whole checkpoint of `run`.  trainer: a `BaseTrainer`.
+
+    Returns the path of the last picture.
+    What goes wrong without stopping it is said on `output` and written to findings.jsonl.
+    Ctrl-C and SIGTERM end the step in hand, save a checkpoint and raise Stopped.  RunError, with the cause: if a number
+    is no longer one, unless `config.on_nan` helps; if the folder cannot be written, or another process trains in it;
+    if the run was begun with other settings, or none of its checkpoints is whole.
+    """
+    with run.held(), threadpool_limits(trainer.config.threads or None, "blas"), precision_of(trainer):
+        say = partial(print, file=output)
+        restored = resume and _go_on(trainer, run, say)
+        if trainer.config.on_nan == "rollback" and not restored:
+            _save(run, trainer)
+        sessions.begin(run, trainer)
+        with _interruption() as asked:
+            while True:
+                try:
+                    return _train(trainer, run, output, asked)
+                except Diverged as failure:
+                    if trainer.config.on_nan == "stop":
+                        raise RunError(str(failure)) from failure
+                    roll_back(trainer, run, failure, say)
+
+
+def _go_on(trainer, run, say):
+    """Where the run was stopped, with what may be set anew.  Returns whether there was a checkpoint."""
+    run.refuse(trainer.config)
+    if said := consequence(run.read_config()[1], trainer.config):
+        say(said)
+    found = run.resume(say)
+    run.adopt(trainer.config)
+    if found:
+        trainer.load_state(*found)
+    run.rewind(trainer.step_count)
+    return bool(found)
+
+
+def _train(trainer, run, output, asked):
+    """Train until all steps are done, or somebody `asked` to stop: a list that is then no longer empty."""
+    config, picture, saved = trainer.config, None, trainer.step_count
+    started = time.perf_counter() - run.seconds()
+    with (
+        progress(trainer, output) as shown,
+        summaries(run.summaries, config.summary_interval, trainer.step_count) as summarise,
+    ):
+        while trainer.step_count < config.steps and not asked:
+            report, step = _step(trainer), trainer.step_count
+            tested = trainer.test() if _due(config.test_interval, step, config.steps) else {}
+            shown.show(report)
+            record = report | trainer.gradient_norms() | tested
+            summarise(step, record)
+            if tested or _every(LOG_LINES, step, config.steps):
+                run.log({"step": step, "seconds": round(time.perf_counter() - started, 3)} | record)
+            if step == 1 or _every(EXAMINATIONS, step, config.steps):
+                _tell(trainer.diagnose(), run, shown)
+            if _every(PICTURES, step, config.steps):
+                picture = _draw(run, trainer)
+            if _every(CHECKPOINTS, step, config.steps) or (config.keep_every and step % config.keep_every == 0):
+                saved = _save(run, trainer)
+        if trainer.step_count > saved:
+            _save(run, trainer)
+    if asked:
+        raise Stopped(asked[0])
+    return picture or _draw(run, trainer)
+
+
+def _save(run, trainer):
+    """A checkpoint of finite numbers.  Returns its step."""
+    arrays, state = trainer.state()
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise Diverged(f"training has diverged. step {trainer.step_count}: {name} is no longer finite.")
+    run.save_checkpoint(trainer.step_count, arrays, state)
+    return trainer.step_count
+
+
+@contextmanager
+def _interruption():
+    """A list that is no longer empty once a signal asked to stop: a step cut in two could not be resumed exactly.
+
+    A second one interrupts at once.  Outside the main thread, where signals cannot be caught, it stays empty.
+    """
+    asked = []
+
+    def ask(signum, frame):
+        if asked:
+            raise KeyboardInterrupt
+        asked.append(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+    before = {signum: signal.signal(signum, ask) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler)
+
+
+def _draw(run, trainer):
+    path = run.samples / f"step-{trainer.step_count:07d}.png"
+    trainer.picture(path)
+    return path
+
+
+def _every(times, step, steps):
+    """Is `step` one of `times` evenly spaced ones, the last included?"""
+    return _due(max(math.ceil(steps / times), 1), step, steps)
+
+
+def _due(interval, step, steps):
+    """Is `step` a multiple of `interval`, or the last?"""
+    return step == steps or step % interval == 0
+
+
+def _step(trainer):
+    try:
+        return trainer.step()
+    except FloatingPointError as error:
+        cause = trainer.cause() or f"step {trainer.step_count + 1}: {error}"
+        raise Diverged(f"training has diverged. {cause}") from error
+    except MemoryError as error:
+        halvings = next((e.halvings for e in (error, error.__cause__) if hasattr(e, "halvings")), 1)
+        smaller = max(trainer.config.batch_size >> halvings, 1)
+        raise RunError(f"{error}: here that is --batch-size {smaller}, in a new run") from error
+
+
+def _tell(findings, run, shown):
+    for finding in findings:
+        run.note(dataclasses.asdict(finding))
+        shown.say(str(finding))

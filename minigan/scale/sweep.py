@@ -1,0 +1,188 @@
+"""Every run of a grid, each in a run folder of its own, several at a time, with one table and one figure.
+
+Runs that are finished are kept; those that were stopped go on from their newest checkpoint.  A run that fails is a row
+like any other.
+"""
+
+import csv
+import dataclasses
+import io
+import itertools
+import json
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..files import replacing, write_json
+from ..presets.changes import refused
+from ..runs import Run, RunError, train
+from ..runs.evaluation import evaluate, keep
+from ..trainers import load_data, trainer_for
+from . import results
+from .grid import Point
+from .protocol import Protocol
+
+COLUMNS = 6  # metrics in the table, the first ones; all are in table.csv
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep: trained, judged, and written down in a run folder."""
+
+    point: Point
+    folder: Path
+    samples: int | None
+
+    def __call__(self):
+        """Train, or go on, and judge.  Writes record.json into the run folder, with a reason if anything failed."""
+        record, started = self._record(), time.perf_counter()
+        try:
+            record["metrics"] = self._metrics(self._trained())
+        except Exception as error:  # whatever it is, the run is listed with its reason
+            record["failed"] = f"{type(error).__name__}: {error}"
+        record["seconds"] = round(time.perf_counter() - started, 2)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        write_json(self.folder / "record.json", record)
+
+    def checkpoint(self):
+        """What Slurm is to run when it has taken the machine away: submitit asks for it."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+    def record(self):
+        """What `__call__` wrote, or that it wrote nothing."""
+        try:
+            return json.loads((self.folder / "record.json").read_text())
+        except (OSError, ValueError):
+            return self._record() | {"failed": "it ended without a result; the same command goes on with it"}
+
+    def is_finished(self):
+        """Is there a result, and of this very job?"""
+        record = self.record()
+        return "metrics" in record and record | self._record() == record
+
+    def refuse(self):
+        """RunError if the folder holds a run of other settings."""
+        if not (self.folder / "config.json").exists():
+            return
+        if clause := refused(Run.open(self.folder).read_config()[1], self.point.config):
+            raise RunError(f"{self.folder} holds a run of other settings: {clause}; give another --out")
+
+    def _record(self):
+        config = json.loads(json.dumps(dataclasses.asdict(self.point.config)))
+        return {"method": self.point.method, "seed": self.point.config.seed, "samples": self.samples, "config": config}
+
+    def _trained(self):
+        begun = (self.folder / "config.json").exists()
+        run = Run.open(self.folder) if begun else Run.create(self.folder, self.point.preset, self.point.config)
+        with open(self.folder / "train.log", "a", encoding="utf-8") as output:
+            train(trainer_for(self.point.config, load_data(self.point.config)), run, resume=begun, output=output)
+        return run
+
+    def _metrics(self, run):
+        if self.samples == 0 or self.point.config.model == "unet":  # a translation has targets: its error is in the log
+            numbers = run.read_log()[-1].items()
+            return {name: {"value": x} for name, x in numbers if name.startswith("test_") or name.endswith("loss")}
+        found = evaluate(run, self.samples)
+        keep(run, found, 0)
+        return {name: dataclasses.asdict(measured) for name, measured in found.items()}
+
+
+def jobs_of(grid, out):
+    """A `Job` for every point of a `Grid`, below the folder `out`."""
+    return [Job(point, Path(out) / "runs" / _folder(point), grid.samples) for point in grid.points()]
+
+
+def _folder(point):
+    words = point.method.replace(", ", "-")
+    return "".join(c if c.isalnum() or c in ".-_" else "-" for c in words) + f"-seed-{point.config.seed}"
+
+
+def run(grid, out, *, processes=None, slurm=False):
+    """Do all of a `Grid` that the folder `out` does not hold yet.  Returns the lines of the table.
+
+    processes: at a time, on this machine; by default as many as there are cores.  slurm: submit them there instead.
+    `out` gets table.csv, table.txt, figure.png and runs/.
+    ValueError or RunError, before anything is run, for settings that do not fit.
+    """
+    if processes is not None and processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    jobs = jobs_of(grid, out)
+    for job in jobs:
+        job.refuse()
+    Path(out).mkdir(parents=True, exist_ok=True)
+    todo = [job for job in jobs if not job.is_finished()]
+    if todo:
+        done = _on_slurm(grid, todo, out) if slurm else _here(todo, processes or os.cpu_count() or 1)
+        for _ in tqdm(done, grid.name, total=len(todo), unit="run", dynamic_ncols=True):
+            pass
+    return _summary(grid, jobs, out)
+
+
+def _here(jobs, processes):
+    try:
+        from joblib import Parallel, delayed, parallel_config
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ImportError as error:
+        raise RunError('a sweep needs joblib: pip install "minigan[sweep]"') from error
+    with parallel_config("loky", inner_max_num_threads=1):
+        try:
+            yield from Parallel(min(processes, len(jobs)), return_as="generator_unordered", batch_size=1)(
+                delayed(job)() for job in jobs
+            )
+        except TerminatedWorkerError as error:
+            raise RunError(
+                "a process of the sweep was killed, which ended all the others: was there too little memory? "
+                "What is finished is kept, and the same command goes on"
+            ) from error
+
+
+def _on_slurm(grid, jobs, out):
+    try:
+        import submitit
+    except ImportError as error:
+        raise RunError('--slurm needs submitit: pip install "minigan[slurm]"') from error
+    settings = dict(grid.slurm)
+    executor = submitit.AutoExecutor(Path(out) / "slurm", cluster=settings.pop("cluster", None))
+    try:
+        executor.update_parameters(name=grid.name, **settings)
+    except (NameError, TypeError, ValueError) as error:
+        raise ValueError(f"sweep {grid.name}: [slurm]: {error}") from error
+    with executor.batch():
+        submitted = [executor.submit(job) for job in jobs]
+    yield from submitit.helpers.as_completed(submitted)
+
+
+def _summary(grid, jobs, out):
+    records = [job.record() for job in jobs]
+    write_table(Path(out) / "table.csv", grid, jobs, records)
+    # The first of each run, then the second of each: presets on other data have other metrics.
+    ranks = itertools.zip_longest(*(record.get("metrics", {}) for record in records))
+    names = dict.fromkeys(name for rank in ranks for name in rank if name)
+    shown = {name: name.replace("_", " ") for name in itertools.islice(names, COLUMNS)}
+    about = f"{grid.name}: {len(jobs)} runs, {len(grid.seeds)} seeds each"
+    # A sweep is a protocol that nobody has published: its table and its figure are drawn by the same hand.
+    protocol = Protocol(grid.name, about, f"{grid.name}.toml", grid.seeds, {}, None, None, shown)
+    lines = results.table(protocol, records)
+    with replacing(Path(out) / "table.txt") as file:
+        file.write("".join(line + "\n" for line in lines).encode())
+    results.figure(Path(out) / "figure.png", protocol, records)
+    return lines
+
+
+def write_table(path, grid, jobs, records):
+    """One line for each run: preset, what was tried, seed, seconds, every metric, and why it failed."""
+    metrics = dict.fromkeys(name for record in records for name in record.get("metrics", {}))
+    text = io.StringIO()
+    lines = csv.writer(text)
+    lines.writerow(["preset", *grid.settings, "seed", "seconds", *metrics, "failed"])
+    for job, record in zip(jobs, records, strict=True):
+        values = [record.get("metrics", {}).get(name, {}).get("value", "") for name in metrics]
+        about = [job.point.preset, *job.point.settings.values(), job.point.config.seed, record.get("seconds", "")]
+        lines.writerow([*about, *values, record.get("failed", "")])
+    with replacing(path) as file:
+        file.write(text.getvalue().encode())
