@@ -20,8 +20,7 @@ from minigan import __version__
 from minigan.files import write_json
 from minigan.presets import preset
 from minigan.report import report
-from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import Run, train
 from minigan.trainers import load_data, trainer_for
 
 WRITTEN = ("log", "note", "save_checkpoint")  # of a Run: what must be there after a crash

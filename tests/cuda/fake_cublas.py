@@ -5,7 +5,7 @@ import ctypes
 import numpy as np
 from strict_device import changed
 
-from minigan.backend.cupy import cublas
+from minigan.backend.cuda import cublas
 
 HANDLE, WORKSPACE, STREAM = 0x7F00_1234_5678, 0x7F11_0000_0100, 0x7F22_0000_0040  # all above 32 bits
 KINDS = {(0, 68): np.float32, (0, 77): np.float32, (1, 70): np.float64}

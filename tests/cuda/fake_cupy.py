@@ -15,7 +15,7 @@ import numpy as np
 from strict_device import Graph, StrictArray, changed, keep, lend, made, recording, synchronises
 
 from minigan import backend
-from minigan.backend.cupy import cublas
+from minigan.backend.cuda import cublas
 
 
 class FakeCupy(ModuleType):
@@ -214,8 +214,6 @@ def installed(emulator, patch):
 
 def _forget():
     """As if nothing had ever imported CuPy."""
-    for name in [n for n in sys.modules if n.startswith("minigan.backend.") and "cupy" in n]:
+    for name in [n for n in sys.modules if n.startswith("minigan.backend.cupy")]:
         del sys.modules[name]
-        vars(backend).pop(name.rpartition(".")[2], None)
-    if sys.modules.pop("minigan.backend.cuda.launch", None):
-        vars(sys.modules["minigan.backend.cuda"]).pop("launch", None)
+    vars(backend).pop("cupy", None)

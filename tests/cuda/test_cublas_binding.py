@@ -9,8 +9,8 @@ from fake_cublas import STREAM, WORKSPACE, FakeLibrary
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.backend.cupy import cublas
-from minigan.backend.cupy.cublas import Cublas, CublasError
+from minigan.backend.cuda import cublas
+from minigan.backend.cuda.cublas import Cublas, CublasError
 
 
 @pytest.fixture

@@ -105,7 +105,7 @@ def test_several_channels_are_moved_at_once_where_they_can_be(gpu):
 
 
 def test_there_are_as_many_threads_as_elements_up_to_a_limit(gpu, monkeypatch):
-    monkeypatch.setattr("minigan.backend.cuda.launch.MOST_BLOCKS", 3)
+    monkeypatch.setattr("minigan.backend.cupy.launch.MOST_BLOCKS", 3)
     geometry = ConvGeometry((8, 8), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), 1)
     gpu.cupy.launches.clear()
     agree("conv2d", [numbers((5, 8, 8, 4), "f4"), numbers((2, 2, 4, 1), "f4")], geometry)

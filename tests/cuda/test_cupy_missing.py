@@ -23,7 +23,7 @@ def without_cupy(monkeypatch):
     monkeypatch.setattr(backend, "_BY_NAME", {"cpu": backend.named("cpu")})
     monkeypatch.setitem(sys.modules, "cupy", None)  # what Python takes for a module that is not there
     monkeypatch.delitem(sys.modules, "minigan.backend.cupy", raising=False)
-    monkeypatch.delattr(backend, "cupy_backend", raising=False)
+    monkeypatch.delattr(backend, "cupy", raising=False)
 
 
 ASKED = {

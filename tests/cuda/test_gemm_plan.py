@@ -5,7 +5,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from minigan.backend.cupy.gemm_plan import LARGEST, Matrix, N, T, layout, plan
+from minigan.backend.cuda.gemm_plan import LARGEST, Matrix, N, T, layout, plan
 
 LAYOUTS = ("C", "F", "rows of a wider", "columns of a taller", "strided", "reversed", "repeated")
 WITHOUT_COPY = LAYOUTS[:4]

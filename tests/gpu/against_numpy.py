@@ -11,8 +11,7 @@ import minigan as mg
 from minigan import backend, gan, models, optim
 from minigan.presets import preset
 from minigan.random import Generator
-from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import Run, train
 from minigan.tensor import Parameter
 from minigan.trainers import load_data, trainer_for
 

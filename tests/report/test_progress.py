@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from minigan.presets import Config
-from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import Run, train
 from minigan.runs import progress as module
 from minigan.runs.progress import progress
 from minigan.trainers import load_data, trainer_for

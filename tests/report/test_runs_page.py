@@ -10,8 +10,7 @@ import pytest
 from minigan.gan import Finding
 from minigan.presets import Config
 from minigan.report import report
-from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import Run, train
 from minigan.runs.evaluation import keep
 from minigan.trainers import load_data, trainer_for
 

@@ -12,8 +12,8 @@ from minigan.cli import main
 from minigan.presets import Config
 from minigan.random import Generator
 from minigan.runs import Run, RunError, draw
-from minigan.runs import loop as train
-from minigan.runs import pictures as gallery
+from minigan.runs import train
+from minigan.runs import gallery
 from minigan.tensor import Tensor
 from minigan.trainers import trainer_for
 

@@ -14,7 +14,7 @@ from minigan.cli import main
 from minigan.presets import Config, preset
 from minigan.random import Generator
 from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import train
 from minigan.trainers import Trainer, load_data, trainer_for
 
 TINY = Config(

@@ -11,7 +11,7 @@ import pytest
 from minigan import data, gan
 from minigan.presets import Config
 from minigan.runs import Run, RunError, draw
-from minigan.runs import loop as train
+from minigan.runs import train
 from minigan.trainers import Trainer
 
 TINY = Config(

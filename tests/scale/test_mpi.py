@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from minigan.runs import Run
-from minigan.runs import loop as train
+from minigan.runs import Run, train
 from minigan.trainers import load_data, trainer_for
 
 pytest.importorskip("mpi4py", reason="mpi4py is not installed: pip install minigan[mpi]")

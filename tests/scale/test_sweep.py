@@ -10,8 +10,7 @@ import pytest
 
 from minigan import cli
 from minigan.presets import preset
-from minigan.runs import Run, RunError
-from minigan.runs import loop as train
+from minigan.runs import Run, RunError, train
 from minigan.scale import grid, sweep
 from minigan.trainers import load_data, trainer_for
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from strict_device import StrictArray, capturing, same_bits
 
-from minigan import data, nn
+from minigan import data, nn, presets
 from minigan.gan import training
-from minigan.presets import catalog as presets
 from minigan.random import Generator
 from minigan.runs import Run, train
 from minigan.trainers import load_data, trainer_for, translation

@@ -9,8 +9,8 @@ from math import prod
 import cupy
 import numpy as np
 
-from ..cuda import launch
-from .cublas import address
+from ..cuda.cublas import address
+from . import launch
 from .matmul import gemm
 
 CHUNK_BYTES = 32 << 20  # of the column matrix: it stays in the second-level cache of large devices

@@ -2,8 +2,8 @@
 
 import cupy
 
-from ..cuda import launch
 from ..numpy import elementwise as numpy_elementwise
+from . import launch
 
 
 def leaky_relu(x, slope):

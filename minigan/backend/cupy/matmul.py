@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import cupy
 
-from .cublas import WORKSPACE_BYTES, Cublas
+from ..cuda.cublas import WORKSPACE_BYTES, Cublas
 
 
 class _Precision:

@@ -2,8 +2,8 @@
 
 import cupy
 
-from ..cuda import launch
 from ..numpy import norm as numpy_norm
+from . import launch
 from .reduce import sum_leading
 
 

@@ -1,7 +1,7 @@
 """Updates in place on a GPU: one launch for each array."""
 
-from ..cuda import launch
 from ..numpy import optim as numpy_optim
+from . import launch
 
 
 def blocks(*arrays):

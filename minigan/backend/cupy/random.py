@@ -10,8 +10,8 @@ from math import prod
 import cupy
 
 from .. import random, random_values
-from ..cuda import launch
 from ..recording import ACTIVE
+from . import launch
 
 WHOLE = {"float32": 1 - 2.0**-24, "float64": 1 - 2.0**-53}  # the number before 1: uniform on [0, 1)
 KERNELS = {  # what `random_values` writes on the CPU: (the kernel, numbers that it takes)

@@ -5,7 +5,7 @@ import math
 import cupy
 import numpy as np
 
-from ..cuda import launch
+from . import launch
 
 
 def sum_leading(x, count):

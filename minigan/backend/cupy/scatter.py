@@ -2,7 +2,7 @@
 
 import cupy
 
-from ..cuda import launch
+from . import launch
 
 
 def add_at(out, key, x):

@@ -1,4 +1,4 @@
-"""Starts the kernels of this folder on CuPy arrays.  CuPy compiles a file at first use and keeps the result on disk.
+"""Starts our CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and keeps the result on disk.
 
 How many threads there are follows from shapes alone, never from the device, and so does the order of every sum: the
 same bits on every GPU, as far as its arithmetic is the same.
@@ -8,7 +8,7 @@ from functools import cache
 
 import cupy
 
-from . import source
+from ..cuda import source
 
 BLOCK = 256  # threads; BLOCK of kernels.cuh
 MOST_BLOCKS = 4096  # a few rounds of the largest devices; beyond that, threads stride
