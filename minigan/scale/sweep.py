@@ -9,19 +9,16 @@ import dataclasses
 import io
 import itertools
 import json
-import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-
-from tqdm import tqdm
 
 from ..files import replacing, write_json
 from ..presets.changes import refused
 from ..runs import Run, RunError, train
 from ..runs.evaluation import evaluate, keep
 from ..trainers import load_data, trainer_for
-from . import results
+from . import jobs, results
 from .grid import Point
 from .protocol import Protocol
 
@@ -44,6 +41,9 @@ class Job:
         except Exception as error:  # whatever it is, the run is listed with its reason
             record["failed"] = f"{type(error).__name__}: {error}"
         record["seconds"] = round(time.perf_counter() - started, 2)
+        self._write(record)
+
+    def _write(self, record):
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "record.json", record)
 
@@ -52,6 +52,10 @@ class Job:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
+
+    def lost(self, reason):
+        """Write a record of a job whose process was killed."""
+        self._write(self._record() | {"failed": f"{reason} The same command goes on with it"})
 
     def record(self):
         """What `__call__` wrote, or that it wrote nothing."""
@@ -109,62 +113,27 @@ def run(grid, out, *, processes=None, slurm=False):
     `out` gets table.csv, table.txt, figure.png and runs/.
     ValueError or RunError, before anything is run, for settings that do not fit.
     """
-    if processes is not None and processes < 1:
-        raise ValueError(f"processes must be at least 1, got {processes}")
-    jobs = jobs_of(grid, out)
-    for job in jobs:
+    processes = jobs.processes_for(processes)
+    planned = jobs_of(grid, out)
+    for job in planned:
         job.refuse()
     Path(out).mkdir(parents=True, exist_ok=True)
-    todo = [job for job in jobs if not job.is_finished()]
-    if todo:
-        done = _on_slurm(grid, todo, out) if slurm else _here(todo, processes or os.cpu_count() or 1)
-        for _ in tqdm(done, grid.name, total=len(todo), unit="run", dynamic_ncols=True):
-            pass
-    return _summary(grid, jobs, out)
+    todo = [job for job in planned if not job.is_finished()]
+    if todo and slurm:
+        jobs.run_on_slurm(todo, grid.slurm, Path(out) / "slurm", name=grid.name)
+    elif todo:
+        jobs.run(todo, processes, name=grid.name, unit="run")
+    return _summary(grid, planned, out)
 
 
-def _here(jobs, processes):
-    try:
-        from joblib import Parallel, delayed, parallel_config
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-    except ImportError as error:
-        raise RunError('a sweep needs joblib: pip install "minigan[sweep]"') from error
-    with parallel_config("loky", inner_max_num_threads=1):
-        try:
-            yield from Parallel(min(processes, len(jobs)), return_as="generator_unordered", batch_size=1)(
-                delayed(job)() for job in jobs
-            )
-        except TerminatedWorkerError as error:
-            raise RunError(
-                "a process of the sweep was killed, which ended all the others: was there too little memory? "
-                "What is finished is kept, and the same command goes on"
-            ) from error
-
-
-def _on_slurm(grid, jobs, out):
-    try:
-        import submitit
-    except ImportError as error:
-        raise RunError('--slurm needs submitit: pip install "minigan[slurm]"') from error
-    settings = dict(grid.slurm)
-    executor = submitit.AutoExecutor(Path(out) / "slurm", cluster=settings.pop("cluster", None))
-    try:
-        executor.update_parameters(name=grid.name, **settings)
-    except (NameError, TypeError, ValueError) as error:
-        raise ValueError(f"sweep {grid.name}: [slurm]: {error}") from error
-    with executor.batch():
-        submitted = [executor.submit(job) for job in jobs]
-    yield from submitit.helpers.as_completed(submitted)
-
-
-def _summary(grid, jobs, out):
-    records = [job.record() for job in jobs]
-    write_table(Path(out) / "table.csv", grid, jobs, records)
+def _summary(grid, planned, out):
+    records = [job.record() for job in planned]
+    write_table(Path(out) / "table.csv", grid, planned, records)
     # The first of each run, then the second of each: presets on other data have other metrics.
     ranks = itertools.zip_longest(*(record.get("metrics", {}) for record in records))
     names = dict.fromkeys(name for rank in ranks for name in rank if name)
     shown = {name: name.replace("_", " ") for name in itertools.islice(names, COLUMNS)}
-    about = f"{grid.name}: {len(jobs)} runs, {len(grid.seeds)} seeds each"
+    about = f"{grid.name}: {len(planned)} runs, {len(grid.seeds)} seeds each"
     # A sweep is a protocol that nobody has published: its table and its figure are drawn by the same hand.
     protocol = Protocol(grid.name, about, f"{grid.name}.toml", grid.seeds, {}, None, None, shown)
     lines = results.table(protocol, records)
@@ -174,13 +143,13 @@ def _summary(grid, jobs, out):
     return lines
 
 
-def write_table(path, grid, jobs, records):
+def write_table(path, grid, planned, records):
     """One line for each run: preset, what was tried, seed, seconds, every metric, and why it failed."""
     metrics = dict.fromkeys(name for record in records for name in record.get("metrics", {}))
     text = io.StringIO()
     lines = csv.writer(text)
     lines.writerow(["preset", *grid.settings, "seed", "seconds", *metrics, "failed"])
-    for job, record in zip(jobs, records, strict=True):
+    for job, record in zip(planned, records, strict=True):
         values = [record.get("metrics", {}).get(name, {}).get("value", "") for name in metrics]
         about = [job.point.preset, *job.point.settings.values(), job.point.config.seed, record.get("seconds", "")]
         lines.writerow([*about, *values, record.get("failed", "")])

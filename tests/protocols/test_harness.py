@@ -14,13 +14,13 @@ import pytest
 
 from minigan.presets import Config
 from minigan.protocols import harness
-from minigan.scale import results as report
+from minigan.scale import jobs, results
 from minigan.scale.protocol import Published, Target
 
 
 @pytest.fixture(autouse=True)
 def quiet(monkeypatch):
-    monkeypatch.setattr(harness, "tqdm", lambda **options: _Silent())
+    monkeypatch.setattr(jobs, "tqdm", lambda **options: _Silent())
 
 
 class _Silent:
@@ -40,7 +40,7 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("fake")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("OPENBLAS_NUM_THREADS", "2")
-        patched.setattr(harness, "tqdm", lambda **options: _Silent())
+        patched.setattr(jobs, "tqdm", lambda **options: _Silent())
         return out, harness.run(fake.PROTOCOL, out, processes=2)
 
 
@@ -48,12 +48,12 @@ def in_this_process(monkeypatch):
     """Jobs without new processes, for tests of what is kept and what is run again.  Returns the list of jobs run."""
     ran = []
 
-    def run_all(protocol, todo, out, processes, output):
-        for method, config in todo:
-            ran.append((method, config.seed))
-            harness.job(protocol, method, config, harness._path(out, protocol, method, config))
+    def run_all(todo, processes, **shown):
+        for job in todo:
+            ran.append((job.method, job.config.seed))
+            job()
 
-    monkeypatch.setattr(harness, "_run_all", run_all)
+    monkeypatch.setattr(jobs, "run", run_all)
     return ran
 
 
@@ -79,7 +79,7 @@ def test_jobs_run_in_other_processes_with_a_single_blas_thread(finished):
 def test_the_environment_of_the_caller_is_as_before(monkeypatch):
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "3")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    with harness._environment(harness.ONE_THREAD):
+    with jobs._environment(jobs.ONE_THREAD):
         assert os.environ["OPENBLAS_NUM_THREADS"] == os.environ["MKL_NUM_THREADS"] == "1"
     assert os.environ["OPENBLAS_NUM_THREADS"] == "3"
     assert "MKL_NUM_THREADS" not in os.environ
@@ -87,20 +87,20 @@ def test_the_environment_of_the_caller_is_as_before(monkeypatch):
 
 def test_results_json_holds_everything_and_is_plain_json(finished):
     out, records = finished
-    results = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
-    assert results["jobs"] == records
-    assert results["published"] == [{"method": "old", "source": "table 1", "values": {"level": 0.75}}]
-    assert results["targets"]["exact"] == {"level": "0.9 to 1.1"}
-    assert results["judging"] == {"count": 64}
-    assert {"minigan", "numpy", "python"} == results["versions"].keys()
+    written = json.loads((out / "results.json").read_text(), parse_constant=pytest.fail)
+    assert written["jobs"] == records
+    assert written["published"] == [{"method": "old", "source": "table 1", "values": {"level": 0.75}}]
+    assert written["targets"]["exact"] == {"level": "0.9 to 1.1"}
+    assert written["judging"] == {"count": 64}
+    assert {"minigan", "numpy", "python"} == written["versions"].keys()
     assert float(records[0]["metrics"]["distance"]["value"]) == np.inf
 
 
 def test_samples_and_pictures_are_kept_beside_the_records(finished):
     out, _ = finished
-    jobs = sorted((out / "jobs").glob("*.json"))
-    assert len(jobs) == 4
-    for path in jobs:
+    paths = sorted((out / "jobs").glob("*.json"))
+    assert len(paths) == 4
+    for path in paths:
         assert np.load(path.with_suffix(".npy")).shape == (64, 2)
         assert path.with_suffix(".png").read_text() == "64 (64, 2)"
 
@@ -159,7 +159,7 @@ def test_a_seed_that_diverges_is_listed_with_its_reason_and_tried_again(tmp_path
         assert bad["failed"] == "ArithmeticError: critic_loss became nan at step 3"
         assert "metrics" not in bad
     assert ran == [("fast", 1), ("fast", fake.DIVERGES), ("fast", fake.DIVERGES)]
-    lines = report.table(protocol, [good, bad])
+    lines = results.table(protocol, [good, bad])
     assert any(line.split()[:3] == ["seed", "7", "failed"] for line in lines)
     assert "fast, seed 7 failed: ArithmeticError: critic_loss became nan at step 3" in lines
 
@@ -209,7 +209,7 @@ def test_what_cannot_be_run_is_refused(options, words, tmp_path):
 
 def test_the_table_lists_what_was_published_the_floor_the_median_and_every_seed(finished):
     _, records = finished
-    lines = report.table(fake.PROTOCOL, records)
+    lines = results.table(fake.PROTOCOL, records)
     rows = {line.split("  ")[0].strip() or line.split()[0]: line.split() for line in lines if line.strip()}
     assert rows["old, table 1"][3:] == ["0.75"]
     assert rows["floor"][1:] == ["0.5", "0.5"]
@@ -223,9 +223,9 @@ def test_the_table_lists_what_was_published_the_floor_the_median_and_every_seed(
 def test_the_figure_is_drawn_unless_every_seed_failed(finished, tmp_path):
     _, records = finished
     finite = [r | {"metrics": {"level": r["metrics"]["level"]}} for r in records]
-    report.figure(tmp_path / "all.png", fake.PROTOCOL, finite)
+    results.figure(tmp_path / "all.png", fake.PROTOCOL, finite)
     assert (tmp_path / "all.png").read_bytes().startswith(b"\x89PNG")
-    report.figure(tmp_path / "none.png", fake.PROTOCOL, [{"method": "fast", "seed": 0, "failed": "no"}])
+    results.figure(tmp_path / "none.png", fake.PROTOCOL, [{"method": "fast", "seed": 0, "failed": "no"}])
     assert not (tmp_path / "none.png").exists()
 
 
@@ -235,7 +235,7 @@ def test_the_figure_shows_the_first_metrics_of_many(finished, tmp_path):
     many = fake.changed(
         shown={name: name for name in names}, published=(Published("old", "table 1", dict.fromkeys(names, 0.7)),)
     )
-    report.figure(tmp_path / "many.png", many, [
+    results.figure(tmp_path / "many.png", many, [
         r | {"metrics": dict.fromkeys(names, r["metrics"]["level"])} for r in records
     ])  # fmt: skip
     assert (tmp_path / "many.png").exists()

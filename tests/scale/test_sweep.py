@@ -3,6 +3,8 @@
 import csv
 import dataclasses
 import json
+import os
+import signal
 import sys
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from minigan import cli
 from minigan.presets import preset
 from minigan.runs import Run, RunError, train
-from minigan.scale import grid, sweep
+from minigan.scale import grid, jobs, sweep
 from minigan.trainers import load_data, trainer_for
 
 FILE = """
@@ -41,13 +43,13 @@ def few_pictures(monkeypatch):
     monkeypatch.setattr(sys.modules["minigan.runs.loop"], "PICTURES", 1)
 
 
-def jobs(file, out):
+def planned(file, out):
     return sweep.jobs_of(grid.read(file), out)
 
 
-def in_this_process(todo, processes):
+def in_this_process(todo, processes, **shown):
     for job in todo:
-        yield job()
+        job()
 
 
 def weights(folder):
@@ -55,19 +57,18 @@ def weights(folder):
 
 
 def test_every_combination_is_a_run_of_its_own(file, tmp_path):
-    planned = jobs(file, tmp_path / "out")
-    assert [(job.point.method, job.point.config.seed, job.point.config.generator_lr) for job in planned] == [
+    combinations = planned(file, tmp_path / "out")
+    assert [(job.point.method, job.point.config.seed, job.point.config.generator_lr) for job in combinations] == [
         ("dense-128, generator_lr 0.0001", 0, 1e-4),
         ("dense-128, generator_lr 0.0001", 1, 1e-4),
         ("dense-128, generator_lr 0.001", 0, 1e-3),
         ("dense-128, generator_lr 0.001", 1, 1e-3),
     ]
-    assert len({job.folder for job in planned}) == 4
-    assert all(job.point.config.threads == 1 for job in planned)
+    assert len({job.folder for job in combinations}) == 4
+    assert all(job.point.config.threads == 1 for job in combinations)
 
 
 def test_processes_side_by_side_with_one_table_and_one_figure(file, tmp_path, capsys):
-    pytest.importorskip("joblib", reason="joblib is not installed: pip install minigan[sweep]")
     file.write_text(FILE.replace("[1e-4, 1e-3]", "1e-4"))
     assert cli.main(["sweep", str(file), "--out", str(tmp_path / "out"), "--processes", "2"]) == 0
     assert "grid: 2 runs, 2 seeds each" in capsys.readouterr().out
@@ -78,7 +79,7 @@ def test_processes_side_by_side_with_one_table_and_one_figure(file, tmp_path, ca
     ]
     assert all(float(row["critic_loss"]) > 0 for row in rows)
     assert (tmp_path / "out" / "figure.png").stat().st_size > 1000
-    job = jobs(file, tmp_path / "out")[0]
+    job = planned(file, tmp_path / "out")[0]
     alone = Run.create(tmp_path / "alone", "dense-128", job.point.config)
     train(trainer_for(job.point.config, load_data(job.point.config)), alone)
     expected, found = weights(alone.folder), weights(job.folder)
@@ -86,9 +87,9 @@ def test_processes_side_by_side_with_one_table_and_one_figure(file, tmp_path, ca
 
 
 def test_finished_runs_are_kept_and_stopped_ones_go_on(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "_here", in_this_process)
+    monkeypatch.setattr(jobs, "run", in_this_process)
     asked, out = grid.read(file), tmp_path / "out"
-    first, second, third, fourth = jobs(file, out)
+    first, second, third, fourth = planned(file, out)
     first()
     half = Run.create(second.folder, second.point.preset, second.point.config)
     trainer = trainer_for(second.point.config, load_data(second.point.config))
@@ -110,7 +111,7 @@ def test_finished_runs_are_kept_and_stopped_ones_go_on(file, tmp_path, monkeypat
 
 
 def test_a_run_that_fails_is_a_row_and_is_tried_again(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "_here", in_this_process)
+    monkeypatch.setattr(jobs, "run", in_this_process)
     asked = grid.read(file)
     with monkeypatch.context() as patch:
         patch.setattr(sweep, "trainer_for", lambda *given: (_ for _ in ()).throw(MemoryError("too large")))
@@ -120,20 +121,33 @@ def test_a_run_that_fails_is_a_row_and_is_tried_again(file, tmp_path, monkeypatc
 
 
 def test_a_job_that_leaves_no_record_is_a_failed_row(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "_here", lambda jobs, processes: iter(()))
+    monkeypatch.setattr(jobs, "run", lambda todo, processes, **shown: None)
     lines = sweep.run(grid.read(file), tmp_path / "out")
     assert sum("it ended without a result" in line for line in lines) == 4
 
 
+class Dies(sweep.Job):
+    def _trained(self):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_run_whose_process_is_killed_is_a_failed_row(file, tmp_path, monkeypatch):
+    file.write_text(FILE.replace("[1e-4, 1e-3]", "1e-4"))
+    monkeypatch.setattr(sweep, "Job", Dies)
+    lines = sweep.run(grid.read(file), tmp_path / "out", processes=1)
+    assert sum("a process of the pool was killed" in line for line in lines) == 2
+    assert all("metrics" not in job.record() for job in planned(file, tmp_path / "out"))
+
+
 def test_a_file_that_has_changed_does_not_mix_results(file, tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep, "_here", in_this_process)
+    monkeypatch.setattr(jobs, "run", in_this_process)
     sweep.run(grid.read(file), tmp_path / "out")
     file.write_text(FILE.replace("batch_size = 8", "batch_size = 16"))
     with pytest.raises(RunError, match="holds a run of other settings: it cannot change batch_size from 8 to 16"):
         sweep.run(grid.read(file), tmp_path / "out")
     file.write_text(FILE.replace("steps = 4", "steps = 6"))
     sweep.run(grid.read(file), tmp_path / "out")
-    assert all(job.record()["config"]["steps"] == 6 for job in jobs(file, tmp_path / "out"))
+    assert all(job.record()["config"]["steps"] == 6 for job in planned(file, tmp_path / "out"))
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
@@ -142,7 +156,7 @@ def test_submitit_runs_them_too(file, tmp_path):
     file.write_text(FILE.replace("[1e-4, 1e-3]", "1e-4") + '\n[slurm]\ncluster = "debug"\ntimeout_min = 5\n')
     lines = sweep.run(grid.read(file), tmp_path / "out", slurm=True)
     assert any("generator loss" in line for line in lines)
-    assert all(job.is_finished() for job in jobs(file, tmp_path / "out"))
+    assert all(job.is_finished() for job in planned(file, tmp_path / "out"))
     file.write_text(FILE + "\n[slurm]\nmemorie = 5\n")
     with pytest.raises(ValueError, match=r"sweep grid: \[slurm\]"):
         sweep.run(grid.read(file), tmp_path / "other", slurm=True)
@@ -150,7 +164,7 @@ def test_submitit_runs_them_too(file, tmp_path):
 
 def test_slurm_is_asked_to_run_again_what_it_stopped(file, tmp_path):
     submitit = pytest.importorskip("submitit", reason="submitit is not installed: pip install minigan[slurm]")
-    job = jobs(file, tmp_path)[0]
+    job = planned(file, tmp_path)[0]
     again = job.checkpoint()
     assert isinstance(again, submitit.helpers.DelayedSubmission)
     assert again.function is job

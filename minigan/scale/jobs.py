@@ -1,0 +1,121 @@
+"""Jobs side by side, in processes of this machine or on Slurm; every job writes a record of its own.
+
+The records are all that remains, so an interrupted series goes on with the jobs that have none, and a job that failed
+is a row like any other.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from tqdm import tqdm
+
+from ..runs import RunError
+
+# Read by the BLAS of a child as it is loaded: a second thread would only get in the way of the next process.
+ONE_THREAD = dict.fromkeys(
+    ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)  # fmt: skip
+KILLED = "a process of the pool was killed, which ended all the others: was there too little memory?"
+
+
+class Job(Protocol):
+    """A function without arguments that can be pickled, and that writes its own record, failures included."""
+
+    def __call__(self) -> None: ...
+
+    def lost(self, reason: str) -> None:
+        """Write a record of a job whose process ended before it could."""
+
+
+def processes_for(asked: int | None) -> int:
+    """Return how many processes to use: `asked`, or one for each core if None; ValueError below 1."""
+    processes = os.cpu_count() or 1 if asked is None else asked
+    if processes < 1:
+        raise ValueError(f"processes must be at least 1, got {processes}")
+    return processes
+
+
+def run(jobs: Sequence[Job], processes: int, *, name: str, unit: str = "job", output: TextIO | None = None) -> None:
+    """Do all `jobs`, so many at a time, each process with BLAS in one thread.
+
+    Args:
+        name, unit: the title of the progress bar, and its word for a job.
+        output: where the progress bar goes; stderr by default.
+    """
+    bar = tqdm(total=len(jobs), unit=unit, file=output, desc=name, dynamic_ncols=True)
+    with bar, _environment(ONE_THREAD), _pool(min(processes, len(jobs))) as pool:
+        waiting = {pool.submit(job): job for job in jobs}
+        try:
+            for done in as_completed(waiting):
+                _collect(done, waiting[done])
+                bar.update()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def run_on_slurm(jobs: Sequence[Job], settings: Mapping[str, Any], folder: Path, *, name: str) -> None:
+    """Submit all `jobs` by submitit and wait for them.
+
+    Args:
+        settings: what submitit's AutoExecutor takes, and `cluster`, which may be "debug" or "local".
+        folder: for Slurm's scripts and logs.
+
+    Raises:
+        RunError: without submitit.
+        ValueError: if submitit refuses the settings.
+    """
+    try:
+        import submitit
+    except ImportError as error:
+        raise RunError("--slurm needs submitit, which is not installed: pip install submitit") from error
+    settings = dict(settings)
+    executor = submitit.AutoExecutor(folder, cluster=settings.pop("cluster", None))
+    try:
+        executor.update_parameters(name=name, **settings)
+    except (NameError, TypeError, ValueError) as error:
+        raise ValueError(f"sweep {name}: [slurm]: {error}") from error
+    with executor.batch():
+        submitted = [executor.submit(job) for job in jobs]
+    done = submitit.helpers.as_completed(submitted)
+    for _ in tqdm(done, name, total=len(jobs), unit="run", dynamic_ncols=True):
+        pass
+
+
+def _collect(done: Future[None], job: Job) -> None:
+    try:
+        done.result()
+    except BrokenProcessPool:
+        job.lost(KILLED)
+
+
+def _pool(processes: int) -> ProcessPoolExecutor:
+    # Spawned: a forked child would share the parent's loaded BLAS, whose number of threads is settled.
+    return ProcessPoolExecutor(processes, get_context("spawn"), initializer=_stop_with_the_parent)
+
+
+def _stop_with_the_parent() -> None:
+    """End this process silently at Ctrl-C, and when the parent was killed, which would leave it waiting."""
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
+    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+
+
+@contextmanager
+def _environment(settings: Mapping[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name) if value is None else os.environ.update({name: value})
