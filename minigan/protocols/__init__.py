@@ -1,7 +1,15 @@
 """Published evaluation protocols, run with the library's own parts and printed beside the published numbers."""
 
+from __future__ import annotations
+
 import difflib
 from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..scale.protocol import Protocol
+
+__all__ = ["NAMES", "load"]
 
 NAMES = {
     "dirac": "which methods converge on the Dirac-GAN, to all digits (Mescheder et al. 2018)",
@@ -16,8 +24,8 @@ NAMES = {
 _MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", "official-toys": "toys"}
 
 
-def load(name):
-    """The `Protocol`s of that name, a tuple, most often of one; ValueError with the nearest name if there is none."""
+def load(name: str) -> tuple[Protocol, ...]:
+    """Return the `Protocol`s of that name, most often one; ValueError with the nearest name if there is none."""
     if name not in NAMES:
         near = difflib.get_close_matches(name, NAMES, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""

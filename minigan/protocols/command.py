@@ -1,18 +1,37 @@
-"""`minigan protocol NAME`: run, print, write."""
+"""`minigan protocol NAME`: runs a protocol, prints its table and writes its results."""
+
+from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import replacing, write_json
 from ..scale import results
 from . import dirac, harness, load
 
+if TYPE_CHECKING:
+    from ..scale.protocol import Protocol
 
-def main(name, *, out=None, processes=None, seeds=None, steps=None):
-    """Run the named protocol and print its tables.  Returns the exit status.
 
-    out: a folder, by default runs/protocol-`name`; see `harness.run`.  Each protocol of that name has its own subfolder
-    with results.json, table.txt and figure.png.  ValueError for an unknown name or a setting out of range.
+def main(
+    name: str,
+    *,
+    out: Path | None = None,
+    processes: int | None = None,
+    seeds: Sequence[int] | None = None,
+    steps: int | None = None,
+) -> int:
+    """Run the named protocol, print its tables, and return the exit status.
+
+    Args:
+        out: a folder, by default runs/protocol-NAME; see `harness.run`.  Each protocol of that name gets a subfolder
+            with results.json, table.txt and figure.png.
+        steps: generator updates instead of the protocol's.
+
+    Raises:
+        ValueError: for an unknown name or a setting out of range.
     """
     if name == "dirac":
         return _dirac(out)
@@ -29,7 +48,7 @@ def main(name, *, out=None, processes=None, seeds=None, steps=None):
     return 0
 
 
-def _run(protocol, folder, processes, seeds):
+def _run(protocol: Protocol, folder: Path, processes: int | None, seeds: Sequence[int] | None) -> None:
     records = harness.run(protocol, folder, processes=processes, seeds=seeds)
     lines = results.table(protocol, records)
     with replacing(folder / "table.txt") as file:
@@ -38,7 +57,7 @@ def _run(protocol, folder, processes, seeds):
     print(*lines, f"written: {folder}", "", sep="\n")
 
 
-def _dirac(out):
+def _dirac(out: Path | None) -> int:
     rows = dirac.run()
     cells = [[f"{v:.4g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
     print(*results.aligned([list(rows[0]), *cells]), sep="\n")

@@ -1,7 +1,10 @@
-"""Generated digits in the eyes of a classifier of our own, and beside real ones that training has not seen."""
+"""Generated digits, judged by a classifier of our own and compared with real digits that training has not seen."""
+
+from __future__ import annotations
 
 import dataclasses
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .. import viz
 from ..data import EVALUATION_SAMPLES, load
@@ -9,7 +12,15 @@ from ..presets import Config, preset
 from ..random import Generator
 from ..runs.evaluation import COMPARED, IMAGES, judge_images, judge_stacked, single_digits
 from ..scale.protocol import Protocol, Published, Target
-from . import plain_training as training
+from . import plain_training
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from ..data import Dataset
+    from ..scale.protocol import Draw, Judged
 
 CLASSES = {"class_coverage": "classes", "class_tv": "class TV", "acceptance": "acceptance"}
 SHOWN = CLASSES | {
@@ -23,39 +34,39 @@ SHOWN = CLASSES | {
 }
 
 
-def parts(name):
-    """(training part, unseen part) of the named data, the same for every seed."""
+def parts(name: str) -> tuple[Dataset, Dataset]:
+    """Return (training part, unseen part) of the named data, the same for every seed."""
     if name == "digits-8x8":
         return two_thirds(load(name))
     return load(name), load(name, "test")
 
 
-def two_thirds(dataset):
-    """(a random two thirds of a `data.Dataset`, the rest); the settings below were chosen on another division."""
+def two_thirds(dataset: Dataset) -> tuple[Dataset, Dataset]:
+    """Return (a random two thirds, the rest); the settings below were chosen on another division."""
     order, count = Generator(2).permutation(len(dataset)), 2 * len(dataset) // 3
     return _rows(dataset, order[:count], "two thirds of"), _rows(dataset, order[count:], "a third of")
 
 
-def train(config):
-    """See `training.train`: on the training part alone."""
-    return training.train(config, parts(config.data)[0])
+def train(config: Config) -> Draw:
+    """Train on the training part alone; see `plain_training.train`."""
+    return plain_training.train(config, parts(config.data)[0])
 
 
-def judge(draw, rng, data, count):
-    """The metrics of `count` images against the unseen part, and those that were compared one by one."""
+def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
+    """Return the metrics of `count` images against the unseen part, and the images that were compared one by one."""
     images = draw(count, rng.spawn())
     known, unseen = parts(data)
     return judge_images(images, known, rng, unseen=unseen), images[:COMPARED]
 
 
-def judge_modes(draw, rng, data, size, count):
-    """The modes of `count` stacked digits, and some of them."""
+def judge_modes(draw: Draw, rng: Generator, data: str, size: int, count: int) -> Judged:
+    """Return the metrics of the modes of `count` stacked digits, and some of the images."""
     images = draw(count, rng.spawn())
     return judge_stacked(images, single_digits(data, size), rng), images[:COMPARED]
 
 
-def picture(path, images, **_):
-    """The first hundred."""
+def picture(path: Path, images: np.ndarray, **_: object) -> None:
+    """Draw the first hundred images."""
     viz.save_grid(path, images[:100], columns=10)
 
 
@@ -122,7 +133,7 @@ stacked_mnist = Protocol(
             instance_noise=0.0,  # as in the paper
         )
     },
-    training.train, judge_modes, {"modes": "modes", "kl": "KL"},
+    plain_training.train, judge_modes, {"modes": "modes", "kl": "KL"},
     {"data": "stacked-mnist", "size": 28, "count": EVALUATION_SAMPLES},
     published=tuple(Published(method, source, {"modes": modes, "kl": kl}) for method, source, modes, kl in _STACKED),
     targets={"reached": {"modes": Target(1000), "kl": Target(most=0.06)}},

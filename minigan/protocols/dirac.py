@@ -5,7 +5,10 @@ steps of 0.2, either both players at once or the generator first; the distance f
 says which methods converge.  Losses, penalties and derivatives are the library's own, in float64.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +23,7 @@ STEP, STEPS = 0.2, 500
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table: how the two losses are made, and the radii that an independent simulation gives."""
+    """A row of the table: the losses and penalties of a method, and the final radii of an independent simulation."""
 
     name: str
     loss: losses.Loss
@@ -31,12 +34,12 @@ class Method:
     consensus: float = 0.0  # the weight of 1/2 |v|^2, v the gradients of both players (Mescheder et al. 2017)
     clip: float = math.inf
 
-    def critic_loss(self, critic, real, fake):
-        """The critic's loss with its penalties."""
+    def critic_loss(self, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
+        """Return the critic's loss with its penalties."""
         loss = self.loss.critic(critic(real), critic(fake)) + self.r1 * penalties.r1(critic, real)
         if self.gradient_penalty:
-            slope = ops.norm(penalties.input_gradient(critic, Tensor(fake.data, requires_grad=True)))
-            loss = loss + 0.5 * self.gradient_penalty * (slope - 1) ** 2
+            norm = ops.norm(penalties.input_gradient(critic, Tensor(fake.data, requires_grad=True)))
+            loss = loss + 0.5 * self.gradient_penalty * (norm - 1) ** 2
         return loss
 
 
@@ -52,8 +55,8 @@ METHODS = (
 )
 
 
-def radius(method, alternating):
-    """The distance of (theta, psi) from the equilibrium after STEPS steps of `method`."""
+def radius(method: Method, alternating: bool) -> float:
+    """Return the distance of (theta, psi) from the equilibrium after STEPS steps of `method`."""
     theta, psi = Parameter(np.ones((1, 1)), "theta"), Parameter(-np.ones((1, 1)), "psi")
     for _ in range(STEPS):
         d_theta, d_psi = _forces(method, theta, psi)
@@ -65,7 +68,7 @@ def radius(method, alternating):
 
 
 def _forces(method, theta, psi):
-    """The gradient of each player's loss in its own parameter, as arrays, before either moves."""
+    """Return the gradient of each player's loss in its own parameter, as arrays, before either moves."""
 
     def critic(x):
         return x @ psi
@@ -80,8 +83,8 @@ def _forces(method, theta, psi):
     return d_theta.data, d_psi.data
 
 
-def run():
-    """The whole table: a list of {method, simultaneous, alternating, expected ...} rows."""
+def run() -> list[dict[str, str | float]]:
+    """Return the whole table, a list of {method, simultaneous, alternating, expected ...} rows."""
     return [
         {
             "method": method.name,

@@ -1,6 +1,9 @@
 """Mode coverage on the ring and the grid, as PacGAN measures it; and nine methods in one harness."""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .. import viz
 from ..data.mixtures import POINTS
@@ -9,6 +12,13 @@ from ..random import Generator
 from ..runs.evaluation import judge_mixture
 from ..scale.protocol import Protocol, Published, Target
 from .plain_training import train
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import numpy as np
+
+    from ..scale.protocol import Draw, Judged
 
 COUNT = 2_500
 SEEDS = tuple(range(10))
@@ -22,14 +32,14 @@ SHOWN = {
 }
 
 
-def judge(draw, rng, data, count):
-    """The metrics of `count` points against the mixture of that name, and the points."""
+def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
+    """Return the metrics of `count` points against the mixture named `data`, and the points."""
     points = draw(count, rng.spawn())
     return judge_mixture(points, POINTS[data](), rng), points
 
 
-def picture(path, points, data, count):
-    """The points over as many of the named source."""
+def picture(path: Path, points: np.ndarray, data: str, count: int) -> None:
+    """Draw the points over as many of the named mixture."""
     viz.plane(path, POINTS[data]().sample(count, Generator(0)), points, title=data)
 
 
@@ -65,7 +75,7 @@ ABOUT = {
 
 
 def _targets(modes, kl, kl_perfect):
-    """What we ask of every seed; and what a perfect sampler gives, KL at its 95 % quantile."""
+    """Return our targets for every seed, and those that a perfect sampler meets, KL at its 95 % quantile."""
     quality, width = Target(0.97), {"width_min": Target(0.5)}
     perfect = {"width_min": Target(0.8), "width_max": Target(most=1.2)}
     return {
@@ -86,8 +96,9 @@ def _protocol(name, data, methods, targets):
 ring = _protocol("ring", "ring", {"WGAN + R1 + R2 + drift": preset("toy-ring")}, _targets(8, 0.005, 0.0029))
 grid = _protocol("grid", "grid", {"WGAN + R1 + R2 + drift": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
 
-# One harness: networks, batch, optimizer, learning rates, their fall and the average are the same for all, so that
-# only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as the papers on penalties have it.
+# One harness: networks, batch size, optimizer, learning rates with their schedule and the weight average are the same
+# for all methods, so that only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as in the papers on
+# penalties.
 _COMMON = Config(
     steps=2500, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,
     generator_slope=0.0, output="linear",

@@ -1,15 +1,30 @@
-"""From a Config to a generator that can be judged, without a run folder."""
+"""Training from a Config to a generator that can be judged, without a run folder."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from ..trainers import load_data, trainer_for
 
+if TYPE_CHECKING:
+    import numpy as np
 
-def train(config, dataset=None):
-    """Train to the last step.  Returns draw(n, rng), n samples from the averaged generator if there is one.
+    from ..data import Dataset
+    from ..presets import Config
+    from ..random import Generator
 
-    dataset: by default that of `config.data`.  ArithmeticError if a loss is no longer a number.
+
+def train(config: Config, dataset: Dataset | None = None) -> Callable[[int, Generator], np.ndarray]:
+    """Train to the last step, and return draw(n, rng), which draws from the averaged generator if there is one.
+
+    Args:
+        dataset: by default that of `config.data`.
+
+    Raises:
+        ArithmeticError: if a loss is no longer finite.
     """
     trainer = trainer_for(config, load_data(config) if dataset is None else dataset)
     while trainer.step_count < config.steps:

@@ -3,7 +3,10 @@
 One thing differs: our critic has leaky ReLUs of slope 0.2, theirs ReLUs.
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..data.mixtures import POINTS
 from ..presets import Config
@@ -11,6 +14,10 @@ from ..runs.evaluation import judge_points
 from ..scale.protocol import Protocol
 from . import mixtures
 from .plain_training import train
+
+if TYPE_CHECKING:
+    from ..random import Generator
+    from ..scale.protocol import Draw, Judged
 
 SOURCE = "I. Gulrajani et al., Improved training of Wasserstein GANs, 2017, figure 1; gan_toy.py in its code"
 OFFICIAL = Config(
@@ -21,8 +28,8 @@ OFFICIAL = Config(
 )  # fmt: skip
 
 
-def judge(draw, rng, data, count):
-    """The metrics of `count` points against the source of that name, which has no modes, and the points."""
+def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
+    """Return the metrics of `count` points against the distribution named `data`, without modes, and the points."""
     points = draw(count, rng.spawn())
     return judge_points(points, POINTS[data](), rng), points
 

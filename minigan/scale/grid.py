@@ -1,19 +1,21 @@
-"""The file that describes a sweep: which presets, with which settings, how often.
+"""Sweep files: which presets, with which settings, and how often.
 
-    presets = ["dense-128", "dcgan"]     names out of `minigan presets`
+    presets = ["dense-128", "dcgan"]     names from `minigan presets`
     seeds = [0, 1, 2]
-    samples = 2000                       how many to judge in each run; by default as `minigan evaluate`, 0 is none
+    samples = 2000                       how many to judge in each run; by default as `minigan evaluate`, 0 for none
 
-    [settings]                           of `minigan train`: one value for all, or a list of those to try
+    [settings]                           options of `minigan train`: one value, or a list of values to try
     steps = 3000
     generator_lr = [1e-4, 2e-4]
 
-    [slurm]                              for --slurm: what submitit's AutoExecutor takes
+    [slurm]                              with --slurm: arguments of submitit's AutoExecutor
     slurm_partition = "cpu"
     timeout_min = 240
 
-Everything in it is checked before anything is run, and a wrong word is answered with the one that was probably meant.
+The whole file is checked before anything is run, and a misspelt name is answered with the nearest valid one.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import difflib
@@ -21,28 +23,37 @@ import itertools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 from ..presets import Config, preset
 
+if TYPE_CHECKING:
+    from ..types import PathLike
+
 KEYS = {"presets": list, "seeds": list, "samples": int, "settings": dict, "slurm": dict}
-EXAMPLES = {"presets": '["dense-128"]', "seeds": "[0, 1, 2]"}  # of what must be given
+EXAMPLES = {"presets": '["dense-128"]', "seeds": "[0, 1, 2]"}  # of the keys that must be given
 _SPOKEN = {list: "a list", dict: "a table", int: "an integer", float: "a number", bool: "true or false", str: "a text"}
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What a file asks for.  settings: {name: the values to try}; samples: None is as many as `evaluate` takes."""
+    """The contents of a sweep file.
+
+    Attributes:
+        settings: {name of an option: the values to try}.
+        samples: how many to judge in each run; None for the default of `evaluate`.
+        slurm: arguments of submitit's AutoExecutor.
+    """
 
     name: str
     presets: tuple[str, ...]
     seeds: tuple[int, ...]
-    settings: dict[str, list] = field(default_factory=dict)
+    settings: dict[str, list[Any]] = field(default_factory=dict)
     samples: int | None = None
-    slurm: dict = field(default_factory=dict)
+    slurm: dict[str, Any] = field(default_factory=dict)
 
-    def points(self):
-        """A `Point` for every run, the seeds of one combination in a row.  ValueError for settings that do not fit."""
+    def points(self) -> list[Point]:
+        """Return a `Point` for every run, the seeds of one combination in a row; ValueError for invalid settings."""
         return [
             self._point(name, dict(zip(self.settings, values, strict=True)), seed)
             for name in self.presets
@@ -50,10 +61,10 @@ class Grid:
             for seed in self.seeds
         ]
 
-    def _point(self, name, settings, seed):
+    def _point(self, name: str, settings: dict[str, Any], seed: int) -> Point:
         tried = [f"{key} {value}" for key, value in settings.items() if len(self.settings[key]) > 1]
         method = ", ".join([name, *tried])
-        # As many processes as there are cores: a second thread of one would only be in the way of another.
+        # There are as many processes as cores, so a second thread of one would only slow another.
         config = dataclasses.replace(preset(name), **{"threads": 1} | settings, seed=seed)
         try:
             config.check()
@@ -64,19 +75,24 @@ class Grid:
 
 @dataclass(frozen=True)
 class Point:
-    """One run of a grid.  method: the preset and what is tried, in words; settings: those that the file gives."""
+    """One run of a sweep.
+
+    Attributes:
+        method: the preset and the values tried, in words.
+        settings: the options that the file sets.
+    """
 
     method: str
     preset: str
-    settings: dict
+    settings: dict[str, Any]
     config: Config
 
 
-def read(path):
-    """The `Grid` that a TOML file describes.  ValueError, with the key and what was probably meant, if it does not."""
+def read(path: PathLike) -> Grid:
+    """Return the `Grid` that a TOML file describes; ValueError that names the wrong key and the nearest valid one."""
     path = Path(path)
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is not a TOML file: {error}") from error
     for key, value in found.items():
@@ -89,11 +105,12 @@ def read(path):
         raise ValueError(f"{path}: samples must be at least 0, got {found['samples']}")
     settings = {key: value if isinstance(value, list) else [value] for key, value in found.get("settings", {}).items()}
     _check_settings(path, settings)
-    return Grid(path.stem, **found | {"settings": settings})
+    found["settings"] = settings
+    return Grid(path.stem, **found)
 
 
-def _check_list(path, found, key, kind):
-    """What must be given: each once, or two runs would share a folder."""
+def _check_list(path: Path, found: dict[str, Any], key: str, kind: type) -> None:
+    """Check a list that must be given, each value once, since two runs would share a folder otherwise."""
     values = found.get(key)
     if not values:
         raise ValueError(f"{path}: {key} is missing: a list, such as {key} = {EXAMPLES[key]}")
@@ -103,7 +120,7 @@ def _check_list(path, found, key, kind):
             raise ValueError(f"{path}: {key} has {value!r} twice")
 
 
-def _check_settings(path, settings):
+def _check_settings(path: Path, settings: dict[str, list[Any]]) -> None:
     kinds = get_type_hints(Config)
     for key, values in settings.items():
         if key in ("seed", "seeds", "preset", "presets"):
@@ -114,7 +131,7 @@ def _check_settings(path, settings):
             _check(path, key, value, kinds, "setting")
 
 
-def _check(path, key, value, kinds, what, each=""):
+def _check(path: Path, key: str, value: Any, kinds: dict[str, Any], what: str, each: str = "") -> None:
     if key not in kinds:
         hint = _nearest(key, kinds) or f"; there are {', '.join(kinds)}"
         raise ValueError(f"{path}: unknown {what} {key!r}{hint}")

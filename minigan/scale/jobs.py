@@ -22,7 +22,7 @@ from tqdm import tqdm
 from ..runs import RunError
 
 # Read by the BLAS of a child as it is loaded: a second thread would only get in the way of the next process.
-ONE_THREAD = dict.fromkeys(
+ONE_THREAD: dict[str, str] = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )  # fmt: skip
 KILLED = "a process of the pool was killed, which ended all the others: was there too little memory?"
@@ -107,7 +107,9 @@ def _pool(processes: int) -> ProcessPoolExecutor:
 def _stop_with_the_parent() -> None:
     """End this process silently at Ctrl-C, and when the parent was killed, which would leave it waiting."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
-    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    parent = parent_process()
+    assert parent is not None  # a child has one
+    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
 
 
 @contextmanager

@@ -1,14 +1,24 @@
-"""The results of a protocol as text and as a picture: what was published, the floor, and every seed of ours."""
+"""Results of a protocol or a sweep as text and as a picture: published rows, the floor, and every seed of ours."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from statistics import fmean, median
+from typing import TYPE_CHECKING, Any
 
 from .. import viz
 
-FIGURE = 3  # metrics, the first ones: more would not fit side by side
+if TYPE_CHECKING:
+    from ..metrics import Measurement
+    from ..types import PathLike
+    from .protocol import Protocol
+
+FIGURE = 3  # the first metrics are drawn; more would not fit side by side
+Record = dict[str, Any]
 
 
-def table(protocol, records):
-    """The lines of the table: published rows, floor, targets, then each of our methods with its median and seeds."""
+def table(protocol: Protocol, records: Sequence[Record]) -> list[str]:
+    """Return the lines of the table: published rows, floor, targets, then each of our methods with median and seeds."""
     groups = by_method(records)
     rows = [["", *protocol.shown.values(), "seconds"]]
     rows += [_row(f"{p.method}, {p.source}", [p.values.get(m) for m in protocol.shown]) for p in protocol.published]
@@ -20,8 +30,8 @@ def table(protocol, records):
     return [protocol.about, f"source: {protocol.source}", "", *aligned(rows), *_remarks(protocol, groups)]
 
 
-def measurements(found):
-    """The lines of a table of {name: Measurement}."""
+def measurements(found: Mapping[str, Measurement]) -> list[str]:
+    """Return the lines of a table of {name: Measurement}."""
     rows = [["metric", "value", "s.e.", "floor", "5 %", "95 %", "n"]]
     for name, m in found.items():
         numbers = (m.value, m.standard_error, m.floor, *m.floor_range)
@@ -29,10 +39,10 @@ def measurements(found):
     return aligned(rows)
 
 
-def figure(path, protocol, records):
-    """Every seed's number for each method and metric, with the floors and the published values, as a picture.
+def figure(path: PathLike, protocol: Protocol, records: Sequence[Record]) -> None:
+    """Draw every seed's number for each method and metric, with the floors and the published values.
 
-    Nothing is drawn where every seed failed.
+    Nothing is drawn if every seed failed.
     """
     titles = dict(list(protocol.shown.items())[:FIGURE])
     results = {
@@ -52,21 +62,21 @@ def figure(path, protocol, records):
         viz.seeds(path, results | {name: {} for name in quoted}, floors=ranges, published=quoted, title=title)
 
 
-def by_method(records):
-    """{method: [record]}, in order."""
-    groups = {}
+def by_method(records: Sequence[Record]) -> dict[str, list[Record]]:
+    """Return {method: its records}, in order."""
+    groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(record["method"], []).append(record)
     return groups
 
 
-def values(records, metric):
-    """The numbers of one metric, of all records that have it."""
+def values(records: Sequence[Record], metric: str) -> list[float]:
+    """Return the numbers of one metric, of all records that have it."""
     return [float(r["metrics"][metric]["value"]) for r in records if metric in r.get("metrics", {})]
 
 
-def aligned(rows):
-    """Rows of cells as lines of text, the first column to the left, the others to the right."""
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of cells as lines of text, the first column flush left, the others flush right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join([row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True))]).rstrip()
@@ -90,7 +100,7 @@ def _row(name, numbers, seconds=None, failed=False):
 
 
 def _remarks(protocol, groups):
-    """Which targets were met by how many, and why seeds failed."""
+    """Yield how many seeds met each target, and why seeds failed."""
     for what in protocol.targets:
         for method, group in groups.items():
             met = sum(protocol.reached(what, record) for record in group)
@@ -100,12 +110,12 @@ def _remarks(protocol, groups):
 
 
 def _floor(records, metric):
-    """The mean of the floors of all seeds, each of which drew its own."""
+    """Return the mean of the floors of all seeds, each of which drew its own."""
     found = [float(m["floor"]) for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return fmean(found) if found else None
 
 
 def _floor_range(records, metric):
-    """The widest range that floors of single seeds had."""
+    """Return the widest range that the floor of a single seed had."""
     found = [m["floor_range"] for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return (min(float(low) for low, _ in found), max(float(high) for _, high in found)) if found else None

@@ -1,8 +1,9 @@
-"""Every run of a grid, each in a run folder of its own, several at a time, with one table and one figure.
+"""Sweeps: every run of a grid in a run folder of its own, several at a time, with one table and one figure.
 
-Runs that are finished are kept; those that were stopped go on from their newest checkpoint.  A run that fails is a row
-like any other.
+Finished runs are kept, and stopped runs go on from their newest checkpoint.  A run that fails is a row like any other.
 """
+
+from __future__ import annotations
 
 import csv
 import dataclasses
@@ -12,6 +13,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ..files import replacing, write_json
 from ..presets.changes import refused
@@ -19,22 +21,27 @@ from ..runs import Run, RunError, train
 from ..runs.evaluation import evaluate, keep
 from ..trainers import load_data, trainer_for
 from . import jobs, results
-from .grid import Point
+from .grid import Grid, Point
 from .protocol import Protocol
 
-COLUMNS = 6  # metrics in the table, the first ones; all are in table.csv
+if TYPE_CHECKING:
+    from submitit.helpers import DelayedSubmission
+
+    from ..types import PathLike
+
+COLUMNS = 6  # the first metrics are shown in the table; table.csv has all
 
 
 @dataclass(frozen=True)
 class Job:
-    """One run of a sweep: trained, judged, and written down in a run folder."""
+    """One run of a sweep: trained, judged, and recorded in a run folder."""
 
     point: Point
     folder: Path
     samples: int | None
 
-    def __call__(self):
-        """Train, or go on, and judge.  Writes record.json into the run folder, with a reason if anything failed."""
+    def __call__(self) -> None:
+        """Train, or resume, and judge; write record.json into the run folder, with a reason if anything failed."""
         record, started = self._record(), time.perf_counter()
         try:
             record["metrics"] = self._metrics(self._trained())
@@ -43,51 +50,51 @@ class Job:
         record["seconds"] = round(time.perf_counter() - started, 2)
         self._write(record)
 
-    def _write(self, record):
+    def _write(self, record: dict[str, Any]) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "record.json", record)
 
-    def checkpoint(self):
-        """What Slurm is to run when it has taken the machine away: submitit asks for it."""
+    def checkpoint(self) -> DelayedSubmission:
+        """Return what to submit again after Slurm has preempted the job, as submitit asks for it."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
-    def lost(self, reason):
+    def lost(self, reason: str) -> None:
         """Write a record of a job whose process was killed."""
         self._write(self._record() | {"failed": f"{reason} The same command goes on with it"})
 
-    def record(self):
-        """What `__call__` wrote, or that it wrote nothing."""
+    def record(self) -> dict[str, Any]:
+        """Return the record that `__call__` wrote, or one that says that it wrote none."""
         try:
             return json.loads((self.folder / "record.json").read_text())
         except (OSError, ValueError):
             return self._record() | {"failed": "it ended without a result; the same command goes on with it"}
 
-    def is_finished(self):
-        """Is there a result, and of this very job?"""
+    def is_finished(self) -> bool:
+        """Return whether there is a result, and of exactly this job."""
         record = self.record()
         return "metrics" in record and record | self._record() == record
 
-    def refuse(self):
-        """RunError if the folder holds a run of other settings."""
+    def refuse(self) -> None:
+        """Raise RunError if the folder holds a run with other settings."""
         if not (self.folder / "config.json").exists():
             return
         if clause := refused(Run.open(self.folder).read_config()[1], self.point.config):
             raise RunError(f"{self.folder} holds a run of other settings: {clause}; give another --out")
 
-    def _record(self):
+    def _record(self) -> dict[str, Any]:
         config = json.loads(json.dumps(dataclasses.asdict(self.point.config)))
         return {"method": self.point.method, "seed": self.point.config.seed, "samples": self.samples, "config": config}
 
-    def _trained(self):
+    def _trained(self) -> Run:
         begun = (self.folder / "config.json").exists()
         run = Run.open(self.folder) if begun else Run.create(self.folder, self.point.preset, self.point.config)
         with open(self.folder / "train.log", "a", encoding="utf-8") as output:
             train(trainer_for(self.point.config, load_data(self.point.config)), run, resume=begun, output=output)
         return run
 
-    def _metrics(self, run):
+    def _metrics(self, run: Run) -> dict[str, dict[str, Any]]:
         if self.samples == 0 or self.point.config.model == "unet":  # a translation has targets: its error is in the log
             numbers = run.read_log()[-1].items()
             return {name: {"value": x} for name, x in numbers if name.startswith("test_") or name.endswith("loss")}
@@ -96,22 +103,26 @@ class Job:
         return {name: dataclasses.asdict(measured) for name, measured in found.items()}
 
 
-def jobs_of(grid, out):
-    """A `Job` for every point of a `Grid`, below the folder `out`."""
+def jobs_of(grid: Grid, out: PathLike) -> list[Job]:
+    """Return a `Job` for every point of `grid`, below the folder `out`."""
     return [Job(point, Path(out) / "runs" / _folder(point), grid.samples) for point in grid.points()]
 
 
-def _folder(point):
+def _folder(point: Point) -> str:
     words = point.method.replace(", ", "-")
     return "".join(c if c.isalnum() or c in ".-_" else "-" for c in words) + f"-seed-{point.config.seed}"
 
 
-def run(grid, out, *, processes=None, slurm=False):
-    """Do all of a `Grid` that the folder `out` does not hold yet.  Returns the lines of the table.
+def run(grid: Grid, out: PathLike, *, processes: int | None = None, slurm: bool = False) -> list[str]:
+    """Run all of `grid` that the folder `out` does not hold yet, and return the lines of the table.
 
-    processes: at a time, on this machine; by default as many as there are cores.  slurm: submit them there instead.
-    `out` gets table.csv, table.txt, figure.png and runs/.
-    ValueError or RunError, before anything is run, for settings that do not fit.
+    Args:
+        out: gets table.csv, table.txt, figure.png and runs/.
+        processes: how many at a time on this machine; by default one for each core.
+        slurm: submit the runs to Slurm instead.
+
+    Raises:
+        ValueError, RunError: before anything is run, for settings that do not fit.
     """
     processes = jobs.processes_for(processes)
     planned = jobs_of(grid, out)
@@ -126,16 +137,16 @@ def run(grid, out, *, processes=None, slurm=False):
     return _summary(grid, planned, out)
 
 
-def _summary(grid, planned, out):
+def _summary(grid: Grid, planned: list[Job], out: PathLike) -> list[str]:
     records = [job.record() for job in planned]
     write_table(Path(out) / "table.csv", grid, planned, records)
-    # The first of each run, then the second of each: presets on other data have other metrics.
+    # The first metric of each run, then the second of each: presets on other data have other metrics.
     ranks = itertools.zip_longest(*(record.get("metrics", {}) for record in records))
     names = dict.fromkeys(name for rank in ranks for name in rank if name)
     shown = {name: name.replace("_", " ") for name in itertools.islice(names, COLUMNS)}
     about = f"{grid.name}: {len(planned)} runs, {len(grid.seeds)} seeds each"
-    # A sweep is a protocol that nobody has published: its table and its figure are drawn by the same hand.
-    protocol = Protocol(grid.name, about, f"{grid.name}.toml", grid.seeds, {}, None, None, shown)
+    # A sweep is a protocol that nobody has published, so that its table and figure are drawn by the same code.
+    protocol = Protocol(grid.name, about, f"{grid.name}.toml", grid.seeds, {}, _never, _never, shown)
     lines = results.table(protocol, records)
     with replacing(Path(out) / "table.txt") as file:
         file.write("".join(line + "\n" for line in lines).encode())
@@ -143,8 +154,12 @@ def _summary(grid, planned, out):
     return lines
 
 
-def write_table(path, grid, planned, records):
-    """One line for each run: preset, what was tried, seed, seconds, every metric, and why it failed."""
+def _never(*given: object, **named: object) -> Any:
+    raise NotImplementedError("the runs of a sweep train and judge themselves")
+
+
+def write_table(path: Path, grid: Grid, planned: list[Job], records: list[dict[str, Any]]) -> None:
+    """Write a line for each run: preset, values tried, seed, seconds, every metric, and the reason of a failure."""
     metrics = dict.fromkeys(name for record in records for name in record.get("metrics", {}))
     text = io.StringIO()
     lines = csv.writer(text)

@@ -26,10 +26,10 @@ def records_of(protocol, folder):
     """The records of the first seed of every method, made in this process."""
     (folder / "jobs").mkdir()
     for method, config in protocol.jobs(protocol.seeds[:1]):
-        path = harness._path(folder, protocol, method, config)
-        harness.job(protocol, method, config, path)
-        yield json.loads(path.read_text())
-        assert protocol.picture is None or path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        job = harness.Job(protocol, method, config, folder)
+        job()
+        yield json.loads(job.path.read_text())
+        assert protocol.picture is None or job.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.fixture
@@ -93,7 +93,7 @@ def test_the_unseen_third_is_the_same_for_every_seed_and_unseen():
 
 def test_training_sees_the_known_part_alone(monkeypatch):
     seen = []
-    monkeypatch.setattr(digits.training, "train", lambda config, dataset: seen.append(dataset))
+    monkeypatch.setattr(digits.plain_training, "train", lambda config, dataset: seen.append(dataset))
     digits.train(digits.digits.methods["conditional dense, RpGAN + R1 + R2"])
     assert np.array_equal(seen[0].images, digits.parts("digits-8x8")[0].images)
 
