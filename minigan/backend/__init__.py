@@ -1,4 +1,4 @@
-"""Where arrays live.  A backend is a module of kernels; the type of an array picks it, by one dictionary look-up."""
+"""Backends: modules of kernels, one for each kind of array.  The type of an array picks its backend by one look-up."""
 
 import numpy as np
 
@@ -10,26 +10,26 @@ ndarray = numpy_backend.ndarray
 
 
 class DeviceError(RuntimeError):
-    """A device that cannot be had on this machine."""
+    """A device that this machine does not have, or cannot use."""
 
 
 def register(backend, array_type):
-    """Make `backend`, a module of kernels, the one of arrays of `array_type` and of the device that it names."""
+    """Use `backend`, a module of kernels, for arrays of `array_type` and for the device that it names."""
     _BY_TYPE[array_type] = _BY_NAME[backend.DEVICE] = backend
 
 
 def register_type(array_type, backend):
-    """Make `backend` the one of arrays of `array_type`, without a device of its own."""
+    """Use `backend` for arrays of `array_type`, without adding a device."""
     _BY_TYPE[array_type] = backend
 
 
 def of(array):
-    """The backend that owns `array`; NumPy's for scalars."""
+    """Return the backend of `array`; NumPy's for scalars."""
     return _BY_TYPE.get(type(array), numpy_backend)
 
 
 def named(device):
-    """The backend called `device`.  ValueError for a name that is not known, DeviceError for what is not to be had."""
+    """Return the backend called `device`; ValueError for an unknown name, DeviceError for an unavailable device."""
     if device == "cuda" and device not in _BY_NAME:
         _register_cuda()
     try:
@@ -39,7 +39,7 @@ def named(device):
 
 
 def _register_cuda():
-    """Import CuPy, which takes a second, only now that it is needed."""
+    """Import CuPy, which takes a second and is therefore left until it is needed."""
     try:
         from . import cupy as cupy_backend
     except ImportError as error:
@@ -53,7 +53,7 @@ def _register_cuda():
 
 
 def works(device):
-    """Can this machine compute on `device`?"""
+    """Return whether this machine can compute on `device`."""
     try:
         named(device)
     except (ValueError, DeviceError):
@@ -62,17 +62,17 @@ def works(device):
 
 
 def as_array(data):
-    """`data` itself if it is an array of some backend, else a NumPy array of it."""
+    """Return `data` itself if it is an array of some backend, else a NumPy array of it."""
     return data if type(data) in _BY_TYPE else numpy_backend.asarray(data)
 
 
 def device_of(array):
-    """The name of the device that `array` lives on."""
+    """Return the name of the device on which `array` lives."""
     return of(array).DEVICE
 
 
 def move(array, device):
-    """`array` on `device`: itself if it is there, else a copy by way of the host."""
+    """Return `array` on `device`: the array itself if it is there, else a copy by way of the host."""
     here = of(array)
     return array if device == here.DEVICE else named(device).from_numpy(here.to_numpy(array))
 
@@ -83,12 +83,12 @@ def fill(target, values):
 
 
 def full_like(array, value, shape, dtype=None):
-    """A new array of `shape`, filled with a number, on the device of `array`; of its dtype if none is given."""
+    """Return a new array of `shape`, filled with a number, on the device of `array`; of its dtype by default."""
     filled = np.full_like(array, value, dtype, shape=shape or (1,))  # CuPy takes shape=() for none at all
     return filled if shape else filled.reshape(())
 
 
 def device_count():
-    """How many GPUs this installation can compute on."""
+    """Return the number of GPUs on which this installation can compute."""
     works("cuda")
     return sum(backend.device_count() for backend in _BY_NAME.values())

@@ -35,7 +35,7 @@ def philox4x32(counter, key):
 
 
 def _words(name, values, width):
-    """`values` as uint64, once it is known to hold 32-bit words along a last axis of length `width`."""
+    """Return `values` as uint64 after checking that it holds 32-bit words along a last axis of length `width`."""
     words = np.asarray(values)
     if words.ndim == 0 or words.shape[-1] != width:
         raise ValueError(f"philox4x32: the {name} must have shape (..., {width}), got {words.shape}")
@@ -45,14 +45,14 @@ def _words(name, values, width):
 
 
 def round_keys(key):
-    """The key of each round: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
+    """Return the keys of all rounds: column r, shape (2, 1), is the key plus r Weyl steps, modulo 2^32."""
     steps = range(_ROUNDS)
     rows = [[[(word + r * step) & 0xFFFFFFFF] for word, step in zip(key, _KEY_STEPS, strict=True)] for r in steps]
     return np.array(rows, dtype=np.uint64)
 
 
 def scramble(even, odd, round_keys):
-    """Ten rounds, in place, on lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64, shape (2, blocks).
+    """Apply ten rounds in place to lanes (x0, x2) = `even` and (x1, x3) = `odd`: uint64, shape (2, blocks).
 
     One 64-bit product per lane holds both halves that a round needs. The two rows trade places every round,
     which a reversed view does for nothing.
@@ -75,7 +75,7 @@ def interleave(even, odd, out):
 
 
 def lanes(first, count):
-    """The counters of `count` blocks from number `first`, as even and odd lanes of shape (2, count)."""
+    """Return the counters of `count` blocks from number `first`, as even and odd lanes of shape (2, count)."""
     number = np.arange(count, dtype=np.uint64)
     number += np.uint64(first % 2**64)
     even, odd = np.zeros((2, 2, count), dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""From the words of Philox to numbers, by the rules that `random` states, to the bit.
+"""Conversion of Philox words to numbers, to the bit, by the rules of `backend.random`.
 
 Each writer turns the lanes of some blocks, uint64 (2, blocks), into the rows of `out`; the lanes are its scratch space.
 """
@@ -55,7 +55,7 @@ def _radius(words):
 
 
 def _log(u):
-    """Natural logarithm of positive, normal float32 `u`, to 2e-7 of itself; `u` is overwritten.
+    """Return the natural logarithm of positive, normal float32 `u`, to a relative error of 2e-7; `u` is overwritten.
 
     u = 2^e m with sqrt(1/2) <= m < sqrt(2), and ln m = 2 artanh(s) = 2 (s + s^3/3 + ... + s^9/9) at
     s = (m - 1) / (m + 1), where |s| < 0.172 leaves a relative truncation error of 2e-9.
@@ -74,7 +74,7 @@ def _log(u):
 
 
 def _cos_turns(turns):
-    """cos(2 pi t) for t = int32(turns) / 2^32 turns, float32, to 2e-7.
+    """Return cos(2 pi t) for t = int32(turns) / 2^32, float32, to 2e-7.
 
     cos(2 pi t) = sin(2 pi (1/4 - |t|)), whose argument lies within a quarter of a turn for every t: there
     the Taylor series to the 13th power is exact to 1e-9.
@@ -90,7 +90,7 @@ def _cos_turns(turns):
 
 
 def _polynomial(x, coefficients):
-    """Horner's rule in float32, highest power first, each coefficient, product and sum rounded."""
+    """Evaluate a polynomial by Horner's rule in float32, highest power first, rounding each product and sum."""
     first, *rest = (np.float32(c) for c in coefficients)
     result = np.full_like(x, first)
     for c in rest:

@@ -1,10 +1,10 @@
-"""Fewer and warmer bytes for a tape: arrays that are never alive at the same time get the same memory."""
+"""Placement of a tape's arrays: arrays that are never alive at the same time share memory, which stays in cache."""
 
 import numpy as np
 
 
 def place(calls, made, kept):
-    """`calls`, a list of (function, args, options), on arrays that share memory where their lives do not overlap.
+    """Return `calls`, a list of (function, args, options), on arrays that share memory if their lives do not overlap.
 
     made: the arrays that a call makes before any reads them.  kept: arrays that must stay where they are, such as what
     the tape returns.  Views move with the array that they look into.
@@ -33,12 +33,12 @@ def place(calls, made, kept):
 
 
 def owner(array):
-    """The array whose memory `array` looks into: itself if it is no view."""
+    """Return the array that owns the memory of `array`: itself if it is no view."""
     return array if array.base is None else array.base
 
 
 def _at(block, array):
-    """`array` with its owner's memory in `block`."""
+    """Return `array` with its owner's memory in `block`."""
     offset = _address(array) - _address(owner(array))
     return np.ndarray(array.shape, array.dtype, block, offset, array.strides)
 
@@ -48,7 +48,7 @@ def _address(array):
 
 
 def arrays(value):
-    """The arrays in nested tuples, lists and dicts."""
+    """Return the arrays in nested tuples, lists and dicts."""
     if isinstance(value, np.ndarray):
         yield value
     elif isinstance(value, tuple | list):

@@ -1,4 +1,4 @@
-"""A tape of NumPy calls: arrays that write down what is done to them, so that it can be done again without Python.
+"""A tape of NumPy calls: arrays that record every call on them, so that the calls can be repeated.
 
 A `Taped` array stands for memory that stays where it is.  Every NumPy function that meets one is computed at once, and
 written on the tape together with the memory that it read and the memory that it filled; playing the tape repeats the
@@ -19,7 +19,7 @@ from .placement import arrays, owner, place
 
 
 class Tape:
-    """Calls in order, the random draws among them, and what memory they make and change."""
+    """The recorded calls in order, the random draws among them, and the memory that they make and change."""
 
     def __init__(self):
         self.calls, self.drawn = [], []
@@ -29,25 +29,25 @@ class Tape:
         self.calls.append((function, args, options))
 
     def fill(self, target, function, *args, **options):
-        """Write down that `function` makes a new array which belongs into `target`."""
+        """Record that `function` makes a new array, to be written into `target`."""
         self.write(_refill, target, function, args, options)
         return self.keep(target)
 
     def keep(self, array):
-        """A new array, as a taped one."""
+        """Return a new array as a taped one."""
         self.made.append(array)
         return Taped(array, self)
 
     def draw(self, function):
-        """The array that `function` draws: another one whenever the tape is played."""
+        """Return the array that `function` draws, and record the draw, which gives other numbers in every play."""
         self.drawn.append(function())
         return self.fill(self.drawn[-1], function)
 
     def changing(self, array):
-        """Nothing to do: every call on a taped array is seen."""
+        """Do nothing: every call on a taped array is recorded anyway."""
 
     def adopted(self, given):
-        """What an operation is given, on the tape: what is computed of parameters alone changes with them."""
+        """Return an operation's arguments as taped arrays, parameters included, since replays must see them change."""
         for a in given:
             if isinstance(a, np.generic):
                 raise CaptureError(
@@ -57,19 +57,19 @@ class Tape:
         return [Taped(a, self) if type(a) is np.ndarray else a for a in given]
 
     def outside(self):
-        """The memory that the calls change without having made it, such as running statistics."""
+        """Return the arrays that the calls change without having made them, such as running statistics."""
         own = {id(owner(target)) for target in self.made}
         return [target for target in self.changed if id(owner(target)) not in own]
 
     def close(self, outputs):
-        """The program that makes every call again, a list of functions; of what was made only `outputs` stay put."""
+        """Return functions that repeat all calls; of the arrays that they make, `outputs` keep their memory."""
         calls = place(self.calls, self.made, [*outputs, *self.drawn])
         self.calls = self.made = None
         return [partial(function, *args, **options) for function, args, options in calls]
 
 
 class Draws:
-    """What was drawn, handed out again in the same order."""
+    """Recorded random draws, handed out again in the same order."""
 
     def __init__(self, drawn):
         self.left = iter(drawn)
@@ -81,14 +81,14 @@ class Draws:
         return drawn.copy()
 
     def changing(self, array):
-        """It was told when the step was recorded."""
+        """Do nothing: the change was reported when the step was recorded."""
 
     def adopted(self, given):
         return given
 
 
 class Taped(NDArrayOperatorsMixin):
-    """An array on a tape."""
+    """An array whose calls are recorded on a tape."""
 
     __slots__ = ("array", "tape")
 
@@ -196,7 +196,7 @@ class Taped(NDArrayOperatorsMixin):
 
 
 class _TapedBackend:
-    """NumPy's kernels, each written on the tape as one call."""
+    """NumPy's kernels, each recorded as one call."""
 
     DEVICE = "cpu"
 
@@ -206,15 +206,15 @@ class _TapedBackend:
         return partial(_kernel, getattr(numpy_backend, name))
 
     def matmul(self, a, b):
-        """Straight into its place, which a kernel's result is copied to."""
+        """Compute straight into the recorded memory; the result of another kernel is copied there."""
         return a @ b
 
     def square_sum(self, x):
-        """As on NumPy, whose number would have no memory."""
+        """Compute by array operations, since a NumPy number would have no memory of its own."""
         return numpy_backend.square_sum(x)
 
     def add_at(self, out, key, x):
-        """By the ufunc itself, which knows what it changes."""
+        """Add by the ufunc, which records the array that it changes."""
         np.add.at(out, key, x)
 
     def to_numpy(self, a):
@@ -247,7 +247,7 @@ _OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.
 
 
 def _plain(value):
-    """`value` with the arrays themselves in the place of taped ones."""
+    """Return `value` with plain arrays in place of taped ones."""
     if isinstance(value, Taped):
         return value.array
     if isinstance(value, tuple | list):

@@ -1,10 +1,10 @@
-"""The CUDA kernels, as text: `kernels.cuh` says what they share.  The tests run the same text on the CPU."""
+"""CUDA kernels, as text; `kernels.cuh` is their common header.  The tests run the same text on the CPU."""
 
 from pathlib import Path
 
 
 def source(name):
-    """`name`.cu with the shared header in the place of its #include.
+    """Return the text of `name`.cu, with the common header in place of its #include.
 
     NVRTC has no files; and a cache of compiled kernels that goes by the text sees a change of the header.
     """

@@ -1,4 +1,4 @@
-"""cuBLAS by ctypes.
+"""cuBLAS, called by ctypes.
 
 CuPy refuses its own cuBLAS calls while a stream is being captured into a graph (cupy issue 6290), though cuBLAS allows
 it.  So products go through a handle of our own, with a workspace of our own: one that cuBLAS allocated itself could not
@@ -44,7 +44,7 @@ class CublasError(RuntimeError):
 
 
 class Cublas:
-    """A handle of cuBLAS: for one device, one host thread and one stream at a time.
+    """A cuBLAS handle, for one device, one host thread and one stream at a time.
 
     workspace: the address of WORKSPACE_BYTES bytes on the device, aligned to 256, which the caller keeps alive.
     """
@@ -65,7 +65,7 @@ class Cublas:
             self._stream = stream
 
     def gemm(self, a, b, out, alpha=1.0, beta=0.0, *, precision="fp32"):
-        """out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out, which is returned.  With beta = 0, out is not read.
+        """Compute and return out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out.  With beta = 0, out is not read.
 
         a, b and out are matrices on the device in any layout, of the dtype of `precision`: "fp32", "tf32" or "fp64".
         A layout that BLAS has no name for is copied.  out must not share memory with a or b.
@@ -95,7 +95,7 @@ class Cublas:
         )  # fmt: skip
 
     def close(self):
-        """Give the handle back.  Not done at interpreter exit, when the driver may be gone before."""
+        """Destroy the handle.  This is not done at interpreter exit, when the driver may be gone already."""
         if self._handle:
             handle, self._handle, self._stream = self._handle, c_void_p(), None
             self._call("cublasDestroy_v2", handle)
@@ -107,7 +107,7 @@ class Cublas:
 
 
 def load():
-    """The cuBLAS library.  CublasError, in one sentence, where there is none."""
+    """Return the cuBLAS library; CublasError if there is none."""
     try:
         from cuda.pathfinder import load_nvidia_dynamic_lib  # comes with CuPy; knows wheels, conda and CUDA_HOME
 
@@ -123,7 +123,7 @@ def load():
 
 
 def declared(library):
-    """`library` with the types of every function that is called here: ctypes alone would cut addresses to 32 bits.
+    """Declare the types of every function that is called here, since ctypes would cut addresses to 32 bits.
 
     CublasError if it lacks one, as versions before 11 do.
     """
@@ -137,7 +137,7 @@ def declared(library):
 
 
 def address(array):
-    """Where the first element of an array lies on the device."""
+    """Return the address of the first element of an array on the device."""
     return array.data.ptr
 
 

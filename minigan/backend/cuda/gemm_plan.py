@@ -1,4 +1,4 @@
-"""How a product of matrices in any layout is asked of BLAS, which stores them by columns.
+"""Plans of matrix products: how to ask BLAS, which stores matrices by columns, for a product in any layout.
 
 The memory of a row-major matrix, read by columns, is its transpose.  So out = a @ b with a row-major out is asked for
 as out^T = b^T a^T, b first, and nothing is transposed in memory: a row-major operand, a transposed view and a slice of
@@ -14,7 +14,7 @@ LARGEST = 2**31 - 1  # cublasGemmEx takes C ints
 
 
 class Matrix(NamedTuple):
-    """What a plan has to know of a 2-D array: its shape, its strides in bytes, the size of an element."""
+    """The layout of a 2-D array: its shape, its strides in bytes, the size of an element."""
 
     shape: tuple
     strides: tuple
@@ -42,7 +42,7 @@ class Plan(NamedTuple):
 
 @lru_cache(maxsize=4096)  # a training step asks for the same few products every time
 def plan(a, b, out):
-    """The `Plan` of out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out, for whatever alpha and beta.
+    """Return the `Plan` of out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out, for any alpha and beta.
 
     ValueError if the shapes do not fit, or a length does not fit a C int.
     """
@@ -62,7 +62,7 @@ def plan(a, b, out):
 
 
 def layout(matrix):
-    """(is it stored by rows, leading dimension), or None where its memory is neither: a copy is needed.
+    """Return (stored by rows?, leading dimension), or None if the matrix is stored neither by rows nor by columns.
 
     An axis of length 1 has no stride that matters, so a strided vector is always one or the other.
     """

@@ -1,4 +1,4 @@
-"""The backend of NVIDIA's GPUs: CuPy's arrays, our kernels, the vendor's products of matrices.
+"""The backend of NVIDIA GPUs: CuPy's arrays, our kernels, and cuBLAS for matrix products.
 
 Imported when the device "cuda" is first asked for, see `minigan.backend.named`.  What is not here, CuPy does: NumPy's
 functions hand its arrays over to it.
@@ -24,24 +24,24 @@ DEVICE = "cuda"
 
 
 def array(data, dtype=None, order="K"):
-    """A new array holding a copy of `data`."""
+    """Return a new array with a copy of `data`."""
     if type(data) is not ndarray:
         _refuse_while_captured()
     return cupy.array(data, dtype, order=order)
 
 
 def to_numpy(a):
-    """A copy of the array on the host."""
+    """Return a copy of the array on the host."""
     return cupy.asnumpy(a)
 
 
 def from_numpy(a):
-    """A copy of the NumPy array on the device; CuPy stages it in pinned memory, so that the host need not wait."""
+    """Return a copy of the NumPy array on the device; CuPy stages it in pinned memory, so the host need not wait."""
     return array(a)
 
 
 def _refuse_while_captured():
-    """A graph would read the host's memory again at every replay, when something else is there."""
+    """Refuse a copy from the host: a graph would read that memory again at every replay, when it holds other values."""
     if ACTIVE.tape is not None:
         raise CaptureError(
             "a captured step must not copy from the host to the GPU: move what it needs there before, and give what "
@@ -50,12 +50,12 @@ def _refuse_while_captured():
 
 
 def device_count():
-    """How many GPUs there are."""
+    """Return the number of GPUs."""
     return cupy.cuda.runtime.getDeviceCount()
 
 
 def begin():
-    """Make sure that the device works, by work: a driver alone, without a compiler or cuBLAS, looks like a GPU too.
+    """Compute a small product to check the device: a driver without a compiler or cuBLAS looks like a GPU too.
 
     DeviceError, in a sentence, if it does not.
     """

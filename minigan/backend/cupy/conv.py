@@ -1,4 +1,4 @@
-"""Convolution on a GPU: im2col by our kernels and the vendor's GEMM, in chunks of the batch that stay in cache.
+"""Convolution on a GPU: im2col by our kernels and cuBLAS's GEMM, in chunks of the batch that stay in cache.
 
 The layouts, and why nothing is transposed: `cuda/conv.cu`.
 """
@@ -21,7 +21,7 @@ GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel",
 
 
 def conv2d(x, w, geometry):
-    """y (N, OH, OW, C_out) = x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
+    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
     x, w = _alike(x, w)
     y = cupy.empty((len(x), *geometry.output, w.shape[3]), x.dtype)
     for images, matrix, rows in _parts(x, w, y, geometry):
@@ -30,7 +30,7 @@ def conv2d(x, w, geometry):
 
 
 def conv_transpose2d(y, w, geometry):
-    """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
+    """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     y, w = _alike(y, w)
     x = cupy.empty((len(y), *geometry.input, w.shape[2] * geometry.groups), y.dtype)
     for images, matrix, rows in _parts(x, w, y, geometry):
@@ -43,7 +43,7 @@ def conv_transpose2d(y, w, geometry):
 
 
 def conv2d_weight(x, y, geometry):
-    """The adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
+    """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     x, y = _alike(x, y)
     w = cupy.zeros((*geometry.kernel, x.shape[3] // geometry.groups, y.shape[3]), x.dtype)
     for images, matrix, rows in _parts(x, w, y, geometry):
@@ -52,7 +52,7 @@ def conv2d_weight(x, y, geometry):
 
 
 def _columns(images, geometry):
-    """(n * OH * OW, kH * kW * c): every receptive field of the images (n, H, W, c) as a row."""
+    """Return every receptive field of the images (n, H, W, c) as a row: (n * OH * OW, kH * kW * c)."""
     if geometry.is_pointwise:
         return images
     taps, places = geometry.kernel, geometry.output
@@ -62,7 +62,7 @@ def _columns(images, geometry):
 
 
 def _launch(name, source, target, images, geometry, sizes):
-    """Run im2col or col2im: a thread for each channel of `sizes` places in each image."""
+    """Run im2col or col2im with a thread for each channel of `sizes` places in each image."""
     n, *_, channels = images.shape
     pixel = channels * geometry.groups  # and not a stride, which means nothing where an axis has length 1
     real, width = VECTORS[images.dtype.name]
@@ -75,14 +75,14 @@ def _launch(name, source, target, images, geometry, sizes):
 
 @lru_cache(maxsize=1024)
 def _struct(geometry, channels, pixel):
-    """The geometry as the kernels want it.  CuPy passes an array of size 1 that lies on the host by value."""
+    """Return the geometry as the struct that kernels take.  CuPy passes a host array of size 1 by value."""
     padding = [before for before, _ in geometry.padding]
     sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
     return np.array((*zip(*sizes, strict=True), channels, pixel), GEOMETRY)
 
 
 def _parts(x, w, y, geometry):
-    """Views (images, matrix, rows) of x, w and y for each chunk of the batch and each group of channels.
+    """Yield views (images, matrix, rows) of x, w and y for each chunk of the batch and each group of channels.
 
     images: (n, H, W, c), or (n * H * W, c) where receptive fields are pixels.  matrix: (kH * kW * c, C_out).
     rows: (n * OH * OW, C_out).
@@ -102,7 +102,7 @@ def _parts(x, w, y, geometry):
 
 
 def _alike(*arrays):
-    """The arrays in C order and in one dtype.  TypeError for one that is elsewhere, or that the kernels do not take."""
+    """Return the arrays in C order and of one dtype; TypeError for an array on the host or of another dtype."""
     dtype = np.result_type(*[a.dtype for a in arrays])
     if dtype.name not in launch.REALS or any(a.__class__ is not cupy.ndarray for a in arrays):
         given = ", ".join(f"{type(a).__name__} of {a.dtype}" for a in arrays)

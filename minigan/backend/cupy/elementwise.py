@@ -1,4 +1,4 @@
-"""Functions of one number on a GPU: one launch for each, where CuPy would read and write memory several times."""
+"""Elementwise functions on a GPU, each in one launch; CuPy would read and write memory several times."""
 
 import cupy
 
@@ -49,5 +49,5 @@ def _kernel(name, x):
 
 
 def _fit(x):
-    """Do the kernels take this array: on the device, and of a dtype that they know?"""
+    """Return whether the kernels take this array: on the device, and float32 or float64."""
     return x.__class__ is cupy.ndarray and x.dtype.name in launch.REALS

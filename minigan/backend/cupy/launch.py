@@ -1,4 +1,4 @@
-"""Starts our CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and keeps the result on disk.
+"""Launches of our CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and keeps the result on disk.
 
 How many threads there are follows from shapes alone, never from the device, and so does the order of every sum: the
 same bits on every GPU, as far as its arithmetic is the same.
@@ -21,7 +21,7 @@ REALS = {"float32": "float", "float64": "double"}  # what the kernels compute wi
 
 @cache
 def kernel(file, name, real="float"):
-    """The function `name` of `file`.cu, compiled for numbers of the C type `real`."""
+    """Return the function `name` of `file`.cu, compiled for numbers of the C type `real`."""
     return _module(file, real).get_function(name)
 
 
@@ -37,7 +37,7 @@ def each(kernel, size, *arguments):
 
 
 def sums(file, name, inputs, *, parts=1, divisor=None):
-    """Sums over the rows of the matrices that `inputs` begins with: parts * columns numbers.
+    """Return sums over the rows of the matrices with which `inputs` begins: parts * columns numbers.
 
     The rows are divided into slabs whose sums are summed by a second launch; `divisor`, if the kernel takes one,
     divides in the last.

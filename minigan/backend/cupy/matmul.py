@@ -1,4 +1,4 @@
-"""Products of matrices on a GPU: the vendor's."""
+"""Matrix products on a GPU, by cuBLAS."""
 
 import threading
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from ..cuda.cublas import WORKSPACE_BYTES, Cublas
 
 
 class _Precision:
-    """How products of float32 are computed: in "fp32", or in "tf32", with factors rounded to 10 bits of mantissa."""
+    """The precision of float32 products: "fp32", or "tf32" with factors rounded to 10 bits of mantissa."""
 
     float32 = "fp32"
 
 
 @contextmanager
 def precision(name):
-    """Inside, products of float32 are computed in "fp32" or "tf32"."""
+    """Compute products of float32 in "fp32" or "tf32" inside the context."""
     if name not in ("fp32", "tf32"):
         raise ValueError(f"precision must be fp32 or tf32, got {name!r}")
     before, _Precision.float32 = _Precision.float32, name
@@ -27,7 +27,7 @@ def precision(name):
 
 
 def matmul(a, b):
-    """a @ b.  A matrix b is multiplied by all leading axes of a at once; batches of matrices are left to CuPy."""
+    """Return a @ b.  A matrix b is multiplied by all leading axes of a at once; CuPy does batches of matrices."""
     if b.ndim != 2 or a.ndim < 2 or a.dtype != b.dtype or a.dtype.name not in ("float32", "float64"):
         return a @ b
     rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
@@ -36,7 +36,7 @@ def matmul(a, b):
 
 
 def gemm(a, b, out, beta=0.0):
-    """out = a @ b + beta * out on the current stream, for matrices of one dtype, float32 or float64, in any layout."""
+    """Compute out = a @ b + beta * out on the current stream, for float32 or float64 matrices in any layout."""
     if not a.__class__ is b.__class__ is cupy.ndarray:
         raise TypeError(f"a product needs both factors on the GPU, got {type(a).__name__} and {type(b).__name__}")
     how = "fp64" if out.dtype.name == "float64" else _Precision.float32
@@ -44,7 +44,7 @@ def gemm(a, b, out, beta=0.0):
 
 
 class _Handles(threading.local):
-    """A handle for each host thread and device, with the workspace that it needs alive."""
+    """The cuBLAS handles, one for each host thread and device, with the workspaces that they use."""
 
     def __init__(self):
         self.by_device = {}

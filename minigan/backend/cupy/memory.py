@@ -1,10 +1,10 @@
-"""What a user is told when a GPU's memory is full."""
+"""The error for a full GPU: which array did not fit, and what to do."""
 
 import cupy
 
 
 class DeviceMemoryError(MemoryError):
-    """The GPU has no room for an array.  halvings: how often a batch has to be halved before it may fit."""
+    """An array that does not fit into the GPU's memory; `halvings` of the batch size may make it fit."""
 
     def __init__(self, message, halvings):
         super().__init__(message)
@@ -12,12 +12,12 @@ class DeviceMemoryError(MemoryError):
 
 
 def explain_full_memory():
-    """From now on, CuPy's arrays are made as before, but for the error when there is no room."""
+    """Make CuPy raise `DeviceMemoryError` from now on when there is no room for an array."""
     cupy.cuda.set_allocator(explained(cupy.cuda.get_allocator()))
 
 
 def explained(allocate):
-    """The function `allocate` of a number of bytes, but for the error when there is no room.
+    """Return `allocate`, a function of a number of bytes, with `DeviceMemoryError` when there is no room.
 
     A pool whose memory comes from it does not try again: it would first give back blocks that are free for now, but
     that a graph which is being recorded has used and will use.

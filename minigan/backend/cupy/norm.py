@@ -8,7 +8,7 @@ from .reduce import sum_leading
 
 
 def moments(x, axis):
-    """Mean and biased variance of the matrix x over `axis`, in two passes, both with that axis kept."""
+    """Return mean and biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
     if axis or not _fit(x):
         return _general_moments(x, axis)
     x, rows = cupy.ascontiguousarray(x), float(len(x))
@@ -18,7 +18,7 @@ def moments(x, axis):
 
 
 def normalize(x, gamma, beta, mean, inv):
-    """(x - mean) * inv * gamma + beta."""
+    """Return (x - mean) * inv * gamma + beta."""
     if mean.shape != (1, x.shape[1]) or not _fit(x, gamma, beta, mean, inv):
         return numpy_norm.normalize(x, gamma, beta, mean, inv)
     inputs = [cupy.ascontiguousarray(a) for a in (x, gamma, beta, mean, inv)]
@@ -28,7 +28,7 @@ def normalize(x, gamma, beta, mean, inv):
 
 
 def normalize_gradients(g, x, gamma, mean, inv, axis):
-    """The gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
+    """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
     if axis or not _fit(g, x, gamma, mean, inv):
         return _general_gradients(g, x, gamma, mean, inv, axis)
     g, x, gamma, mean, inv = [cupy.ascontiguousarray(a) for a in (g, x, gamma, mean, inv)]
@@ -44,7 +44,7 @@ def _kernel(name, x):
 
 
 def _fit(*arrays):
-    """Do the kernels take these arrays: some numbers, all of one dtype that they know, on the device?"""
+    """Return whether the kernels take these arrays: not empty, of one dtype, float32 or float64, on the device."""
     first = arrays[0]
     return (
         first.dtype.name in launch.REALS

@@ -1,11 +1,11 @@
-"""Updates in place on a GPU: one launch for each array."""
+"""Updates in place on a GPU, one launch for each array."""
 
 from ..numpy import optim as numpy_optim
 from . import launch
 
 
 def blocks(*arrays):
-    """The arrays whole: a device is busy with many elements at once."""
+    """Return the arrays undivided, since a GPU needs many elements at once."""
     yield arrays
 
 
@@ -29,6 +29,6 @@ def _kernel(name, p):
 
 
 def _fit(*arrays):
-    """Do the kernels take these arrays: of one dtype that they know, and in C order?"""
+    """Return whether the kernels take these arrays: of one dtype, float32 or float64, and in C order."""
     dtype = arrays[0].dtype
     return dtype.name in launch.REALS and all(a.dtype == dtype and a.flags.c_contiguous for a in arrays)

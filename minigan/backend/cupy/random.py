@@ -1,4 +1,4 @@
-"""Random numbers made on a GPU: the bits that `random` specifies, by the kernels of `cuda/random.cu`.
+"""Random numbers drawn on a GPU: the bits that `backend.random` specifies, by the kernels of `cuda/random.cu`.
 
 The counter stays on the host, where a checkpoint finds it; only the numbers are made on the device.  A captured draw
 finds its counter in memory, where it is put before every replay.
@@ -24,12 +24,12 @@ KERNELS = {  # what `random_values` writes on the CPU: (the kernel, numbers that
 
 
 def draw(method, generator, *args, **options):
-    """What `method` of the Generator draws from it, made on the device; it checks its arguments as on the CPU."""
+    """Return what `method` of the Generator draws, computed on the device; arguments are checked as on the CPU."""
     return method(_Device(generator._stream), *args, **options)
 
 
 class _Device:
-    """A generator's stream, of which numbers are drawn on the device."""
+    """A generator's stream whose numbers are drawn on the device."""
 
     def __init__(self, stream):
         self._stream = stream

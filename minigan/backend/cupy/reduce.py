@@ -9,7 +9,7 @@ from . import launch
 
 
 def sum_leading(x, count):
-    """The array x summed over its first `count` axes, without atomics: the same bits every time.
+    """Return x summed over its first `count` axes, without atomics, so that the bits are the same every time.
 
     What cancels between the two halves of a batch, real and generated samples, cancels to 0.
     """

@@ -1,4 +1,4 @@
-"""Sums into elements that an index names more than once, on a GPU."""
+"""Scatter-add on a GPU: sums into elements that an index names more than once."""
 
 import cupy
 
@@ -6,7 +6,7 @@ from . import launch
 
 
 def add_at(out, key, x):
-    """out[key] += x for a new array out, as often as `key` names an element; x has the shape of out[key].
+    """Add x, of the shape of out[key], to out[key], as often as `key` names an element; `out` is a new array.
 
     In the order of `key` and without atomics: the same bits every time, and NumPy's.  Complex numbers are left to CuPy,
     whose sums depend on chance in the last digit.

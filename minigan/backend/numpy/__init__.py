@@ -17,25 +17,25 @@ keep_freed_memory()
 
 
 def array(data, dtype=None, order="K"):
-    """A new array holding a copy of `data`."""
+    """Return a new array with a copy of `data`."""
     return np.array(data, dtype, order=order)
 
 
 def add_at(out, key, x):
-    """out[key] += x, as often as `key` names an element."""
+    """Add x to out[key], as often as `key` names an element."""
     np.add.at(out, key, x)
 
 
 def to_numpy(a):
-    """The array itself."""
+    """Return the array itself."""
     return a
 
 
 def from_numpy(a):
-    """The array itself."""
+    """Return the array itself."""
     return a
 
 
 def device_count():
-    """No GPU is NumPy's."""
+    """Return the number of GPUs: always 0."""
     return 0

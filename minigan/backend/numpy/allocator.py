@@ -1,4 +1,4 @@
-"""Keep freed memory instead of giving it back.
+"""Settings of the C library's allocator, which make it keep freed memory instead of returning it to the system.
 
 glibc returns a large freed block to the kernel, which hands it out again page by page, each page zeroed at a fault.  A
 training step frees and takes the same megabytes over and over, and those faults cost as much as its arithmetic: keeping
@@ -16,7 +16,7 @@ FREE_TOP_KEPT = 512 << 20
 
 
 def keep_freed_memory():
-    """Raise glibc's thresholds; does nothing on another C library."""
+    """Raise the thresholds of glibc; do nothing with another C library."""
     if sys.platform == "linux" and os.environ.get("MINIGAN_MALLOC") != "default":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
         if mallopt is not None:

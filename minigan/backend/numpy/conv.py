@@ -1,4 +1,4 @@
-"""Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache; or Winograd's where it suits.
+"""Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache, or Winograd's algorithm.
 
 With images (N, H, W, C) and kernels (kH, kW, C_in, C_out), a row of the column matrix holds one receptive field, so
 `columns @ w.reshape(-1, C_out)` is the output itself: no transposes anywhere.  The three functions are the partial
@@ -17,7 +17,7 @@ CHUNK_BYTES = 4 << 20  # of the column matrix: about the second-level caches, me
 
 
 def conv2d(x, w, geometry):
-    """y (N, OH, OW, C_out) = x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
+    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
     (oh, ow), n = geometry.output, len(x)
     dtype = np.result_type(x, w)
     if winograd.suits(geometry, dtype, n, *w.shape[2:]):
@@ -39,7 +39,7 @@ def _correlate(x, matrix, y, geometry, some):
 
 
 def conv_transpose2d(y, w, geometry):
-    """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
+    """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     n, groups = len(y), geometry.groups
     dtype = np.result_type(y, w)
     if winograd.suits(geometry, dtype, n, *w.shape[2:]):
@@ -58,7 +58,7 @@ def _spread(y, taps, x, geometry, some):
 
 
 def conv2d_weight(x, y, geometry):
-    """The adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
+    """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     dtype, n, groups = np.result_type(x, y), len(x), geometry.groups
     if winograd.suits(geometry, dtype, n, x.shape[3], y.shape[3]):
         return winograd.conv2d_weight(x, y, geometry)
@@ -76,7 +76,7 @@ def _correlate_weight(x, y, geometry, some):
 
 
 def im2col(x, geometry):
-    """(N * OH * OW, kH * kW * C): every receptive field as a row."""
+    """Return every receptive field as a row: (N * OH * OW, kH * kW * C)."""
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (oh, ow), n, c = geometry.output, len(x), x.shape[3]
     if geometry.is_pointwise:
@@ -125,7 +125,7 @@ def _ceil(length, stride, least):
 
 
 def _per_tap(rows, taps):
-    """(taps, M, C_in) from rows (M, C_out) and taps (taps, C_in, C_out); for a single channel that is one product."""
+    """Return (taps, M, C_in) from rows (M, C_out) and taps (taps, C_in, C_out); one product for a single channel."""
     if taps.shape[1] == 1:
         return taps[:, 0] @ rows.T
     return rows @ taps.swapaxes(1, 2)
@@ -141,7 +141,7 @@ def _padded(x, geometry):
 
 
 def _groups(geometry, x, w, y):
-    """Views of x, w and y, one triple for each group of channels."""
+    """Return views of x, w and y, one triple for each group of channels."""
     g = geometry.groups
     if g == 1:
         return [(x, w, y)]
@@ -152,7 +152,7 @@ def _groups(geometry, x, w, y):
 
 
 def _chunks(n, geometry, w):
-    """Slices of the batch whose columns fit in CHUNK_BYTES."""
+    """Return slices of the batch whose columns fit in CHUNK_BYTES."""
     columns = prod(geometry.output) * w[..., 0].size
     work = n * columns * (w.shape[3] + winograd.GATHER)
     return threads.slices(n, CHUNK_BYTES // max(columns * w.itemsize, 1), work)

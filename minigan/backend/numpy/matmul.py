@@ -1,4 +1,4 @@
-"""Products of large matrices on NumPy."""
+"""Matrix products on NumPy."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ from . import threads
 
 
 def matmul(a, b):
-    """a @ b; divided among threads while those of BLAS rest."""
+    """Return a @ b; a large product is divided among our threads while BLAS is kept to one."""
     if not threads.in_use() or a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE:
         return a @ b
     out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))

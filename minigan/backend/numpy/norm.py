@@ -6,7 +6,7 @@ from .reduce import sum_leading
 
 
 def moments(x, axis):
-    """Mean and biased variance of the matrix x over `axis`, in two passes, both with that axis kept."""
+    """Return mean and biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
     mean = _mean(x, axis)
     centred = x - mean
     centred *= centred
@@ -14,7 +14,7 @@ def moments(x, axis):
 
 
 def normalize(x, gamma, beta, mean, inv):
-    """(x - mean) * inv * gamma + beta."""
+    """Return (x - mean) * inv * gamma + beta."""
     out = x - mean
     out *= inv
     out *= gamma
@@ -23,7 +23,7 @@ def normalize(x, gamma, beta, mean, inv):
 
 
 def normalize_gradients(g, x, gamma, mean, inv, axis):
-    """The gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
+    """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
     normal = x - mean
     normal *= inv
     d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
@@ -40,5 +40,5 @@ def normalize_gradients(g, x, gamma, mean, inv, axis):
 
 
 def _mean(x, axis):
-    """The mean of the matrix x over `axis`, which is kept."""
+    """Return the mean of the matrix x over `axis`, which is kept."""
     return np.expand_dims(sum_leading(x, 1), 0) / x.shape[0] if axis == 0 else x.mean(1, keepdims=True)

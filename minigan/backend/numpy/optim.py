@@ -1,4 +1,4 @@
-"""Updates in place, which walk through memory once, in blocks that stay in cache, instead of once for every term."""
+"""Updates in place that walk through memory once, in blocks that stay in cache, instead of once for every term."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ BLOCK = 1 << 16  # elements: five float32 arrays of this size are about a second
 
 
 def blocks(first, *others):
-    """Aligned flat views of at most BLOCK elements; of the first and whatever is written to, or it would be a copy."""
+    """Yield flat views of at most BLOCK elements of each array; an array that is written to must be contiguous."""
     if not first.flags.c_contiguous:
         yield [first, *others]
         return
@@ -16,7 +16,7 @@ def blocks(first, *others):
 
 
 def adam(p, g, m, v, beta1, beta2, eps, lr):
-    """m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  p -= lr m / (sqrt(v) + eps)."""
+    """Update m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  p -= lr m / (sqrt(v) + eps)."""
     term = g * (1 - beta1)
     m *= beta1
     m += term
@@ -32,5 +32,5 @@ def adam(p, g, m, v, beta1, beta2, eps, lr):
 
 
 def approach(average, value, weight):
-    """average += weight * (value - average)."""
+    """Update average += weight * (value - average)."""
     average += weight * (value - average)

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def sum_leading(x, count):
-    """The floating-point array x summed over its first `count` axes.
+    """Return the floating-point array x summed over its first `count` axes.
 
     As a product with ones: BLAS keeps several rows in flight, where NumPy adds one short row at a time;
     3 to 20 times faster.  In C order, so that equal values give equal sums, however they lie in memory; and by halves,
@@ -20,11 +20,11 @@ def sum_leading(x, count):
 
 
 def square_sum(x):
-    """The sum of the squares of all elements of x."""
+    """Return the sum of the squares of all elements of x."""
     vector = x.reshape(-1)
     return vector @ vector
 
 
 def numbers(arrays):
-    """The values of arrays of shape () as a list of Python numbers."""
+    """Return the values of arrays of shape () as a list of Python numbers."""
     return [a.item() for a in arrays]

@@ -1,4 +1,4 @@
-"""Work on slices of a batch side by side, in as many threads as BLAS may use.
+"""Threads that work on slices of a batch side by side, as many as BLAS may use.
 
 NumPy copies on one core where BLAS multiplies on all, so a kernel that does both in turn leaves cores idle.  Here each
 thread copies and multiplies its own slice, by a BLAS of one thread.  Whoever limits BLAS, by OPENBLAS_NUM_THREADS or
@@ -16,12 +16,12 @@ LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice what it take
 
 
 def count():
-    """How many threads work on one kernel."""
+    """Return the number of threads that work on one kernel."""
     return _blas().num_threads
 
 
 def side_by_side(function, items):
-    """[function(item) for item in items], in several threads; function itself must not come back here."""
+    """Return [function(item) for item in items], computed in several threads; `function` must not call this again."""
     workers = min(count(), len(items))
     if workers < 2:
         return [function(item) for item in items]
@@ -43,7 +43,7 @@ def side_by_side(function, items):
 
 
 def slices(n, most, work):
-    """range(n) in slices of at most `most`, and of at least 1; one where n is 0.
+    """Return range(n) in slices of at most `most` and at least 1; one slice if n is 0.
 
     As many for each thread, if all together are enough `work`, in multiplications, to wake one for.
     """
@@ -54,12 +54,12 @@ def slices(n, most, work):
 
 
 def in_use():
-    """Is BLAS kept to one thread, so that a large product should be divided here?"""
+    """Return whether BLAS is kept to one thread, so that a large product should be divided among our threads."""
     return _blas().users > 0
 
 
 class Repeated:
-    """A context around a step that is done again and again: what runs in threads of ours once will do so again.
+    """A context around a step that is repeated: if it used our threads once, it will do so again.
 
     From then on BLAS keeps to one thread for the whole step, as after a product OpenBLAS's own threads go on spinning
     for some 20 ms, and ours beside them would get half a core.
@@ -95,7 +95,7 @@ class _Blas:
 
     @contextmanager
     def in_one_thread(self):
-        """One thread from the first user to come until the last to leave."""
+        """Keep BLAS to one thread from the first user's entry to the last user's exit."""
         with self._lock:
             if not self.users:
                 self._before = self._numbers()

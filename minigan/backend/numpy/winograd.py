@@ -34,7 +34,7 @@ TRANSFORM, GATHER, CALL = 40, 16, 5e6
 
 
 def suits(geometry, dtype, n, c_in, c_out):
-    """Whether this beats im2col and GEMM on n images: float32, sides of 2 to 5 taps a phase, enough tiles and channels.
+    """Return whether Winograd beats im2col: float32, 2 to 5 taps a side and phase, enough tiles and channels.
 
     The error, 5e-7 to 8e-6 of the result's norm in float32 where a GEMM has 3e-7, rules out what asks for float64.
     """
@@ -50,7 +50,7 @@ def suits(geometry, dtype, n, c_in, c_out):
 
 
 def conv2d(x, w, geometry):
-    """y (N, OH, OW, C_out) = x (N, H, W, C_in) correlated with w (kH, kW, C_in, C_out)."""
+    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in, C_out)."""
     maps = _maps(geometry, np.result_type(x, w))
     kernels = maps.kernels(maps.fold(w))
     y = np.empty((len(x), *geometry.output, w.shape[3]), maps.dtype)
@@ -63,7 +63,7 @@ def conv2d(x, w, geometry):
 
 
 def conv_transpose2d(y, w, geometry):
-    """The adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
+    """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     maps = _maps(geometry, np.result_type(y, w))
     kernels = maps.kernels(maps.fold(w).swapaxes(2, 3))  # a copy: GEMM with a transposed factor took up to 1.7 times
     x = np.zeros((len(y), *geometry.input, w.shape[2]), maps.dtype)
@@ -76,7 +76,7 @@ def conv_transpose2d(y, w, geometry):
 
 
 def conv2d_weight(x, y, geometry):
-    """The adjoint in w: (kH, kW, C_in, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
+    """Return the adjoint in w: (kH, kW, C_in, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     maps = _maps(geometry, np.result_type(x, y))
     kernels = np.zeros((maps.count, x.shape[3] * prod(geometry.stride), y.shape[3]), maps.dtype)
 
@@ -94,7 +94,7 @@ def _maps(geometry, dtype):
 
 
 class _Maps:
-    """A, B and G of one geometry, and their transposes: from arrays to values at the points (points, rows, channels).
+    """The matrices A, B and G of one geometry, which take arrays to values at points (points, rows, channels) and back.
 
     Inside, images lie as (H, W, N, C): a row of pixels of the batch is one long row of a GEMM.
     """
@@ -109,7 +109,7 @@ class _Maps:
         self.count = prod(self.points)
 
     def chunks(self, n, kernels):
-        """Slices of the batch whose values at the points fit in CHUNK_BYTES, or are twice the kernels read for each."""
+        """Return slices of the batch whose values at the points fit in CHUNK_BYTES, or are twice the kernels' size."""
         per_image = prod(self.tiles) * self.count * sum(kernels.shape[1:]) * self.dtype.itemsize
         most = max(CHUNK_BYTES, 2 * kernels.nbytes) // max(per_image, 1)
         return threads.slices(n, most, n * prod(self.tiles) * kernels.size)
@@ -152,7 +152,7 @@ class _Maps:
         return taps.reshape(*self.taps, *values.shape[1:])
 
     def fold(self, w):
-        """The kernel over the phases, (rH, rW, sH * sW * C_in, C_out): tap (a, b) belongs to phase (a % sH, b % sW)."""
+        """Return the kernel by phases, (rH, rW, sH * sW * C_in, C_out): tap (a, b) is of phase (a % sH, b % sW)."""
         (kh, kw, ci, co), (sh, sw), (rh, rw) = w.shape, self.geometry.stride, self.taps
         if (sh, sw) == (1, 1):
             return w
@@ -166,7 +166,7 @@ class _Maps:
         return np.ascontiguousarray(whole.reshape(rh * sh, rw * sw, -1, co)[:kh, :kw])
 
     def _phases(self, image, x):
-        """Pairs of views, of the image (H, W, N, sH, sW, C) and of x, on the same pixels: one pair for each phase."""
+        """Yield a pair of views for each phase, of the image (H, W, N, sH, sW, C) and of x, on the same pixels."""
         (sh, sw), ((top, _), (left, _)) = self.geometry.stride, self.geometry.padding
         for a in range(sh):
             for b in range(sw):
@@ -177,18 +177,18 @@ class _Maps:
                 yield target, pixels[: target.shape[0], : target.shape[1]]  # no window covers the pixels after
 
     def _to_points(self, matrix, rows, channels):
-        """(points, rows, channels), where `matrix` takes the columns of (tiles, points, tiles, pixels, N * C) there."""
+        """Return (points, rows, channels): `matrix` applied to the columns of (tiles, points, tiles, pixels, N * C)."""
         values = np.empty((*self.points, *self.tiles, rows.shape[-1]), self.dtype)
         _along(3, matrix, rows, out=values.transpose(2, 0, 3, 1, 4))
         return values.reshape(self.count, values[0, 0].size // channels, channels)
 
     def _from_points(self, values):
-        """(tiles, points, tiles, points, N * C): a view."""
+        """Return a view (tiles, points, tiles, points, N * C)."""
         return values.reshape(*self.points, *self.tiles, values[0].size // prod(self.tiles)).transpose(2, 0, 3, 1, 4)
 
 
 def _along(axis, matrix, t, out=None):
-    """`matrix` times t along one axis: GEMMs on views, whose rows are the last axis."""
+    """Return `matrix` times t along one axis, by GEMMs on views whose rows are the last axis."""
     if out is None:
         out = np.empty((*t.shape[:axis], len(matrix), *t.shape[axis + 1 :]), t.dtype)
     np.matmul(matrix, np.moveaxis(t, axis, -2), out=np.moveaxis(out, axis, -2))
@@ -196,13 +196,13 @@ def _along(axis, matrix, t, out=None):
 
 
 def _windows(t, axis, size):
-    """The axis as (tiles, size): the windows that begin at every multiple of TILE.  A view, writable."""
+    """Return a writable view of the axis as (tiles, size): windows that begin at every multiple of TILE."""
     every = (slice(None),) * axis + (slice(None, None, TILE),)
     return np.moveaxis(sliding_window_view(t, size, axis, writeable=True)[every], -1, axis + 1)
 
 
 def _overlap_add(axis, matrix, t):
-    """The adjoint of `_along` on `_windows`: the axes (tiles, size) as one, where the ends of windows add up."""
+    """Return the adjoint of `_windows`: the axes (tiles, size) as one, where overlapping ends of windows add up."""
     tiles, size = t.shape[axis : axis + 2]
     tail = size - TILE
     out = np.zeros((*t.shape[:axis], tiles * TILE + tail, *t.shape[axis + 2 :]), t.dtype)
@@ -214,7 +214,7 @@ def _overlap_add(axis, matrix, t):
 
 
 def toom_cook(m, r):
-    """A (n, m), B (n, n) and G (n, r) as lists of Fractions, n = m + r - 1.
+    """Return A (n, m), B (n, n) and G (n, r) as lists of Fractions, n = m + r - 1.
 
     Row p of A and of G evaluates a polynomial at point p, and B holds the transposed inverse of the evaluation at all n
     points.  G takes the denominators: A and B are then exact in binary.
@@ -230,7 +230,7 @@ def toom_cook(m, r):
 
 
 def _coefficients(roots):
-    """Of prod (z - root), lowest power first."""
+    """Return the coefficients of prod (z - root), lowest power first."""
     c = [Fraction(1)]
     for root in roots:
         c = [low - root * high for low, high in zip([Fraction(0), *c], [*c, Fraction(0)], strict=True)]
@@ -238,7 +238,7 @@ def _coefficients(roots):
 
 
 def _taps(geometry):
-    """The sides of the kernel over the phases."""
+    """Return the sides of the kernel over the phases."""
     return tuple(-(-k // s) for k, s in zip(geometry.kernel, geometry.stride, strict=True))
 
 
