@@ -1,4 +1,4 @@
-"""`minigan bench --device cuda`: a GPU's limits, products, convolutions and whole steps, beside PyTorch's.
+"""`python -m benchmarks --device cuda`: a GPU's limits, products, convolutions and whole steps, beside PyTorch's.
 
 | module | subject |
 |---|---|

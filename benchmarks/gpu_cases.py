@@ -16,7 +16,7 @@ FIRST = ("dcgan-28-critic-64", "dcgan-64-critic-256")  # of the steps, should th
 KINDS = {"F": "forward", "D": "gradient of the input", "W": "gradient of the weight"}
 LARGE = (4096, 8192)  # sides of the matrices whose product shows what the device can do
 COPIED = 1 << 28  # bytes
-CHUNK = 32 << 20  # bytes of columns that `cupy_conv` makes at a time
+CHUNK = 32 << 20  # bytes of columns that `backend.cupy.conv` makes at a time
 
 
 @dataclass(frozen=True)
@@ -186,7 +186,7 @@ def _networks(quick):
 
 
 def _at_once(layer, batch):
-    """The product of as many samples as `cupy_conv` takes at a time."""
+    """The product of as many samples as `backend.cupy.conv` takes at a time."""
     one = layer.gemm(1)
     wide = {networks.Conv: one.inner, networks.ConvTranspose: one.columns}.get(type(layer), 0)  # of the column matrix
     return layer.gemm(min(batch, max(CHUNK // max(4 * one.rows * wide, 1), 1)) if wide else batch)
