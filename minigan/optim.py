@@ -33,7 +33,7 @@ __all__ = [
 
 # Names of PyTorch's optimizers and tools, with the way to do it here.
 _ELSEWHERE = {
-    "AdamW": "use optim.Adam; GANs are trained without weight decay, and the loss may contain one",
+    "AdamW": "use optim.Adam, and add a penalty on the weights to the loss for weight decay",
     "Adagrad": "use optim.RMSprop",
     "Adadelta": "use optim.RMSprop",
     "Adamax": "use optim.Adam",
@@ -191,6 +191,7 @@ class SGD(Optimizer):
 
     slots = 1
     _options = ("momentum",)
+    momentum: float
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0) -> None:
         self.momentum = momentum
@@ -228,6 +229,8 @@ class Adam(Optimizer):
 
     slots = 2
     _options = ("betas", "eps")
+    betas: tuple[float, float]
+    eps: float
 
     def __init__(
         self,
@@ -265,6 +268,8 @@ class RMSprop(Optimizer):
 
     slots = 1
     _options = ("alpha", "eps")
+    alpha: float
+    eps: float
 
     def __init__(
         self, parameters: Iterable[Parameter], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8

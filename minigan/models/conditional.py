@@ -61,6 +61,9 @@ class LabelledGenerator(nn.Module):
         classes: Number of classes.
     """
 
+    body: nn.Module
+    classes: int
+
     def __init__(self, body: nn.Module, classes: int) -> None:
         self.body, self.classes = body, classes
         self.named("generator")
@@ -79,6 +82,9 @@ class ProjectionCritic(nn.Module):
         scores: A critic with 1 + classes outputs.
         classes: Number of classes.
     """
+
+    scores: nn.Module
+    classes: int
 
     def __init__(self, scores: nn.Module, classes: int) -> None:
         self.scores, self.classes = scores, classes
@@ -100,6 +106,10 @@ class ConcatenationCritic(nn.Module):
         classes: Number of classes.
         flat: Whether to flatten x to (N, features) first.
     """
+
+    body: nn.Module
+    classes: int
+    flat: bool
 
     def __init__(self, body: nn.Module, classes: int, flat: bool = False) -> None:
         self.body, self.classes, self.flat = body, classes, flat

@@ -51,7 +51,7 @@ def generator(
     widths = [width << k for k in reversed(range(doublings))]
     widths = [2 * widths[0], *widths] if refine else widths
     first = height * breadth * widths[0]
-    layers = {
+    layers: dict[str, nn.Module] = {
         "dense": nn.Linear(latent, first, bias=False, init=init, rng=rng, dtype=dtype),
         "shape": nn.Reshape(height, breadth, widths[0]),
         "norm0": nn.BatchNorm(widths[0], dtype=dtype),
@@ -101,7 +101,7 @@ def critic(
     norm = partial(nn.spectral_norm, rng=rng) if spectral else lambda layer: layer
     doublings = _doublings(image_shape)
     height, breadth, channels = image_shape
-    layers = {}
+    layers: dict[str, nn.Module] = {}
     for k in range(1, doublings + 1):
         co = width << (k - 1)
         normed = batch_norm and k > 1

@@ -70,7 +70,8 @@ def critic(
         ValueError: If `depth` is less than 1.
     """
     rng = as_generator(rng)
-    layers, inputs = {"flatten": nn.Flatten()}, math.prod(image_shape)
+    layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+    inputs = math.prod(image_shape)
     if octaves:
         layers["fourier"] = fourier = nn.FourierFeatures(octaves)
         inputs *= fourier.multiple
@@ -93,10 +94,10 @@ def output_layer(output: str) -> dict[str, nn.Module]:
     return known[output]
 
 
-def _hidden(inputs, width, depth, slope, batch_norm, rng, dtype):
+def _hidden(inputs, width, depth, slope, batch_norm, rng, dtype) -> dict[str, nn.Module]:
     if depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}: the number of hidden layers")
-    layers = {}
+    layers: dict[str, nn.Module] = {}
     for k in range(1, depth + 1):
         layers[f"dense{k}"] = nn.Linear(inputs, width, not batch_norm, init=nn.init.he, rng=rng, dtype=dtype)
         if batch_norm:

@@ -16,6 +16,8 @@ from . import dcgan
 from .dense import output_layer
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..types import DTypeLike, Generator, Shape, Tensor
 
 __all__ = ["Block", "critic", "generator"]
@@ -36,12 +38,17 @@ class Block(nn.Module):
         dtype: dtype of the parameters; inputs must have the same.
     """
 
+    conv1: nn.Conv2d
+    conv2: nn.Conv2d
+    conv3: nn.Conv2d
+    act: nn.LeakyReLU
+
     def __init__(
         self, channels: int, blocks: int, expansion: int = 2, groups: int = 1, slope: float = 0.2,
         *, rng: Generator | int | None = None, dtype: DTypeLike = "float32",
     ) -> None:  # fmt: skip
         rng, inside = as_generator(rng), expansion * channels
-        make = {"rng": rng, "dtype": dtype}
+        make: dict[str, Any] = {"rng": rng, "dtype": dtype}
         init = _normal(_gain(slope) * blocks**-0.25)
         self.conv1 = nn.Conv2d(channels, inside, 1, init=init, **make)
         self.conv2 = nn.Conv2d(inside, inside, 3, padding=1, groups=groups, init=init, **make)
@@ -80,10 +87,10 @@ def generator(
         ValueError: If the images cannot be halved, `blocks` is less than 1, or `output` is unknown.
     """
     rng = as_generator(rng)
-    make = {"init": _normal(1.0), "rng": rng, "dtype": dtype}
+    make: dict[str, Any] = {"init": _normal(1.0), "rng": rng, "dtype": dtype}
     doublings = dcgan._doublings(image_shape)
     height, breadth, channels = image_shape[0] >> doublings, image_shape[1] >> doublings, width << doublings
-    layers = {
+    layers: dict[str, nn.Module] = {
         "dense": nn.Linear(latent, height * breadth * channels, **make),
         "shape": nn.Reshape(height, breadth, channels),
     }
@@ -122,9 +129,10 @@ def critic(
         ValueError: If the images cannot be halved, or `blocks` is less than 1.
     """
     rng = as_generator(rng)
-    make = {"init": _normal(1.0), "rng": rng, "dtype": dtype}
+    make: dict[str, Any] = {"init": _normal(1.0), "rng": rng, "dtype": dtype}
     doublings = dcgan._doublings(image_shape)
-    layers, channels = {"in": nn.Conv2d(image_shape[2], width, 1, **make)}, width
+    layers: dict[str, nn.Module] = {"in": nn.Conv2d(image_shape[2], width, 1, **make)}
+    channels = width
     for stage in range(doublings + 1):
         if stage:
             layers[f"down{stage}"] = nn.BilinearDown()

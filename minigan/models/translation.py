@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from ..types import DTypeLike, Generator, Shape, Tensor, TensorLike
+    from ..types import Array, DTypeLike, Generator, Shape, Tensor
 
 __all__ = ["PairedGenerator", "UNet", "pair", "patch_critic", "receptive_field", "unet"]
 
@@ -36,6 +36,10 @@ class UNet(nn.Module):
         up: Layers that double them, one fewer.
         out: Last layer, which doubles the sides once more.
     """
+
+    down: list[nn.Module]
+    up: list[nn.Module]
+    out: nn.Module
 
     def __init__(self, down: Iterable[nn.Module], up: Iterable[nn.Module], out: nn.Module) -> None:
         self.down, self.up, self.out = list(down), list(up), out
@@ -94,8 +98,8 @@ def unet(
     return UNet(down, up, out).named("generator")
 
 
-def _layer(convolution, ci, co, batch_norm, dropout, activation, make):
-    layers = {"conv": convolution(ci, co, 4, 2, "same", bias=not batch_norm, **make)}
+def _layer(convolution, ci, co, batch_norm, dropout, activation, make) -> nn.Sequential:
+    layers: dict[str, nn.Module] = {"conv": convolution(ci, co, 4, 2, "same", bias=not batch_norm, **make)}
     if batch_norm:
         layers["norm"] = nn.BatchNorm(co, dtype=make["dtype"])
     if dropout:
@@ -131,7 +135,7 @@ def patch_critic(
         raise ValueError(f"depth must be at least 1, got {depth}: the number of convolutions of stride 2")
     rng = as_generator(rng)
     make: dict[str, Any] = {"init": nn.init.he, "rng": rng, "dtype": dtype}
-    layers = {}
+    layers: dict[str, nn.Module] = {}
     for k in range(depth + 1):
         co, normed = width << k, batch_norm and k > 0
         stride = 2 if k < depth else 1
@@ -151,6 +155,8 @@ class PairedGenerator(nn.Module):
         body: A network from images (N, H, W, C) to images (N, H, W, C'), such as a U-Net.
     """
 
+    body: nn.Module
+
     def __init__(self, body: nn.Module) -> None:
         self.body = body
         self.named("generator")
@@ -159,7 +165,7 @@ class PairedGenerator(nn.Module):
         return pair(x, self.body(x))
 
 
-def pair(x: TensorLike, y: TensorLike) -> Tensor:
+def pair(x: Tensor | Array, y: Tensor | Array) -> Tensor:
     """Join images (N, H, W, C) and (N, H, W, C') into images (N, H, W, C + C')."""
     return ops.concatenate([x, y], axis=3)
 

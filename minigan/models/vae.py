@@ -42,6 +42,12 @@ class VAE(nn.Module):
         ValueError: For an unknown likelihood, a sigma that is not positive, or images that cannot be halved.
     """
 
+    latent: int
+    likelihood: str
+    sigma: float
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
     def __init__(
         self, latent: int = 32, image_shape: Shape = (28, 28, 1), width: int = 32, kernel: int = 5,
         likelihood: str = "gaussian", sigma: float = 0.3,

@@ -10,7 +10,7 @@ from ..op import op
 from .module import Module
 
 if TYPE_CHECKING:
-    from ..types import Array, Tensor
+    from ..types import Tensor
 
 
 class MinibatchStd(Module):
@@ -30,12 +30,15 @@ class MinibatchStd(Module):
 
     couples_samples = True
 
+    group: int | None
+    eps: float
+
     def __init__(self, group: int | None = None, eps: float = 1e-8) -> None:
         if group is not None and group < 2:
             raise ValueError(f"MinibatchStd: a group needs at least 2 samples, got group={group}")
         self.group, self.eps = group, eps
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         n, size = len(x), self.group or len(x)
         if x.ndim < 2 or n < 2 or n % size:
             raise ValueError(
@@ -44,7 +47,7 @@ class MinibatchStd(Module):
         groups = ops.reshape(x, n // size, size, -1)
         deviation = ops.mean(ops.sqrt(ops.var(groups, axis=1) + self.eps), axis=1)
         spread = ops.broadcast_to(ops.reshape(deviation, -1, *[1] * x.ndim), (n // size, size, *x.shape[1:-1], 1))
-        channel = minibatch_std(ops.reshape(spread, *x.shape[:-1], 1))
+        channel = _minibatch_std(ops.reshape(spread, *x.shape[:-1], 1))
         return ops.concatenate([x, channel], axis=x.ndim - 1)
 
     def extra_repr(self) -> str:
@@ -52,12 +55,12 @@ class MinibatchStd(Module):
 
 
 @op(x=lambda g: g)
-def minibatch_std(x):
+def _minibatch_std(x):
     """Return x itself; the operation's name tells a penalty that the rows of x depend on each other."""
     return x
 
 
-minibatch_std.op.couples_samples = True
+_minibatch_std.op.couples_samples = True
 
 
 class FourierFeatures(Module):
@@ -72,6 +75,8 @@ class FourierFeatures(Module):
         ValueError: If `octaves` is less than 1.
     """
 
+    octaves: int
+
     def __init__(self, octaves: int) -> None:
         if octaves < 1:
             raise ValueError(f"FourierFeatures: octaves must be at least 1, got {octaves}")
@@ -82,7 +87,7 @@ class FourierFeatures(Module):
         """Number of output channels for each input channel: 1 + 2 * octaves."""
         return 1 + 2 * self.octaves
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         phases = ops.concatenate([x * (2**k * math.pi) for k in range(self.octaves)], axis=x.ndim - 1)
         return ops.concatenate([x, ops.sin(phases), ops.cos(phases)], axis=x.ndim - 1)
 

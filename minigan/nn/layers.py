@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, ClassVar
 
-    from ..types import Array, ArrayLike, DTypeLike, Generator, Padding, Pair, Shape, TensorLike
+    from ..types import Array, ArrayLike, DTypeLike, Generator, Padding, Pair, Shape
     from .init import Initialiser
 
 
@@ -65,10 +65,10 @@ class Linear(Module):
         self.weight = draw((in_features, out_features))
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x: TensorLike, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
 
@@ -120,10 +120,10 @@ class Conv2d(Module):
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x: TensorLike, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         return _plus(ops.conv2d(x, weight, **self.options), self.bias)
 
@@ -180,10 +180,10 @@ class ConvTranspose2d(Module):
             "dilation": dilation, "groups": groups,
         }  # fmt: skip
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x: TensorLike, weight: Tensor) -> Tensor:
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
 
@@ -210,12 +210,14 @@ class BatchNorm(Module):
         running_var: Buffer (channels,), starts at 1.
     """
 
-    buffer_names = ("running_mean", "running_var")
+    buffer_names: tuple[str, ...] = ("running_mean", "running_var")
     couples_samples = True
     gamma: Parameter
     beta: Parameter
     running_mean: Array
     running_var: Array
+    eps: float
+    momentum: float
 
     def __init__(
         self, channels: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: DTypeLike = np.float32
@@ -264,6 +266,7 @@ class LayerNorm(Module):
 
     gamma: Parameter
     beta: Parameter
+    eps: float
 
     def __init__(self, channels: int, eps: float = 1e-5, *, dtype: DTypeLike = np.float32) -> None:
         self.gamma = Parameter(np.ones(channels, dtype))
@@ -286,10 +289,13 @@ class Dropout(Module):
             operating system, so that the choice differs from run to run.
     """
 
+    p: float
+    rng: Generator
+
     def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
         self.p, self.rng = p, as_generator(rng)
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return ops.dropout(x, self.p, self.rng, self.training)
 
     def extra_repr(self) -> str:
@@ -318,10 +324,10 @@ class Embedding(Module):
         self.weight = Parameter(as_generator(rng).normal((count, features), dtype))
 
     def forward(self, index: Tensor | ArrayLike) -> Tensor:
-        index = index.data if isinstance(index, Tensor) else index
-        if device_of(index) == "cpu":  # on a GPU, looking at the values would make it wait
-            index = move(self._checked(np.asarray(index)), self.weight.device)
-        return self.weight[index]
+        rows: Any = index.data if isinstance(index, Tensor) else index
+        if device_of(rows) == "cpu":  # on a GPU, looking at the values would make it wait
+            rows = move(self._checked(np.asarray(rows)), self.weight.device)
+        return self.weight[rows]
 
     def _checked(self, index):
         count = self.weight.shape[0]
@@ -335,18 +341,17 @@ class Embedding(Module):
 
 
 class Function(Module):
-    """Base class of layers without parameters.
+    """Base class of layers without parameters: a subclass sets `_operation`, the operation that it applies.
 
     Attributes:
-        operation: The operation that the layer applies.
         options: Keyword arguments of the operation.
     """
 
-    operation: ClassVar[Callable[..., Any]]
+    _operation: ClassVar[Callable[..., Any]]
     options: dict[str, Any] = {}  # noqa: RUF012  (never written to)
 
-    def forward(self, x: TensorLike) -> Tensor:
-        return type(self).operation(x, **self.options)
+    def forward(self, x: Tensor) -> Tensor:
+        return type(self)._operation(x, **self.options)
 
     def extra_repr(self) -> str:
         return ", ".join(f"{k}={v}" for k, v in self.options.items())
@@ -355,7 +360,7 @@ class Function(Module):
 class ReLU(Function):
     """Rectifier: max(x, 0)."""
 
-    operation = ops.relu
+    _operation = ops.relu
 
 
 class LeakyReLU(Function):
@@ -366,7 +371,7 @@ class LeakyReLU(Function):
             with a DeprecationWarning, and a later version will use 0.01, as `ops.leaky_relu` and PyTorch do.
     """
 
-    operation = ops.leaky_relu
+    _operation = ops.leaky_relu
 
     def __init__(self, slope: float | None = None) -> None:
         if slope is None:
@@ -377,25 +382,25 @@ class LeakyReLU(Function):
                 DeprecationWarning,
                 stacklevel=2,
             )
-        self.options = {"slope": slope}
+        self.options: dict[str, Any] = {"slope": slope}
 
 
 class Tanh(Function):
     """Hyperbolic tangent: tanh(x)."""
 
-    operation = ops.tanh
+    _operation = ops.tanh
 
 
 class Sigmoid(Function):
     """Logistic function: 1 / (1 + e^-x)."""
 
-    operation = ops.sigmoid
+    _operation = ops.sigmoid
 
 
 class Flatten(Function):
     """Flatten every sample: (N, ...) -> (N, product of the rest)."""
 
-    operation = ops.flatten
+    _operation = ops.flatten
 
 
 class Upsample(Function):
@@ -405,10 +410,10 @@ class Upsample(Function):
         scale: Whole factor by which the sides grow.
     """
 
-    operation = ops.upsample
+    _operation = ops.upsample
 
     def __init__(self, scale: int = 2) -> None:
-        self.options = {"scale": scale}
+        self.options: dict[str, Any] = {"scale": scale}
 
 
 class Reshape(Module):
@@ -423,7 +428,7 @@ class Reshape(Module):
     def __init__(self, *shape: int | Shape) -> None:
         self.shape = shape[0] if shape and isinstance(shape[0], tuple) else shape  # type: ignore[assignment]
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         return ops.reshape(x, (x.shape[0], *self.shape))
 
     def extra_repr(self) -> str:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Self
 
-    from ..types import Array, ArrayLike, Device, NDArray, TensorLike
+    from ..types import Array, ArrayLike, Device, NDArray
 
 _ARRAYS = (Tensor, np.ndarray)  # the usual inputs, told apart from foreign arrays by one quick look
 
@@ -79,8 +79,8 @@ class Module:
     def __setattr__(self, name: str, value: Any) -> None:
         if not isinstance(value, Parameter | None) and isinstance(vars(self).get(name), Parameter):
             raise TypeError(
-                f"{type(self).__name__}.{name} is a Parameter, which a {type(value).__name__} would replace: use "
-                f".{name}.assign_(values) to change its values, or assign another mg.Parameter, or None to remove it"
+                f"{type(self).__name__}.{name} is a Parameter, and assigning a {type(value).__name__} would delete it: "
+                f"change its values with .{name}.assign_(values), or assign a mg.Parameter, or None to remove it"
             )
         super().__setattr__(name, value)
         if isinstance(value, Parameter | Module | list | tuple | dict):
@@ -110,7 +110,8 @@ class Module:
 
     def named_modules(self) -> list[tuple[str, Module]]:
         """Return this module, whose path is "", and all modules below, as (dotted path, module) pairs."""
-        found, pending = {}, [("", self)]
+        found: dict[Module, str] = {}
+        pending: list[tuple[str, Module]] = [("", self)]
         while pending:
             path, module = pending.pop()
             if module not in found:
@@ -124,7 +125,7 @@ class Module:
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
         """Return all parameters as (dotted path, Parameter) pairs, in order of assignment."""
-        found = {}
+        found: dict[Parameter, str] = {}
         for path, module in self.named_modules():
             for name, parameter in module._members(Parameter):
                 found.setdefault(parameter, _join(path, name))
@@ -273,7 +274,7 @@ class Sequential(Module):
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         y: Any = x
         for layer in self:
             y = layer(y)

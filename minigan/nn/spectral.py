@@ -14,7 +14,7 @@ from .module import Module
 if TYPE_CHECKING:
     from typing import Protocol
 
-    from ..types import Array, Generator, Parameter, Tensor, TensorLike
+    from ..types import Array, Generator, Parameter, Tensor
 
     class Weighted(Protocol):
         """A layer that can be applied with another weight in place of its own."""
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         output_axis: int
         weight: Parameter
 
-        def apply(self, x: TensorLike, weight: Tensor) -> Tensor: ...
+        def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor: ...
 
 
 class spectral_norm(Module):
@@ -45,16 +45,20 @@ class spectral_norm(Module):
         conv1 = nn.spectral_norm(nn.Conv2d(1, 64, 5, 2, "same", rng=rng), rng=rng)
     """
 
-    buffer_names = ("u",)
+    buffer_names: tuple[str, ...] = ("u",)
+
+    layer: Weighted
+    eps: float
+    u: Array
 
     def __init__(self, layer: Weighted, *, eps: float = 1e-12, rng: Generator | int | None = None) -> None:
         if not hasattr(layer, "output_axis"):
             raise TypeError(f"spectral_norm: {type(layer).__name__} has no weight to normalise")
         self.layer, self.eps = layer, eps
         u = as_generator(rng).normal((layer.weight.shape[layer.output_axis],))
-        self.u: Array = self._unit(u.astype(layer.weight.dtype))
+        self.u = self._unit(u.astype(layer.weight.dtype))
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, x: Tensor | Array) -> Tensor:
         weight = self.layer.weight
         matrix = self._matrix(weight)
         u = self._unit(self.u)  # an EMA averages unit vectors, and their average is shorter

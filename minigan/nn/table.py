@@ -75,12 +75,11 @@ def summary(net: Module, input_shape: int | Sequence[int]) -> Summary:
     Example:
         print(mg.nn.summary(mg.models.dcgan.generator(rng=rng), 100))
     """
-    sample = (input_shape,) if isinstance(input_shape, int) else tuple(input_shape)
     like = next(iter(net.parameters()), None)
-    x = np.zeros((_BATCH, *sample), like.dtype if like is not None else np.float32)
+    x = np.zeros((_BATCH, *np.atleast_1d(input_shape)), like.dtype if like is not None else np.float32)
     with _evaluating(net), _recording(net) as shapes, no_grad():
         net(backend.move(x, like.device) if like is not None else x)
-    counts = Counter()
+    counts: Counter[str] = Counter()
     for path, parameter in net.named_parameters():
         counts[_innermost(path, shapes)] += parameter.size
     kinds = {path: type(module).__name__ for path, module in net.named_modules()}
