@@ -248,7 +248,7 @@ check(parallel)
 
 
 def network(width=64, depth=2, inputs=1):
-    return dense.critic((inputs,), width, depth, slope=0.0, rng=mg.random.Generator(0), dtype="float64")
+    return dense.discriminator((inputs,), width, depth, slope=0.0, rng=mg.random.Generator(0), dtype="float64")
 
 
 def steepest(critic, points):

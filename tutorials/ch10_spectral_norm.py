@@ -192,7 +192,7 @@ def slopes(critic):
 
 
 def critic(spectral):
-    made = models.dense.critic((2,), width=32, depth=3, spectral=spectral, rng=Generator(3), dtype=np.float64)
+    made = models.dense.discriminator((2,), width=32, depth=3, spectral=spectral, rng=Generator(3), dtype=np.float64)
     return settled(made, points[:1])
 
 

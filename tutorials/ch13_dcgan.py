@@ -115,7 +115,7 @@ HE = "He et al. 2015, section 2.2"
 
 
 def critic(init, seed=0, width=32, outputs=256):
-    return mg.models.dcgan.critic((16, 16, 1), width, outputs=outputs, init=init, rng=Generator(seed))
+    return mg.models.dcgan.discriminator((16, 16, 1), width, outputs=outputs, init=init, rng=Generator(seed))
 
 
 def mean_and_error(x):

@@ -258,7 +258,7 @@ def step_by_hand(psi, real, fake, e, second=True, axes=(1, 2, 3)):
 def game_on(device="cpu", lr=1.0, captured=False, weight=lambda: 10.0):
     """The library's game in float64, always from the same weights."""
     draw, rng = {"rng": Generator(1), "dtype": "float64"}, Generator(7)
-    players = models.dcgan.generator(16, SHAPE, 8, **draw), models.dcgan.critic(SHAPE, 8, **draw)
+    players = models.dcgan.generator(16, SHAPE, 8, **draw), models.dcgan.discriminator(SHAPE, 8, **draw)
     descents = [optim.SGD(player.to(device).parameters(), lr) for player in players]
     return gan.Game(*players, *descents, gan.losses.wasserstein, captured=captured,
                     penalty=lambda *seen: weight() * gan.penalties.gradient_penalty(*seen, rng))  # fmt: skip
@@ -301,7 +301,7 @@ def ten_bits(x):
 
 def gradients(dtype, rounded=lambda p: p):
     """Of a critic's loss with its penalty, from weights and images that float32 holds; all in one vector."""
-    critic = models.dcgan.critic(SHAPE, 8, rng=Generator(0), dtype=dtype)
+    critic = models.dcgan.discriminator(SHAPE, 8, rng=Generator(0), dtype=dtype)
     for p, exact in zip(critic.parameters(), PSI, strict=True):
         p.assign_(rounded(exact.astype("float32")).astype(dtype))
     real, fake = (mg.Tensor(a.astype("float32").astype(dtype)) for a in (real0, real0[::-1] / 2))
@@ -478,7 +478,7 @@ gp = gan.penalties.gradient_penalty
 
 
 def digits_game(penalty, rng):
-    players = models.dcgan.generator(16, (8, 8, 1), 16, rng=rng), models.dcgan.critic((8, 8, 1), 16, rng=rng)
+    players = models.dcgan.generator(16, (8, 8, 1), 16, rng=rng), models.dcgan.discriminator((8, 8, 1), 16, rng=rng)
     adams = [optim.Adam(p.to(DEVICE).parameters(), 2e-3, betas=(0.0, 0.9)) for p in players]
     return gan.Game(*players, *adams, gan.losses.wasserstein, captured=True,
                     penalty=lambda *seen: 10 * penalty(*seen, rng))  # fmt: skip

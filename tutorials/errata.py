@@ -534,7 +534,7 @@ def sides(layers):
 
 
 def critic_layers(second=None):
-    layers = dcgan.critic(width=4, rng=Generator(0)).children()
+    layers = [layer for name, layer in dcgan.discriminator(width=4, rng=Generator(0)).children()]
     return [second if second and isinstance(layer, nn.Conv2d) and k else layer for k, layer in enumerate(layers)]
 
 
