@@ -43,7 +43,7 @@ def test_everything_in_all_is_there(pages, module):
         ("minigan.gan", "```{py:data} wasserstein"),
         ("minigan.gan", "## minigan.gan.losses"),
         ("minigan", "```{py:method} item()"),
-        ("minigan.nn", "dtype: DTypeLike = np.float32)"),
+        ("minigan.nn", "dtype: DTypeLike=np.float32)"),
         ("minigan.models", "```{py:function} generator("),
         ("minigan.optim", "class} Adam(parameters: Iterable[Parameter], "),
     ],
