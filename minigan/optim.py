@@ -146,7 +146,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Remove the gradients that `backward()` has accumulated in `.grad`."""
         for p in self.parameters:
-            p._leaf.grad = None
+            p._leaf.grad = None  # type: ignore  (of the leaf: a frozen parameter has no node)
 
     def __repr__(self) -> str:
         size = sum(p.size for p in self.parameters)
