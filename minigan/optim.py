@@ -88,19 +88,18 @@ class Optimizer:
         self.state = [[np.zeros_like(p.data, order="C") for _ in range(self.slots)] for p in self.parameters]
 
     def step(self, grads: Iterable[Tensor | Array | None] | None = None, *, check: bool = False) -> None:
-        """Update every parameter by one gradient step.
+        """Update every parameter by one gradient step; if a gradient is refused, no parameter has changed.
 
         Args:
             grads: One gradient for each parameter, in order, as `mg.grad(loss, parameters)` returns them. A gradient of
                 None leaves its parameter alone. Without `grads` the step uses each parameter's `.grad`, as `backward()`
                 left it.
-            check: Whether to refuse gradients with NaN or infinity. The check waits for a GPU, and cannot be captured.
+            check: Whether to refuse gradients with NaN or infinity. The check makes the CPU wait for a GPU, so a
+                captured step cannot contain it.
 
         Raises:
             ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None.
             FloatingPointError: If `check` is set and a gradient is not finite; the message names the parameter.
-
-        No parameter has changed when a gradient is refused.
         """
         grads = [p.grad for p in self.parameters] if grads is None else list(grads)
         if len(grads) != len(self.parameters):
@@ -463,7 +462,7 @@ def burn_in(step: int, steps: int, start: float, end: float, part: float = 0.2) 
 
 
 def _refuse_not_finite(pairs):
-    wrong = [p.name or f"a parameter {p.shape}" for p, g in pairs if g is not None and not np.isfinite(g).all()]
+    wrong = [p.name or f"a parameter {p.shape}" for p, g in pairs if g is not None and not np.all(np.isfinite(g))]
     if wrong:
         raise FloatingPointError(
             f"step: the gradient of {', '.join(wrong)} holds NaN or infinity; no parameter was changed"

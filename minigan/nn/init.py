@@ -24,7 +24,7 @@ __all__ = ["dcgan", "he", "lecun_uniform", "xavier"]
 
 
 def dcgan(rng: Generator, shape: Shape, fan_in: int, fan_out: int) -> Array:
-    """Draw weights from N(0, 0.02^2), whatever the fans (Radford et al. 2015, section 3)."""
+    """Draw weights from N(0, 0.02^2), independent of the fans (Radford et al. 2015, section 3)."""
     return rng.normal(shape) * 0.02
 
 

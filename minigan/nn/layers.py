@@ -70,6 +70,7 @@ class Linear(Module):
 
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -125,6 +126,7 @@ class Conv2d(Module):
 
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return _plus(ops.conv2d(x, weight, **self.options), self.bias)
 
     def extra_repr(self) -> str:
@@ -185,6 +187,7 @@ class ConvTranspose2d(Module):
 
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
 
     def extra_repr(self) -> str:
@@ -440,6 +443,16 @@ def _drawer(rng, init, fan_in, fan_out, dtype):
         raise ValueError(f"a layer needs at least one input and one output, got fan in {fan_in} and fan out {fan_out}")
     rng = as_generator(rng)
     return lambda shape: Parameter(np.asarray(init(rng, shape, fan_in, fan_out), dtype))
+
+
+def _refuse_integers(layer, x):
+    """Raise TypeError for integers, which NumPy would multiply by the weight: pixels of 0 to 255 are a common slip."""
+    dtype = getattr(x, "dtype", None)  # a list has none
+    if dtype is not None and dtype.kind in "iu":
+        raise TypeError(
+            f"{type(layer).__name__}: x {x.shape} has dtype {dtype}, but a layer needs floating-point numbers: scale "
+            "uint8 pixels to [-1, 1] with mg.data.scale(images), or convert with .astype('float32')"
+        )
 
 
 def _plus(x, bias):

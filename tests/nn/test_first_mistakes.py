@@ -299,6 +299,32 @@ def test_arrays_of_numpy_and_its_subclasses_are_taken_as_they_are(tmp_path):
     assert layer(x).numpy().tolist() == layer(mapped).numpy().tolist() == layer(mg.tensor(x)).numpy().tolist()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
+@pytest.mark.parametrize("wrap", [np.asarray, mg.tensor])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(3, 4, rng=0), (2, 3)),
+        (nn.Conv2d(3, 4, 1, rng=0), (2, 5, 5, 3)),
+        (nn.ConvTranspose2d(3, 4, 1, rng=0), (2, 5, 5, 3)),
+        (nn.spectral_norm(nn.Linear(3, 4, rng=0), rng=0), (2, 3)),
+        (mg.models.dense.critic((2, 3), 4, rng=0), (2, 2, 3)),
+    ],
+)
+def test_pixels_that_were_not_scaled_are_refused_and_mg_data_scale_is_named(layer, shape, wrap, dtype):
+    with pytest.raises(
+        TypeError, match=rf"x \(2, .* has dtype {dtype}.*mg\.data\.scale\(images\).*astype\('float32'\)"
+    ):
+        layer(wrap(np.full(shape, 200, dtype)))
+
+
+def test_scaled_pixels_are_taken():
+    layer, pixels = nn.Linear(3, 4, rng=0), np.full((2, 3), 200, "uint8")
+    assert layer(mg.data.scale(pixels)).dtype == np.float32
+    assert layer(pixels.astype("float32")).dtype == np.float32
+    assert nn.Linear(3, 4, rng=0, dtype="float64")([[0.5, 1.0, 2.0]]).shape == (1, 4)
+
+
 # --- what an editor and a shell show -----------------------------------------------------------------------
 
 

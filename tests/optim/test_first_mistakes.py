@@ -75,6 +75,21 @@ def test_without_a_check_such_a_gradient_is_taken_as_before():
     assert np.isnan(p.data[0])
 
 
+def test_a_captured_step_refuses_the_check_in_one_sentence():
+    critic = net()
+    optimizer = optim.Adam(critic.parameters())
+
+    @mg.capture
+    def step(x):
+        loss = critic(x).sum()
+        optimizer.step(mg.grad(loss, critic.parameters()), check=True)
+        return loss
+
+    x = mg.tensor(np.ones((2, 3), "float32"))
+    with pytest.raises(mg.CaptureError, match="must not look at its values"):
+        [step(x) for _ in range(2)]
+
+
 @every_kind
 def test_a_check_changes_no_bit(kind):
     one, two = KINDS[kind](net().parameters()), KINDS[kind](net().parameters())
