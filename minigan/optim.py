@@ -145,7 +145,7 @@ class Optimizer:
     def zero_grad(self) -> None:
         """Remove the gradients that `backward()` has accumulated in `.grad`."""
         for p in self.parameters:
-            p._leaf.grad = None  # type: ignore  (of the leaf: a frozen parameter has no node)
+            p._leaf.grad = None  # type: ignore[attr-defined,union-attr]  # a frozen parameter has no node
 
     def __repr__(self) -> str:
         size = sum(p.size for p in self.parameters)
