@@ -1,25 +1,80 @@
-"""Optimizers.  They update parameters in place: the only mutation there is."""
+"""Optimizers, averages of weights and schedules. Optimizers update parameters in place: the only mutation there is."""
+
+from __future__ import annotations
 
 import copy
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .backend import device_of, fill, of
 from .tensor import Parameter, Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from .nn import Module
+    from .types import Array, ArrayLike, NDArray
+
+__all__ = [
+    "EMA",
+    "SGD",
+    "Adam",
+    "Optimizer",
+    "RMSprop",
+    "burn_in",
+    "clip_grad_norm",
+    "cosine",
+    "geometric",
+    "linear",
+]
+
+# Names of PyTorch's optimizers and tools, with the way to do it here.
+_ELSEWHERE = {
+    "AdamW": "use optim.Adam, and add a penalty on the weights to the loss for weight decay",
+    "Adagrad": "use optim.RMSprop",
+    "Adadelta": "use optim.RMSprop",
+    "Adamax": "use optim.Adam",
+    "NAdam": "use optim.Adam",
+    "RAdam": "use optim.Adam",
+    "clip_grad_norm_": "use gradients, norm = optim.clip_grad_norm(gradients, max_norm); optimizer.step(gradients)",
+    "lr_scheduler": "set optimizer.lr before each step, for example to lr * optim.cosine(step, steps)",
+    "swa_utils": "use optim.EMA",
+}
+
 
 class Optimizer:
-    """Base: checks parameters and gradients, and hands them to `update`, on the CPU in blocks that stay in cache.
+    """Base class of optimizers.
 
-    parameters: a non-empty sequence of distinct Parameters.  lr may be changed at any time.
-    pool: None, or how several processes make one of their reports and gradients; see `gan.descent.descend`.
+    It checks parameters and gradients and hands them to `update`, on the CPU in blocks that fit into the cache.
+
+    Args:
+        parameters: The Parameters to update, such as `module.parameters()`.
+        lr: Learning rate, positive.
+
+    Attributes:
+        lr: Learning rate; may be changed between steps.
+        steps: Number of steps of each parameter. A gradient of None is no step.
+        pool: Function that averages the losses and gradients of a step over several processes, called by
+            `gan.descent.descend`; None for a single process.
+        slots: Number of arrays of state for each parameter; a subclass sets it.
+
+    Raises:
+        TypeError: If there are no parameters, or something that is not a Parameter.
+        ValueError: If a parameter is given twice, or the learning rate is not positive.
     """
 
-    pool = None
-    slots = 0  # arrays of state per parameter
+    pool: Callable[..., Any] | None = None
+    slots: int = 0
+    _options: tuple[str, ...] = ()  # attributes that `repr` shows
+    lr: float
+    parameters: list[Parameter]
+    steps: list[int]
+    state: list[list[Array]]
 
-    def __init__(self, parameters, lr):
+    def __init__(self, parameters: Iterable[Parameter], lr: float) -> None:
         self.parameters = list(parameters)
         wrong = [type(p).__name__ for p in self.parameters if not isinstance(p, Parameter)]
         if wrong or not self.parameters:
@@ -29,13 +84,22 @@ class Optimizer:
         if not lr > 0:
             raise ValueError(f"lr must be positive, got {lr}")
         self.lr = lr
-        self.steps = [0] * len(self.parameters)  # of each parameter: a None gradient is no step
+        self.steps = [0] * len(self.parameters)
         self.state = [[np.zeros_like(p.data, order="C") for _ in range(self.slots)] for p in self.parameters]
 
-    def step(self, grads=None):
-        """Update every parameter from `grads`, one for each in order.
+    def step(self, grads: Iterable[Tensor | Array | None] | None = None, *, check: bool = False) -> None:
+        """Update every parameter by one gradient step; if a gradient is refused, no parameter has changed.
 
-        Without them it takes `.grad`, as `backward()` left it.  A gradient that is None leaves its parameter alone.
+        Args:
+            grads: One gradient for each parameter, in order, as `mg.grad(loss, parameters)` returns them. A gradient of
+                None leaves its parameter alone. Without `grads` the step uses each parameter's `.grad`, as `backward()`
+                left it.
+            check: Whether to refuse gradients with NaN or infinity. The check makes the CPU wait for a GPU, so a
+                captured step cannot contain it.
+
+        Raises:
+            ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None.
+            FloatingPointError: If `check` is set and a gradient is not finite; the message names the parameter.
         """
         grads = [p.grad for p in self.parameters] if grads is None else list(grads)
         if len(grads) != len(self.parameters):
@@ -48,6 +112,8 @@ class Optimizer:
                 raise ValueError(f"step: {p!r} got a gradient of shape {g.shape} and dtype {g.dtype}")
             if g is not None and g.__class__ is not p.data.__class__ and device_of(g) != p.device:
                 raise ValueError(f"step: {p!r} is on {p.device!r}, its gradient on {device_of(g)!r}: move one")
+        if check:
+            _refuse_not_finite(pairs)
         for i, (p, g) in enumerate(pairs):
             if g is not None:
                 self._refuse_left_behind(p, self.state[i])
@@ -61,81 +127,158 @@ class Optimizer:
         for s in state:
             if s.__class__ is not p.data.__class__:
                 raise ValueError(
-                    f"step: {p!r} is on {p.device!r}, what this optimizer knows of it on {device_of(s)!r}; "
+                    f"step: {p!r} is on {p.device!r}, the state that this optimizer keeps for it on {device_of(s)!r}; "
                     "make the optimizer after moving the parameters"
                 )
 
-    def update(self, t, p, g, *state):
-        """Change p, and the state, by its t-th gradient g: arrays of one shape, of which all but g change in place."""
+    def update(self, t: int, p: Array, g: Array, *state: Array) -> None:
+        """Update one parameter in place; a subclass defines how.
+
+        Args:
+            t: Number of this step of the parameter, counted from 1.
+            p: Values of the parameter, or a block of them, to be changed in place.
+            g: Gradient, of the same shape, to be left alone.
+            *state: `slots` arrays of the same shape, to be changed in place.
+        """
         raise NotImplementedError
 
-    def zero_grad(self):
-        """Forget what `backward()` has accumulated."""
+    def zero_grad(self) -> None:
+        """Remove the gradients that `backward()` has accumulated in `.grad`."""
         for p in self.parameters:
-            p._leaf.grad = None
+            p._leaf.grad = None  # type: ignore[attr-defined,union-attr]  # a frozen parameter has no node
 
-    def state_dict(self):
-        """The step counts and the moments, as NumPy arrays under the names "steps", "0.0", "0.1", ..."""
+    def __repr__(self) -> str:
+        size = sum(p.size for p in self.parameters)
+        options = "".join(f", {name}={getattr(self, name)}" for name in self._options)
+        return f"{type(self).__name__}({size:,} parameters, lr={self.lr:g}{options}, step={max(self.steps)})"
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the step counts and the state, as NumPy arrays under the names "steps", "0.0", "0.1", ..."""
         slots = {f"{i}.{k}": s for i, state in enumerate(self.state) for k, s in enumerate(state)}
         return {"steps": np.array(self.steps)} | {name: np.array(of(s).to_numpy(s)) for name, s in slots.items()}
 
-    def load_state_dict(self, state):
-        """Restore what `state_dict` gave; ValueError if it belongs to other parameters."""
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Restore the state of an optimizer of the same kind with parameters of the same shapes.
+
+        Args:
+            state: Arrays by name, as `state_dict` returns them.
+
+        Raises:
+            ValueError: If names or shapes differ; nothing is changed then.
+        """
         own = self.state_dict()
         if {k: v.shape for k, v in own.items()} != {k: np.shape(v) for k, v in state.items()}:
             raise ValueError("load_state_dict: the optimizer state belongs to other parameters or another optimizer")
-        self.steps = [int(n) for n in state["steps"]]
+        self.steps = [int(n) for n in np.asarray(state["steps"])]
         for i, slots in enumerate(self.state):
             for k, s in enumerate(slots):
                 fill(s, state[f"{i}.{k}"])
 
 
 class SGD(Optimizer):
-    """p -= lr * g, or with momentum b <- momentum * b + g and p -= lr * b."""
+    """Gradient descent: p -= lr * g, or with momentum b <- momentum * b + g, p -= lr * b.
+
+    Args:
+        parameters: The Parameters to update, such as `module.parameters()`.
+        lr: Learning rate, positive.
+        momentum: Weight of the past gradients.
+
+    Raises:
+        TypeError: If there are no parameters, or something that is not a Parameter.
+        ValueError: If a parameter is given twice, or the learning rate is not positive.
+    """
 
     slots = 1
+    _options = ("momentum",)
+    momentum: float
 
-    def __init__(self, parameters, lr, momentum=0.0):
+    def __init__(self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0) -> None:
         self.momentum = momentum
         super().__init__(parameters, lr)
 
-    def update(self, t, p, g, velocity):
+    def update(self, t: int, p: Array, g: Array, *state: Array) -> None:
+        """Update one parameter in place; see `Optimizer.update`."""
+        (velocity,) = state
         velocity *= self.momentum
         velocity += g
         p -= self.lr * velocity
 
 
 class Adam(Optimizer):
-    """Adam (Kingma and Ba 2015, algorithm 1), with PyTorch's placement of eps:
+    """Adam (Kingma and Ba 2015, algorithm 1), with PyTorch's placement of eps.
 
     m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  p -= lr m^ / (sqrt(v^) + eps),
-    m^ = m / (1 - b1^t), v^ likewise.
+    where m^ = m / (1 - b1^t) and v^ = v / (1 - b2^t).
+
+    Args:
+        parameters: The Parameters to update, such as `module.parameters()`.
+        lr: Learning rate, positive.
+        betas: (b1, b2), the weights of the past in the averages of the gradient and of its square, in [0, 1). GANs
+            often use (0.5, 0.999) or (0.0, 0.9).
+        eps: Added to the denominator.
+
+    Raises:
+        TypeError: If there are no parameters, or something that is not a Parameter.
+        ValueError: If a parameter is given twice, the learning rate is not positive, or a beta is out of range.
+
+    Example:
+        optimizer = mg.optim.Adam(critic.parameters(), 2e-4, betas=(0.5, 0.999))
+        optimizer.step(mg.grad(loss, critic.parameters()))
     """
 
     slots = 2
+    _options = ("betas", "eps")
+    betas: tuple[float, float]
+    eps: float
 
-    def __init__(self, parameters, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+    def __init__(
+        self,
+        parameters: Iterable[Parameter],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
         if not all(0 <= b < 1 for b in betas):
             raise ValueError(f"betas must lie in [0, 1), got {betas}")
         self.betas, self.eps = betas, eps
         super().__init__(parameters, lr)
 
-    def update(self, t, p, g, m, v):
+    def update(self, t: int, p: Array, g: Array, *state: Array) -> None:
+        """Update one parameter in place; see `Optimizer.update`."""
+        m, v = state
         b1, b2 = self.betas
         m_scale, v_root = 1 - b1**t, math.sqrt(1 - b2**t)  # m^ / (sqrt(v^) + eps), without arrays for m^ and v^
         of(p).adam(p, g, m, v, b1, b2, self.eps * v_root, self.lr * v_root / m_scale)
 
 
 class RMSprop(Optimizer):
-    """v <- alpha v + (1 - alpha) g^2,  p -= lr g / (sqrt(v) + eps) (Tieleman and Hinton 2012)."""
+    """RMSprop: v <- alpha v + (1 - alpha) g^2,  p -= lr g / (sqrt(v) + eps) (Tieleman and Hinton 2012).
+
+    Args:
+        parameters: The Parameters to update, such as `module.parameters()`.
+        lr: Learning rate, positive.
+        alpha: Weight of the past in the average of the squared gradient.
+        eps: Added to the denominator.
+
+    Raises:
+        TypeError: If there are no parameters, or something that is not a Parameter.
+        ValueError: If a parameter is given twice, or the learning rate is not positive.
+    """
 
     slots = 1
+    _options = ("alpha", "eps")
+    alpha: float
+    eps: float
 
-    def __init__(self, parameters, lr=1e-2, alpha=0.99, eps=1e-8):
+    def __init__(
+        self, parameters: Iterable[Parameter], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8
+    ) -> None:
         self.alpha, self.eps = alpha, eps
         super().__init__(parameters, lr)
 
-    def update(self, t, p, g, v):
+    def update(self, t: int, p: Array, g: Array, *state: Array) -> None:
+        """Update one parameter in place; see `Optimizer.update`."""
+        (v,) = state
         term = g * g
         term *= 1 - self.alpha
         v *= self.alpha
@@ -148,19 +291,40 @@ class RMSprop(Optimizer):
 
 
 class EMA:
-    """An exponential moving average of a module, buffers included: `ema.module` is the averaged copy, in eval mode.
+    """Exponential moving average of a module's parameters and buffers.
 
-    decay: the weight of the past, per update; `half_life` in updates may be given instead (decay = 2^(-1 / half_life)),
-    0 for no memory.  Both may be changed at any time.
     During the first updates the decay is at most (1 + t) / (10 + t), so that the initial weights are soon forgotten.
+
+    Args:
+        module: The module to average; it is copied.
+        decay: Weight of the past at each update, in [0, 1).
+        half_life: Number of updates after which the past counts half as much, instead of `decay`: decay =
+            2^(-1 / half_life); 0 for no memory.
+
+    Attributes:
+        module: The averaged copy, frozen and in evaluation mode.
+        decay: Weight of the past; may be changed at any time, as may `half_life`.
+        updates: Number of updates so far.
+
+    Raises:
+        ValueError: If not exactly one of `decay` and `half_life` is given, or it is out of range.
+
+    Example:
+        ema = mg.optim.EMA(generator, decay=0.999)
+        ema.update(generator)  # after each step of the generator
+        images = ema.module(z)
     """
 
-    def __init__(self, module, decay=None, *, half_life=None):
+    module: Module
+    decay: float
+    updates: int
+
+    def __init__(self, module: Module, decay: float | None = None, *, half_life: float | None = None) -> None:
         if (decay is None) == (half_life is None):
             raise ValueError("EMA needs either decay or half_life")
-        if decay is None:
+        if half_life is not None:
             self.half_life = half_life
-        else:
+        elif decay is not None:
             self.decay = decay
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay must lie in [0, 1), got {self.decay}")
@@ -168,18 +332,18 @@ class EMA:
         self.updates = 0
 
     @property
-    def half_life(self):
-        """After how many updates the past counts half as much."""
+    def half_life(self) -> float:
+        """Number of updates after which the past counts half as much."""
         return math.log(0.5) / math.log(self.decay) if self.decay else 0.0
 
     @half_life.setter
-    def half_life(self, updates):
+    def half_life(self, updates: float) -> None:
         if not updates >= 0:
             raise ValueError(f"half_life must be at least 0, got {updates}")
         self.decay = 0.5 ** (1 / updates) if updates else 0.0
 
-    def update(self, module):
-        """Move the average towards `module`."""
+    def update(self, module: Module) -> None:
+        """Move the average towards the present values of `module`, which has the structure of the averaged one."""
         self.updates += 1
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mine, theirs in zip(_arrays(self.module), _arrays(module), strict=True):
@@ -188,58 +352,121 @@ class EMA:
         for parameter in self.module.parameters():
             parameter.touch()
 
-    def state_dict(self):
-        """The averaged parameters and buffers under "module.", and the number of updates."""
+    def __repr__(self) -> str:
+        size = self.module.num_parameters()
+        return f"EMA({type(self.module).__name__}, {size:,} parameters, decay={self.decay:g}, updates={self.updates})"
+
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return the averaged parameters and buffers under "module.", and the number of updates under "updates"."""
         averages = {f"module.{name}": array for name, array in self.module.state_dict().items()}
         return {"updates": np.array(self.updates)} | averages
 
-    def load_state_dict(self, state):
-        """Restore what `state_dict` gave."""
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Restore an average from the arrays that `state_dict` returned.
+
+        Raises:
+            ValueError: If names or shapes differ from those of the module; nothing is changed then.
+        """
         averages = {name.removeprefix("module."): array for name, array in state.items() if name != "updates"}
         self.module.load_state_dict(averages)
-        self.updates = int(state["updates"])
+        self.updates = int(np.asarray(state["updates"]))
 
 
-def clip_grad_norm(grads, max_norm):
-    """(gradients scaled so that their joint Euclidean norm is at most max_norm, the norm before)."""
+def clip_grad_norm(grads: Sequence[Tensor | Array | None], max_norm: float) -> tuple[tuple[Tensor | None, ...], float]:
+    """Scale gradients so that their joint Euclidean norm is at most `max_norm`.
+
+    Args:
+        grads: Gradients; None stays None.
+        max_norm: Largest norm of all gradients together.
+
+    Returns:
+        The gradients as Tensors without history, and their norm before the scaling.
+
+    Example:
+        gradients, norm = mg.optim.clip_grad_norm(mg.grad(loss, parameters), 1.0)
+        optimizer.step(gradients)
+    """
     arrays = [_array(g) for g in grads]
     norm = math.sqrt(sum(float(np.vdot(g, g).real) for g in arrays if g is not None))
     scale = min(1.0, max_norm / norm) if norm else 1.0
     return tuple([None if g is None else Tensor(g * scale) if scale < 1 else Tensor(g) for g in arrays]), norm
 
 
-def cosine(step, steps, start=1.0, end=0.0):
-    """A cosine from `start` at step 0 to `end` at `steps`, constant afterwards.
+def cosine(step: int, steps: float, start: float = 1.0, end: float = 0.0) -> float:
+    """Return a value that falls from `start` at step 0 to `end` at `steps` along a cosine, and stays there.
 
-    Loshchilov and Hutter 2017, equation 5.
+    Source: Loshchilov and Hutter 2017, equation 5.
+
+    Args:
+        step: The present step, counted from 0.
+        steps: Step at which `end` is reached, positive.
+        start: Value at step 0.
+        end: Value at `steps` and afterwards.
+
+    Example:
+        optimizer.lr = 2e-4 * mg.optim.cosine(step, steps)
     """
     return end + (start - end) * 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0)))
 
 
-def linear(step, steps, start=1.0, end=0.0):
-    """A straight line from `start` at step 0 to `end` at `steps`, constant afterwards."""
+def linear(step: int, steps: float, start: float = 1.0, end: float = 0.0) -> float:
+    """Return a value that goes from `start` at step 0 to `end` at `steps` in a straight line, and stays there.
+
+    Args:
+        step: The present step, counted from 0.
+        steps: Step at which `end` is reached, positive.
+        start: Value at step 0.
+        end: Value at `steps` and afterwards.
+    """
     return start + (end - start) * min(step / steps, 1.0)
 
 
-def geometric(step, steps, start, end):
-    """From `start` at step 0 to `end` at `steps` by equal factors, constant afterwards; both must be positive.
+def geometric(step: int, steps: float, start: float, end: float) -> float:
+    """Return a value that goes from `start` at step 0 to `end` at `steps` by equal factors, and stays there.
 
-    For what acts by its order of magnitude, like the weight of a penalty.
+    It suits quantities that act by their order of magnitude, such as the weight of a penalty.
+
+    Args:
+        step: The present step, counted from 0.
+        steps: Step at which `end` is reached, positive.
+        start: Value at step 0, positive.
+        end: Value at `steps` and afterwards, positive.
+
+    Raises:
+        ValueError: If `start` or `end` is not positive.
     """
     if not (start > 0 and end > 0):
         raise ValueError(f"geometric: start and end must be positive, got {start} and {end}")
     return start * (end / start) ** min(step / steps, 1.0)
 
 
-def burn_in(step, steps, start, end, part=0.2):
-    """A cosine from `start` to `end` over the first `part` of all `steps`, constant afterwards.
+def burn_in(step: int, steps: int, start: float, end: float, part: float = 0.2) -> float:
+    """Return a value that goes from `start` to `end` along a cosine in the first `part` of training, and stays there.
 
-    For the learning rate, gamma, Adam's beta2 and the half-life of the average alike (Huang et al. 2024, appendix on
-    training: 1 -> 0.1 for gamma, 0.9 -> 0.99 for beta2).  0 < part <= 1.
+    One such schedule serves the learning rate, gamma, Adam's beta2 and the half-life of the average (Huang et al. 2024,
+    appendix on training: 1 -> 0.1 for gamma, 0.9 -> 0.99 for beta2).
+
+    Args:
+        step: The present step, counted from 0.
+        steps: Number of steps of the whole training.
+        start: Value at step 0.
+        end: Value from step `part * steps` on.
+        part: Fraction of the training that the change takes, in (0, 1].
+
+    Raises:
+        ValueError: If `part` is out of range.
     """
     if not 0 < part <= 1:
         raise ValueError(f"burn_in: part must lie in (0, 1], got {part}")
     return cosine(step, part * steps, start, end)
+
+
+def _refuse_not_finite(pairs):
+    wrong = [p.name or f"a parameter {p.shape}" for p, g in pairs if g is not None and not np.all(np.isfinite(g))]
+    if wrong:
+        raise FloatingPointError(
+            f"step: the gradient of {', '.join(wrong)} holds NaN or infinity; no parameter was changed"
+        )
 
 
 def _array(g):
@@ -248,3 +475,14 @@ def _array(g):
 
 def _arrays(module):
     return [p.data for p in module.parameters()] + [array for _, array in module.named_buffers()]
+
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
+        raise AttributeError(f"module 'minigan.optim' has no attribute {name!r}{hint}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

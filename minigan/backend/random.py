@@ -41,6 +41,7 @@ Every implementation, on any device, must follow these rules to the bit.
 import copy
 import math
 import operator
+import os
 from functools import partial, wraps
 
 import numpy as np
@@ -49,7 +50,7 @@ from ..backend.recording import ACTIVE
 from . import named, random_values
 from .philox import SPAWN, lanes, philox4x32, round_keys, scramble
 
-__all__ = ["Generator", "philox4x32"]
+__all__ = ["Generator", "as_generator", "philox4x32"]
 
 # Blocks per pass: 3 scratch arrays of 2 x 8192 x 8 bytes stay in a core's second-level cache, and a pass is
 # long enough that NumPy's cost per call (about 0.5 us) disappears.
@@ -218,6 +219,30 @@ class Generator:
             scramble(even, odd, stream.round_keys)
             write(even, odd, rows)
         return out.reshape(-1)[:size].reshape(shape)
+
+
+def as_generator(rng: "Generator | int | None") -> Generator:
+    """Return the generator that an argument called `rng` stands for.
+
+    Args:
+        rng: A `Generator`, returned as it is; an integer, the seed of a new one; or None for a new generator with a
+            seed from the operating system, so that every run draws other numbers.
+
+    Raises:
+        TypeError: For anything else, such as a generator of NumPy or PyTorch.
+    """
+    if isinstance(rng, Generator):
+        return rng
+    if rng is None:
+        return Generator(int.from_bytes(os.urandom(8), "little"))
+    if hasattr(rng, "__index__"):
+        return Generator(rng)
+    kind, library = type(rng).__name__, type(rng).__module__.partition(".")[0]
+    given = f"{library}'s {kind}" if kind in ("Generator", "RandomState") else f"a {kind}"
+    raise TypeError(
+        f"rng must be a minigan.random.Generator, an integer seed or None, got {given}; "
+        "write rng=mg.random.Generator(0)"
+    )
 
 
 def _drawn_on(stream, device):

@@ -114,7 +114,7 @@ def _finding(name, evidence, step):
 
 def _setup_faults(game):
     """(name, evidence) pairs."""
-    norms = [path for path, layer in game.critic.modules() if isinstance(layer, nn.BatchNorm)]
+    norms = [path for path, layer in game.critic.named_modules() if isinstance(layer, nn.BatchNorm)]
     if norms and game.penalty is not None:
         yield (
             "batch norm in a penalised critic",

@@ -42,4 +42,4 @@ class OneBatch:
 
 def couples_samples(network):
     """Does one sample of a batch change what `network` says of another, so that real and fake must not be mixed?"""
-    return any(module.couples_samples for _, module in network.modules())
+    return any(module.couples_samples for module in network.modules())

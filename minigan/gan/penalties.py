@@ -77,7 +77,7 @@ def clip_weights(module, limit):
     """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit must be positive, got {limit}")
-    norms = [layer for _, layer in module.modules() if isinstance(layer, nn.BatchNorm | nn.LayerNorm)]
+    norms = [layer for layer in module.modules() if isinstance(layer, nn.BatchNorm | nn.LayerNorm)]
     spared = {parameter for layer in norms for parameter in layer.parameters()}
     for parameter in module.parameters():
         if parameter not in spared:

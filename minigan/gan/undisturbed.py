@@ -12,7 +12,7 @@ def undisturbed(*networks):
     Buffers are what a forward in training writes: the running statistics of batch norm, the vectors of spectral norm.
     Generators are those that a layer owns as `rng`: dropout, noise, augmentation.
     """
-    modules = list({module: None for network in networks for _, module in network.modules()})
+    modules = list({module: None for network in networks for module in network.modules()})
     modes = [(module, module.training) for module in modules]
     buffers = [(array, array.copy()) for network in networks for _, array in network.named_buffers()]
     owned = [module.rng for module in modules if isinstance(getattr(module, "rng", None), Generator)]

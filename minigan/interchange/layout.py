@@ -227,7 +227,7 @@ def _spread(walk, layer, form, path, wanted):
 
 
 def _sequential(walk, layer, form, path, wanted):
-    children = list(layer.children())
+    children = list(layer.named_children())
     for k, (name, child) in enumerate(children):
         form = walk(child, form, _join(path, name), _reshaped([later for _, later in children[k + 1 :]]))
     return form

@@ -276,7 +276,7 @@ def _reshape(layer):
 
 
 def _sequential(layer):
-    return t.Sequential(OrderedDict((name, _built(child)) for name, child in layer.children()))
+    return t.Sequential(OrderedDict((name, _built(child)) for name, child in layer.named_children()))
 
 
 BUILD = {

@@ -1,4 +1,8 @@
-"""Networks that are told the class: any generator fed its label, any critic asked about one."""
+"""Networks that are told the class: a generator that takes a label, a critic that is asked about one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -6,19 +10,34 @@ from .. import nn, ops
 from ..backend import device_of, move
 from ..ops.shape import real_data
 
+if TYPE_CHECKING:
+    from typing import Any
 
-def one_hot(labels, classes, dtype="float32", device="cpu"):
-    """Integers (N,) -> (N, classes) on `device`, a single 1 in each row.
+    from ..types import Array, ArrayLike, Device, DTypeLike, Tensor
 
-    ValueError for a label outside [0, classes), where the labels are on the CPU: to look at them would stop a GPU.
+__all__ = ["ConcatenationCritic", "LabelledGenerator", "ProjectionCritic", "one_hot"]
+
+
+def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = "float32", device: Device = "cpu") -> Array:
+    """Return one row for each label, with a single 1 at its position: (N,) -> (N, classes).
+
+    Args:
+        labels: Integers (N,) in [0, classes). Labels on a GPU stay there and are not checked: looking at them would
+            make the GPU wait.
+        classes: Number of classes.
+        dtype: dtype of the result.
+        device: Device of the result, for labels on the CPU.
+
+    Raises:
+        ValueError: If labels on the CPU are not integers in [0, classes), or not of shape (N,).
     """
-    if device_of(labels) == "cpu":
-        labels = move(_checked(np.asarray(labels), classes), device)
-    return (labels[:, None] == np.arange(classes, like=labels)).astype(dtype)
+    on_cpu = device_of(labels) == "cpu"
+    rows: Any = move(_checked(np.asarray(labels), classes), device) if on_cpu else labels
+    return (rows[:, None] == np.arange(classes, like=rows)).astype(dtype)
 
 
 def _one_hot(labels, classes, x):
-    """The same beside x: of its dtype and on its device."""
+    """Return the one-hot rows with the dtype and on the device of x."""
     return one_hot(labels, classes, x.dtype, device_of(real_data(x)))
 
 
@@ -33,46 +52,75 @@ def _checked(labels, classes):
 
 
 class LabelledGenerator(nn.Module):
-    """G(z, y) = body([z, one-hot y]) (Mirza and Osindero 2014); body takes latent + classes numbers."""
+    """Class-conditional generator: G(z, y) = body([z, one-hot y]) (Mirza and Osindero 2014).
 
-    def __init__(self, body, classes):
+    Call it as `generator(z, labels)` with z (N, latent) and integers (N,).
+
+    Args:
+        body: A generator that takes (N, latent + classes).
+        classes: Number of classes.
+    """
+
+    body: nn.Module
+    classes: int
+
+    def __init__(self, body: nn.Module, classes: int) -> None:
         self.body, self.classes = body, classes
         self.named("generator")
 
-    def forward(self, z, labels):
+    def forward(self, z: Tensor | Array, labels: ArrayLike) -> Tensor:
         return self.body(ops.concatenate([z, _one_hot(labels, self.classes, z)], axis=1))
 
 
 class ProjectionCritic(nn.Module):
-    """D(x, y) = s(x)_0 + s(x)_(1 + y), where `scores` gives s (N, 1 + classes).
+    """Class-conditional critic by projection: D(x, y) = s(x)_0 + s(x)_(1 + y), where s is the output of `scores`.
 
     With a linear last layer this is psi(phi(x)) + <v_y, phi(x)>, the projection discriminator (Miyato and Koyama 2018,
-    equation 4).
+    equation 4). Call it as `critic(x, labels)` with integers (N,); it returns logits (N, 1).
+
+    Args:
+        scores: A critic with 1 + classes outputs.
+        classes: Number of classes.
     """
 
-    def __init__(self, scores, classes):
+    scores: nn.Module
+    classes: int
+
+    def __init__(self, scores: nn.Module, classes: int) -> None:
         self.scores, self.classes = scores, classes
         self.named("critic")
 
-    def forward(self, x, labels):
+    def forward(self, x: Tensor | Array, labels: ArrayLike) -> Tensor:
         chosen = _one_hot(labels, self.classes, x)
         chosen = np.concatenate([np.ones_like(chosen[:, :1]), chosen], axis=1)
         return ops.sum(self.scores(x) * chosen, axis=1, keepdims=True)
 
 
 class ConcatenationCritic(nn.Module):
-    """D(x, y) = body([x, one-hot y]), each class one more channel, constant over the image (Mirza and Osindero 2014).
+    """Class-conditional critic by concatenation: D(x, y) = body([x, one-hot y]) (Mirza and Osindero 2014).
 
-    body takes (N, ..., channels + classes).  flat: x becomes (N, features) first, for a body of vectors
-    (N, features + classes).
+    Each class is one more channel, constant over the image. Call it as `critic(x, labels)` with integers (N,).
+
+    Args:
+        body: A critic that takes (N, ..., channels + classes), or (N, features + classes) if `flat`.
+        classes: Number of classes.
+        flat: Whether to flatten x to (N, features) first.
     """
 
-    def __init__(self, body, classes, flat=False):
+    body: nn.Module
+    classes: int
+    flat: bool
+
+    def __init__(self, body: nn.Module, classes: int, flat: bool = False) -> None:
         self.body, self.classes, self.flat = body, classes, flat
         self.named("critic")
 
-    def forward(self, x, labels):
+    def forward(self, x: Tensor | Array, labels: ArrayLike) -> Tensor:
         x = ops.flatten(x) if self.flat else x
         chosen = _one_hot(labels, self.classes, x)
         chosen = chosen.reshape(len(chosen), *[1] * (x.ndim - 2), self.classes)
         return self.body(ops.concatenate([x, np.broadcast_to(chosen, (*x.shape[:-1], self.classes))], axis=x.ndim - 1))
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

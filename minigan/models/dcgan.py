@@ -1,29 +1,57 @@
-"""DCGAN: strided convolutions down, transposed convolutions up (Radford et al. 2015)."""
+"""DCGAN: strided convolutions down, transposed convolutions up (Radford et al. 2015); chapter 13 explains it."""
+
+from __future__ import annotations
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 from .. import nn
+from ..deprecation import renamed
+from ..random import as_generator
 from .dense import output_layer
+
+if TYPE_CHECKING:
+    from ..nn.init import Initialiser
+    from ..types import DTypeLike, Generator, Shape
+
+__all__ = ["critic", "generator"]
 
 
 def generator(
-    latent=100, image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, refine=True, output="tanh", init=nn.init.dcgan,
-    *, rng=None, dtype="float32",
-):  # fmt: skip
-    """z (N, latent) -> dense -> transposed convolutions of stride 2, each with batch norm and leaky ReLU -> images.
+    latent: int = 100, image_shape: Shape = (28, 28, 1), width: int = 64, kernel: int = 5, slope: float = 0.2,
+    refine: bool = True, output: str = "tanh", init: Initialiser = nn.init.dcgan,
+    *, rng: Generator | int | None = None, dtype: DTypeLike = "float32",
+) -> nn.Sequential:  # fmt: skip
+    """Build a DCGAN generator: z (N, latent) -> images (N, *image_shape).
 
-    The channels halve as the sides double, down to `width` before the last layer; the smallest map is that which is
-    odd or at most 4 pixels wide: 7x7 for 28x28 images.
-    refine: an additional stride-1 layer on the smallest map, as in TensorFlow's DCGAN tutorial.
+    A dense layer, then transposed convolutions of stride 2, each with batch norm and leaky ReLU. The number of channels
+    halves as the sides double, down to `width` before the last layer. The sides of the smallest map are odd or at most
+    4 pixels: 7x7 for 28x28 images.
+
+    Args:
+        latent: Length of the noise vector.
+        image_shape: (H, W, C) of the images; H and W must be even and at least 6.
+        width: Number of channels before the last layer.
+        kernel: Height and width of all kernels.
+        slope: Slope of the leaky ReLU.
+        refine: Whether to add a layer of stride 1 on the smallest map, as TensorFlow's DCGAN tutorial does.
+        output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation.
+        init: Initialiser of all weights.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If the images cannot be halved, or `output` is unknown.
     """
-    rng = nn.or_entropy(rng)
+    rng = as_generator(rng)
     doublings = _doublings(image_shape)
     height, breadth, channels = image_shape[0] >> doublings, image_shape[1] >> doublings, image_shape[2]
     widths = [width << k for k in reversed(range(doublings))]
     widths = [2 * widths[0], *widths] if refine else widths
     first = height * breadth * widths[0]
-    layers = {
+    layers: dict[str, nn.Module] = {
         "dense": nn.Linear(latent, first, bias=False, init=init, rng=rng, dtype=dtype),
         "shape": nn.Reshape(height, breadth, widths[0]),
         "norm0": nn.BatchNorm(widths[0], dtype=dtype),
@@ -40,21 +68,40 @@ def generator(
     return nn.Sequential(**layers, **output_layer(output)).named("generator")
 
 
-def discriminator(
-    image_shape=(28, 28, 1), width=64, kernel=5, slope=0.2, dropout=0.0, batch_norm=False, outputs=1,
-    init=nn.init.dcgan, spectral=False, minibatch_std=False, *, rng=None, dtype="float32",
-):  # fmt: skip
-    """Images -> convolutions of stride 2 with leaky ReLU, the channels doubling from `width` -> dense -> (N, outputs).
+def critic(
+    image_shape: Shape = (28, 28, 1), width: int = 64, kernel: int = 5, slope: float = 0.2, dropout: float = 0.0,
+    batch_norm: bool = False, outputs: int = 1, init: Initialiser = nn.init.dcgan, spectral: bool = False,
+    minibatch_std: bool = False, *, rng: Generator | int | None = None, dtype: DTypeLike = "float32",
+) -> nn.Sequential:  # fmt: skip
+    """Build a DCGAN critic (discriminator): images (N, *image_shape) -> logits (N, outputs).
 
-    batch_norm: after every convolution but the first; not for a critic with a gradient penalty.
-    spectral: spectral normalisation of every layer with weights.
-    minibatch_std: one more channel before the dense layer, `nn.MinibatchStd`; not for a critic with a gradient penalty.
+    Convolutions of stride 2 with leaky ReLU, the number of channels doubling from `width`, then a dense layer.
+
+    Args:
+        image_shape: (H, W, C) of the images; H and W must be even and at least 6.
+        width: Number of channels after the first layer.
+        kernel: Height and width of all kernels.
+        slope: Slope of the leaky ReLU.
+        dropout: Probability with which an element is dropped after each convolution.
+        batch_norm: Whether to normalise after every convolution except the first; not for a critic with a gradient
+            penalty.
+        outputs: Number of outputs for each image.
+        init: Initialiser of all weights.
+        spectral: Whether to apply spectral normalisation to every layer with weights.
+        minibatch_std: Whether to append the channel of `nn.MinibatchStd` before the dense layer; not for a critic with
+            a gradient penalty.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If the images cannot be halved.
     """
-    rng = nn.or_entropy(rng)
+    rng = as_generator(rng)
     norm = partial(nn.spectral_norm, rng=rng) if spectral else lambda layer: layer
     doublings = _doublings(image_shape)
     height, breadth, channels = image_shape
-    layers = {}
+    layers: dict[str, nn.Module] = {}
     for k in range(1, doublings + 1):
         co = width << (k - 1)
         normed = batch_norm and k > 1
@@ -74,7 +121,7 @@ def discriminator(
 
 
 def _doublings(image_shape):
-    """How often the sides can be halved: until one is odd, or the map is 4 pixels wide."""
+    """Return how often the sides can be halved until one is odd or at most 4 pixels."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape must be (H, W, C), got {image_shape}")
     height, breadth, _ = image_shape
@@ -86,3 +133,13 @@ def _doublings(image_shape):
             f"images of {height} x {breadth} cannot be halved: DCGAN needs even sides of at least 6 pixels"
         )
     return doublings
+
+
+if TYPE_CHECKING:
+    discriminator = critic
+else:
+    __getattr__ = renamed(__name__, {"discriminator": "critic"})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

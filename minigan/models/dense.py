@@ -1,22 +1,43 @@
 """Fully connected generator and critic."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from .. import nn
+from ..deprecation import renamed
+from ..random import as_generator
+
+if TYPE_CHECKING:
+    from ..types import DTypeLike, Generator, Shape
+
+__all__ = ["critic", "generator", "output_layer"]
 
 
 def generator(
-    latent=100, image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, output="tanh",
-    *, batch_norm=False, rng=None, dtype="float32",
-):  # fmt: skip
-    """z (N, latent) -> `depth` hidden layers of `width` with leaky ReLU -> (N, *image_shape).
+    latent: int = 100, image_shape: Shape = (28, 28, 1), width: int = 128, depth: int = 2, slope: float = 0.2,
+    output: str = "tanh", *, batch_norm: bool = False, rng: Generator | int | None = None,
+    dtype: DTypeLike = "float32",
+) -> nn.Sequential:  # fmt: skip
+    """Build a fully connected generator: z (N, latent) -> samples (N, *image_shape).
 
-    image_shape: any shape of one sample, (2,) for points in the plane.
-    slope: of the leaky ReLU; 0 is ReLU.
-    output: "tanh" for data in [-1, 1], "sigmoid" for [0, 1], "linear" for none.
-    batch_norm: before each activation.
+    Args:
+        latent: Length of the noise vector.
+        image_shape: Shape of one sample, of any rank: (2,) for points in the plane.
+        width: Number of features of each hidden layer.
+        depth: Number of hidden layers, at least 1.
+        slope: Slope of the leaky ReLU; 0 is ReLU.
+        output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation.
+        batch_norm: Whether to normalise before each hidden activation.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If `depth` is less than 1, or `output` is unknown.
     """
-    rng = nn.or_entropy(rng)
+    rng = as_generator(rng)
     layers = _hidden(latent, width, depth, slope, batch_norm, rng, dtype)
     layers["out"] = nn.Linear(width, math.prod(image_shape), init=nn.init.xavier, rng=rng, dtype=dtype)
     layers |= output_layer(output)
@@ -24,21 +45,36 @@ def generator(
     return nn.Sequential(**layers).named("generator")
 
 
-def discriminator(
-    image_shape=(28, 28, 1), width=128, depth=2, slope=0.2, outputs=1,
-    *, batch_norm=False, octaves=0, spectral=False, rng=None, dtype="float32",
-):  # fmt: skip
-    """x (N, *image_shape) -> `depth` hidden layers of `width` with leaky ReLU -> (N, outputs).
+def critic(
+    image_shape: Shape = (28, 28, 1), width: int = 128, depth: int = 2, slope: float = 0.2, outputs: int = 1,
+    *, batch_norm: bool = False, octaves: int = 0, spectral: bool = False, rng: Generator | int | None = None,
+    dtype: DTypeLike = "float32",
+) -> nn.Sequential:  # fmt: skip
+    """Build a fully connected critic (discriminator): samples (N, *image_shape) -> logits (N, outputs).
 
-    image_shape, slope, batch_norm: as in `generator`; batch norm is not for a critic with a gradient penalty.
-    octaves: of Fourier features appended to x, for data with edges sharper than the layers can draw; 0 is none.
-    spectral: spectral normalisation of every layer with weights.
+    Args:
+        image_shape: Shape of one sample, of any rank: (2,) for points in the plane.
+        width: Number of features of each hidden layer.
+        depth: Number of hidden layers, at least 1.
+        slope: Slope of the leaky ReLU; 0 is ReLU.
+        outputs: Number of outputs for each sample.
+        batch_norm: Whether to normalise before each hidden activation; not for a critic with a gradient penalty.
+        octaves: Number of frequencies of Fourier features appended to the input, for data with edges sharper than the
+            layers can draw; 0 for none.
+        spectral: Whether to apply spectral normalisation to every layer with weights.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If `depth` is less than 1.
     """
-    rng = nn.or_entropy(rng)
-    layers, inputs = {"flatten": nn.Flatten()}, math.prod(image_shape)
+    rng = as_generator(rng)
+    layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
+    inputs = math.prod(image_shape)
     if octaves:
-        layers["fourier"] = nn.FourierFeatures(octaves)
-        inputs *= layers["fourier"].multiple
+        layers["fourier"] = fourier = nn.FourierFeatures(octaves)
+        inputs *= fourier.multiple
     layers |= _hidden(inputs, width, depth, slope, batch_norm, rng, dtype)
     layers["out"] = nn.Linear(width, outputs, init=nn.init.xavier, rng=rng, dtype=dtype)
     if spectral:
@@ -46,18 +82,22 @@ def discriminator(
     return nn.Sequential(**layers).named("critic")
 
 
-def output_layer(output):
-    """The generator's last activation, by the range of its data."""
-    known = {"tanh": {"tanh": nn.Tanh()}, "sigmoid": {"sigmoid": nn.Sigmoid()}, "linear": {}}
+def output_layer(output: str) -> dict[str, nn.Module]:
+    """Return the generator's last activation as {name: layer}: "tanh", "sigmoid", or none for "linear"."""
+    known: dict[str, dict[str, nn.Module]] = {
+        "tanh": {"tanh": nn.Tanh()},
+        "sigmoid": {"sigmoid": nn.Sigmoid()},
+        "linear": {},
+    }
     if output not in known:
         raise ValueError(f"output must be one of {', '.join(known)}, got {output!r}")
     return known[output]
 
 
-def _hidden(inputs, width, depth, slope, batch_norm, rng, dtype):
+def _hidden(inputs, width, depth, slope, batch_norm, rng, dtype) -> dict[str, nn.Module]:
     if depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}: the number of hidden layers")
-    layers = {}
+    layers: dict[str, nn.Module] = {}
     for k in range(1, depth + 1):
         layers[f"dense{k}"] = nn.Linear(inputs, width, not batch_norm, init=nn.init.he, rng=rng, dtype=dtype)
         if batch_norm:
@@ -65,3 +105,13 @@ def _hidden(inputs, width, depth, slope, batch_norm, rng, dtype):
         layers[f"act{k}"] = nn.LeakyReLU(slope) if slope else nn.ReLU()
         inputs = width
     return layers
+
+
+if TYPE_CHECKING:
+    discriminator = critic
+else:
+    __getattr__ = renamed(__name__, {"discriminator": "critic"})
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

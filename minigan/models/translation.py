@@ -1,29 +1,50 @@
-"""From image to image: a small U-Net, and a critic of patches of (input, output) pairs (Isola et al. 2017).
+"""Image-to-image translation: a small U-Net, and a critic of patches of (input, output) pairs (Isola et al. 2017).
 
-A pair is one image with the channels of both, so every loss, penalty and game plays on pairs as on any images:
+A pair is one image that holds the channels of both, so every loss, penalty and game works on pairs as on any images:
 
     generator = PairedGenerator(unet(...))      x -> (x, G(x))
     critic = patch_critic(channels=1 + 3)       (x, y) -> a logit for each patch
 """
 
+from __future__ import annotations
+
 import itertools
 import math
+from typing import TYPE_CHECKING
 
 from .. import nn, ops
+from ..random import as_generator
 from . import dcgan
 from .dense import output_layer
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from ..types import Array, DTypeLike, Generator, Shape, Tensor
+
+__all__ = ["PairedGenerator", "UNet", "pair", "patch_critic", "receptive_field", "unet"]
+
 
 class UNet(nn.Module):
-    """Halve the sides `depth` times, double them again, each map of the way down handed to its equal on the way up.
+    """U-Net: halve the sides of images, double them again, and pass each map across to the layer of the same size.
 
-    See `unet`, which makes one.
+    The function `unet` builds one.
+
+    Args:
+        down: Layers that halve the sides.
+        up: Layers that double them, one fewer.
+        out: Last layer, which doubles the sides once more.
     """
 
-    def __init__(self, down, up, out):
+    down: list[nn.Module]
+    up: list[nn.Module]
+    out: nn.Module
+
+    def __init__(self, down: Iterable[nn.Module], up: Iterable[nn.Module], out: nn.Module) -> None:
         self.down, self.up, self.out = list(down), list(up), out
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         maps = []
         for layer in self.down:
             x = layer(x)
@@ -35,20 +56,35 @@ class UNet(nn.Module):
 
 
 def unet(
-    image_shape=(28, 28, 1), channels=3, width=32, depth=None, batch_norm=True, dropout=0.0, output="tanh",
-    *, rng=None, dtype="float32",
-):  # fmt: skip
-    """Images (N, *image_shape) -> (N, H, W, channels) (Isola et al. 2017, appendix 6.1.1).
+    image_shape: Shape = (28, 28, 1), channels: int = 3, width: int = 32, depth: int | None = None,
+    batch_norm: bool = True, dropout: float = 0.0, output: str = "tanh",
+    *, rng: Generator | int | None = None, dtype: DTypeLike = "float32",
+) -> UNet:  # fmt: skip
+    """Build a U-Net: images (N, *image_shape) -> images (N, H, W, channels) (Isola et al. 2017, appendix 6.1.1).
 
-    Convolutions 4x4 of stride 2, the channels doubling from `width`; leaky ReLU .2 on the way down, ReLU up.
-    depth: how often the sides are halved; None: as often as `dcgan` does.
-    dropout: on the way up, the only noise there is in the paper.
+    Convolutions 4x4 of stride 2, the number of channels doubling from `width`, with leaky ReLU of slope 0.2 on the way
+    down and ReLU on the way up.
+
+    Args:
+        image_shape: (H, W, C) of the input.
+        channels: Number of channels of the output.
+        width: Number of channels after the first layer.
+        depth: How often the sides are halved; None for as often as in `dcgan`.
+        batch_norm: Whether to normalise after every convolution except the first and the last.
+        dropout: Probability of dropout on the way up, in the paper the only source of noise.
+        output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If the sides cannot be halved `depth` times, or `output` is unknown.
     """
-    rng = nn.or_entropy(rng)
+    rng = as_generator(rng)
     depth = dcgan._doublings(image_shape) if depth is None else depth
     if depth < 1 or image_shape[0] % 2**depth or image_shape[1] % 2**depth:
         raise ValueError(f"unet: images of {image_shape} cannot be halved {depth} times; depth must be at least 1")
-    make = {"init": nn.init.he, "rng": rng, "dtype": dtype}
+    make: dict[str, Any] = {"init": nn.init.he, "rng": rng, "dtype": dtype}
     widths = [image_shape[2], *[width << k for k in range(depth)]]
     down = [
         _layer(nn.Conv2d, ci, co, batch_norm and k > 0, 0.0, nn.LeakyReLU(0.2), make)
@@ -62,8 +98,8 @@ def unet(
     return UNet(down, up, out).named("generator")
 
 
-def _layer(convolution, ci, co, batch_norm, dropout, activation, make):
-    layers = {"conv": convolution(ci, co, 4, 2, "same", bias=not batch_norm, **make)}
+def _layer(convolution, ci, co, batch_norm, dropout, activation, make) -> nn.Sequential:
+    layers: dict[str, nn.Module] = {"conv": convolution(ci, co, 4, 2, "same", bias=not batch_norm, **make)}
     if batch_norm:
         layers["norm"] = nn.BatchNorm(co, dtype=make["dtype"])
     if dropout:
@@ -71,18 +107,35 @@ def _layer(convolution, ci, co, batch_norm, dropout, activation, make):
     return nn.Sequential(**layers, act=activation)
 
 
-def patch_critic(channels=4, width=32, depth=1, batch_norm=False, slope=0.2, *, rng=None, dtype="float32"):
-    """Pairs (N, H, W, channels) -> logits (N, H', W', 1), each of one patch of `receptive_field` pixels.
+def patch_critic(
+    channels: int = 4, width: int = 32, depth: int = 1, batch_norm: bool = False, slope: float = 0.2,
+    *, rng: Generator | int | None = None, dtype: DTypeLike = "float32",
+) -> nn.Sequential:  # fmt: skip
+    """Build a PatchGAN critic: pairs (N, H, W, channels) -> logits (N, H', W', 1), one for each patch.
 
-    `depth` convolutions 4x4 of stride 2, the channels doubling from `width`, one more of stride 1, one to the logits;
-    padding 1: patches of 16, 34, 70 pixels for depth 1, 2, 3 (Isola et al. 2017, appendix 6.1.2).
-    batch_norm: after every convolution but the first and the last; not for a critic with a gradient penalty.
+    `depth` convolutions 4x4 of stride 2, the number of channels doubling from `width`, one more of stride 1, and one to
+    the logits, all with padding 1. The sides of a patch, `receptive_field(critic)`, are 16, 34, 70 pixels for depth 1,
+    2, 3 (Isola et al. 2017, appendix 6.1.2).
+
+    Args:
+        channels: Number of channels of a pair, those of both images together.
+        width: Number of channels after the first layer.
+        depth: Number of convolutions of stride 2, at least 1.
+        batch_norm: Whether to normalise after every convolution except the first and the last; not for a critic with a
+            gradient penalty.
+        slope: Slope of the leaky ReLU.
+        rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
+            operating system, so that the weights differ from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Raises:
+        ValueError: If `depth` is less than 1.
     """
     if depth < 1:
         raise ValueError(f"depth must be at least 1, got {depth}: the number of convolutions of stride 2")
-    rng = nn.or_entropy(rng)
-    make = {"init": nn.init.he, "rng": rng, "dtype": dtype}
-    layers = {}
+    rng = as_generator(rng)
+    make: dict[str, Any] = {"init": nn.init.he, "rng": rng, "dtype": dtype}
+    layers: dict[str, nn.Module] = {}
     for k in range(depth + 1):
         co, normed = width << k, batch_norm and k > 0
         stride = 2 if k < depth else 1
@@ -96,36 +149,48 @@ def patch_critic(channels=4, width=32, depth=1, batch_norm=False, slope=0.2, *, 
 
 
 class PairedGenerator(nn.Module):
-    """x -> (x, body(x)), the pairs that the critic is to take for real ones; `body(x)` alone is the translation."""
+    """Generator of pairs: x -> (x, body(x)), which the critic compares with real pairs; `body(x)` is the translation.
 
-    def __init__(self, body):
+    Args:
+        body: A network from images (N, H, W, C) to images (N, H, W, C'), such as a U-Net.
+    """
+
+    body: nn.Module
+
+    def __init__(self, body: nn.Module) -> None:
         self.body = body
         self.named("generator")
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         return pair(x, self.body(x))
 
 
-def pair(x, y):
-    """Images (N, H, W, C) and (N, H, W, C') -> one image (N, H, W, C + C')."""
+def pair(x: Tensor | Array, y: Tensor | Array) -> Tensor:
+    """Join images (N, H, W, C) and (N, H, W, C') into images (N, H, W, C + C')."""
     return ops.concatenate([x, y], axis=3)
 
 
-def receptive_field(network):
-    """(rows, columns) of its input that one number of a network's output can depend on, at most.
+def receptive_field(network: nn.Module) -> tuple[int, int]:
+    """Return the largest (rows, columns) of the input that one number of a network's output can depend on.
 
-    Goes back through the convolutions and transposed convolutions, in the order of the network's layers; skipped
-    connections see no more than the way around.  Padding "same" is taken to be of sides that the strides divide.
-    Normalisation by statistics of a batch sees everything, and is left out of account.
+    The field is followed back through the convolutions and transposed convolutions, in the order of the network's
+    layers; a skip connection sees no more than the layers it skips. For padding "same" the strides are assumed to
+    divide the sides. Batch norm, whose statistics depend on the whole batch, is ignored.
+
+    Raises:
+        ValueError: If the network has no convolution.
     """
-    layers = [m for _, m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
+    layers = [m for m in network.modules() if isinstance(m, nn.Conv2d | nn.ConvTranspose2d)]
     if not layers:
         raise ValueError("receptive_field: the network has no convolution")
-    return tuple(_reach(layers, axis) for axis in (0, 1))
+    return _reach(layers, 0), _reach(layers, 1)
 
 
 def _reach(layers, axis):
-    """The longest interval of input that leads to one output position: it depends on the position's phase."""
+    """Return the length of the longest interval of input that one output position depends on.
+
+    The length depends on the position modulo the product of the strides, so all these positions are tried.
+    """
     sizes = [_sizes(layer, axis) for layer in layers]
     lengths = []
     for position in range(math.prod(stride for stride, _, _ in sizes)):
@@ -140,7 +205,7 @@ def _reach(layers, axis):
 
 
 def _sizes(layer, axis):
-    """(stride, extent, padding before) along one axis."""
+    """Return (stride, extent of the kernel, padding before) along one axis."""
     stride, dilation, padding = (layer.options[name] for name in ("stride", "dilation", "padding"))
     stride, dilation = (v[axis] if isinstance(v, tuple | list) else v for v in (stride, dilation))
     extent = dilation * (layer.weight.shape[axis] - 1) + 1
@@ -149,3 +214,7 @@ def _sizes(layer, axis):
     elif isinstance(padding, tuple | list):
         padding = padding[axis][0]
     return stride, extent, 0 if padding == "valid" else padding
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

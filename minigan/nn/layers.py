@@ -1,10 +1,14 @@
-"""The layers.  Images are (N, H, W, C); weights are drawn from an explicit generator.
+"""The layers. Images are (N, H, W, C); weights are drawn from an explicit generator.
 
-Every layer with weights takes `rng`, a `minigan.random.Generator`; without one it draws a seed from the operating
-system, and the weights differ from run to run.
+Every layer that draws random numbers takes `rng`: a `minigan.random.Generator`, or an integer seed for a generator of
+its own. Give all layers of a network one Generator: layers with the same integer start with the same weights. Without
+`rng` a layer takes a seed from the operating system, and the numbers differ from run to run.
 """
 
-import secrets
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,45 +16,103 @@ from .. import ops
 from ..backend import device_of, move
 from ..backend.recording import changing
 from ..op import is_repeating
-from ..random import Generator
+from ..random import as_generator
 from ..tensor import Parameter, Tensor
 from .init import lecun_uniform
 from .module import Module
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ClassVar
+
+    from ..types import Array, ArrayLike, DTypeLike, Generator, Padding, Pair, Shape
+    from .init import Initialiser
+
 
 class Linear(Module):
-    """x (N, in_features) -> x @ weight + bias, weight (in_features, out_features)."""
+    """Fully connected layer: x (N, in_features) -> x @ weight + bias (N, out_features).
 
-    output_axis = 1  # of the weight
+    Args:
+        in_features: Number of features of the input.
+        out_features: Number of features of the output.
+        bias: Whether to add a bias, which starts at 0.
+        init: Initialiser of the weight, one of `nn.init`.
+        rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
+            operating system, so that the weight differs from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
 
-    def __init__(self, in_features, out_features, bias=True, *, init=lecun_uniform, rng=None, dtype=np.float32):
+    Attributes:
+        weight: (in_features, out_features).
+        bias: (out_features,), or None.
+
+    Raises:
+        ValueError: If a number of features is not positive.
+
+    Example:
+        layer = nn.Linear(3, 4, rng=mg.random.Generator(0))
+        y = layer(x)  # x (N, 3), y (N, 4)
+    """
+
+    output_axis: int = 1  # of the weight
+    weight: Parameter
+    bias: Parameter | None
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True,
+        *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
+    ) -> None:  # fmt: skip
         draw = _drawer(rng, init, in_features, out_features, dtype)
         self.weight = draw((in_features, out_features))
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
 
-    def forward(self, x):
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x, weight):
-        """The layer with another weight in place of its own."""
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
+        """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
 
 class Conv2d(Module):
-    """Images (N, H, W, in_channels) -> (N, H', W', out_channels); see `ops.conv2d` for sizes and padding.
+    """Convolution of images (N, H, W, in_channels) -> (N, H', W', out_channels); see `ops.conv2d`.
 
-    weight: (kH, kW, in_channels / groups, out_channels).
+    Args:
+        in_channels: Number of channels of the input.
+        out_channels: Number of channels of the output.
+        kernel_size: Height and width of the kernel, or one number for both.
+        stride: Pixels from one position of the kernel to the next.
+        padding: Zeros around the image: a number, "same" (H' = ceil(H / stride)), "valid" (none), or
+            ((top, bottom), (left, right)).
+        dilation: Pixels from one element of the kernel to the next.
+        groups: Number of groups of channels, each convolved for itself; must divide both numbers of channels.
+        bias: Whether to add a bias, which starts at 0.
+        init: Initialiser of the weight, one of `nn.init`.
+        rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
+            operating system, so that the weight differs from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Attributes:
+        weight: (kH, kW, in_channels / groups, out_channels).
+        bias: (out_channels,), or None.
+
+    Raises:
+        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
     """
 
-    output_axis = 3
+    output_axis: int = 3  # of the weight
+    weight: Parameter
+    bias: Parameter | None
+    options: dict[str, Any]
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, dilation=1, groups=1, bias=True,
-        *, init=lecun_uniform, rng=None, dtype=np.float32,
-    ):  # fmt: skip
+        self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Padding = 0,
+        dilation: Pair = 1, groups: int = 1, bias: bool = True,
+        *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
+    ) -> None:  # fmt: skip
         kernel = _square(kernel_size)
         _check_groups(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
@@ -59,31 +121,56 @@ class Conv2d(Module):
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
-    def forward(self, x):
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x, weight):
-        """The layer with another weight in place of its own."""
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
+        """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return _plus(ops.conv2d(x, weight, **self.options), self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         kh, kw, ci, co = self.weight.shape
-        return f"{ci * self.options['groups']}, {co}, kernel={kh}x{kw}, {_spoken(self.options)}"
+        return f"{ci * self.options['groups']}, {co}, kernel={kh}x{kw}, {_nondefault(self.options)}"
 
 
 class ConvTranspose2d(Module):
-    """Images (N, H, W, in_channels) -> (N, H', W', out_channels), the adjoint of a convolution.
+    """Transposed convolution of images (N, H, W, in_channels) -> (N, H', W', out_channels), the adjoint of `Conv2d`.
 
-    See `ops.conv_transpose2d`.
-    weight: (kH, kW, out_channels / groups, in_channels), that of the convolution whose adjoint this is.
+    Args:
+        in_channels: Number of channels of the input.
+        out_channels: Number of channels of the output.
+        kernel_size: Height and width of the kernel, or one number for both.
+        stride: Factor by which the sides grow.
+        padding: Pixels cut from the output: a number, "same" (H' = H * stride), "valid" (none), or
+            ((top, bottom), (left, right)).
+        output_padding: Rows and columns added at the bottom and right of the output.
+        dilation: Pixels from one element of the kernel to the next.
+        groups: Number of groups of channels, each convolved for itself; must divide both numbers of channels.
+        bias: Whether to add a bias, which starts at 0.
+        init: Initialiser of the weight, one of `nn.init`.
+        rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
+            operating system, so that the weight differs from run to run.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Attributes:
+        weight: (kH, kW, out_channels / groups, in_channels), that of the convolution whose adjoint this is.
+        bias: (out_channels,), or None.
+
+    Raises:
+        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
     """
 
-    output_axis = 2
+    output_axis: int = 2  # of the weight
+    weight: Parameter
+    bias: Parameter | None
+    options: dict[str, Any]
 
     def __init__(
-        self, in_channels, out_channels, kernel_size, stride=1, padding=0, output_padding=0, dilation=1, groups=1,
-        bias=True, *, init=lecun_uniform, rng=None, dtype=np.float32,
-    ):  # fmt: skip
+        self, in_channels: int, out_channels: int, kernel_size: Pair, stride: Pair = 1, padding: Padding = 0,
+        output_padding: Pair = 0, dilation: Pair = 1, groups: int = 1, bias: bool = True,
+        *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
+    ) -> None:  # fmt: skip
         kernel = _square(kernel_size)
         _check_groups(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
@@ -95,35 +182,56 @@ class ConvTranspose2d(Module):
             "dilation": dilation, "groups": groups,
         }  # fmt: skip
 
-    def forward(self, x):
+    def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
 
-    def apply(self, x, weight):
-        """The layer with another weight in place of its own."""
+    def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
+        """Apply the layer with another weight in place of its own."""
+        _refuse_integers(self, x)
         return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         kh, kw, co, ci = self.weight.shape
-        return f"{ci}, {co * self.options['groups']}, kernel={kh}x{kw}, {_spoken(self.options)}"
+        return f"{ci}, {co * self.options['groups']}, kernel={kh}x{kw}, {_nondefault(self.options)}"
 
 
 class BatchNorm(Module):
-    """Normalise each channel (the last axis) over the batch; in evaluation by running statistics.
+    """Batch normalisation of each channel (the last axis) of (N, C) or (N, H, W, C); chapter 12 derives it.
 
-    momentum: the weight of the newest batch in the running statistics; their variance is unbiased, as in PyTorch.
+    In training mode the statistics are those of the batch, in evaluation mode the running ones.
+
+    Args:
+        channels: Number of channels.
+        eps: Added to the variance.
+        momentum: Weight of the newest batch in the running statistics. Their variance is unbiased, as in PyTorch.
+        dtype: dtype of parameters and buffers; inputs must have the same.
+
+    Attributes:
+        gamma: Scale (channels,), starts at 1.
+        beta: Shift (channels,), starts at 0.
+        running_mean: Buffer (channels,), starts at 0.
+        running_var: Buffer (channels,), starts at 1.
     """
 
-    buffer_names = ("running_mean", "running_var")
+    buffer_names: tuple[str, ...] = ("running_mean", "running_var")
     couples_samples = True
+    gamma: Parameter
+    beta: Parameter
+    running_mean: Array
+    running_var: Array
+    eps: float
+    momentum: float
 
-    def __init__(self, channels, eps=1e-5, momentum=0.1, *, dtype=np.float32):
+    def __init__(
+        self, channels: int, eps: float = 1e-5, momentum: float = 0.1, *, dtype: DTypeLike = np.float32
+    ) -> None:
         self.gamma = Parameter(np.ones(channels, dtype))
         self.beta = Parameter(np.zeros(channels, dtype))
         self.running_mean = np.zeros(channels, dtype)
         self.running_var = np.ones(channels, dtype)
         self.eps, self.momentum = eps, momentum
 
-    def forward(self, x):
+    def forward(self, x: Tensor | Array) -> Tensor:
         if self.training:
             rows = x.size // x.shape[-1]
             return ops.batch_norm(x, self.gamma, self.beta, eps=self.eps, observe=lambda m, v: self._track(m, v, rows))
@@ -140,49 +248,89 @@ class BatchNorm(Module):
             changing(running)
             np.add(running, self.momentum * (newest - running), out=running)  # += would bind what a capture hands in
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.gamma.size}, eps={self.eps}, momentum={self.momentum}"
 
 
 class LayerNorm(Module):
-    """Normalise over the last axis; no row depends on another, so a penalised critic may use it."""
+    """Layer normalisation over the last axis.
 
-    def __init__(self, channels, eps=1e-5, *, dtype=np.float32):
+    No sample depends on another, so a critic with a gradient penalty may use it.
+
+    Args:
+        channels: Length of the last axis.
+        eps: Added to the variance.
+        dtype: dtype of the parameters; inputs must have the same.
+
+    Attributes:
+        gamma: Scale (channels,), starts at 1.
+        beta: Shift (channels,), starts at 0.
+    """
+
+    gamma: Parameter
+    beta: Parameter
+    eps: float
+
+    def __init__(self, channels: int, eps: float = 1e-5, *, dtype: DTypeLike = np.float32) -> None:
         self.gamma = Parameter(np.ones(channels, dtype))
         self.beta = Parameter(np.zeros(channels, dtype))
         self.eps = eps
 
-    def forward(self, x):
+    def forward(self, x: Tensor | Array) -> Tensor:
         return ops.layer_norm(x, self.gamma, self.beta, eps=self.eps)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.gamma.size}, eps={self.eps}"
 
 
 class Dropout(Module):
-    """In training, sets each element to 0 with probability p and divides the others by 1 - p."""
+    """Dropout: in training, set each element to 0 with probability p and divide the others by 1 - p.
 
-    def __init__(self, p=0.5, *, rng=None):
-        self.p, self.rng = p, or_entropy(rng)
+    Args:
+        p: Probability of an element to be set to 0, in [0, 1).
+        rng: A `mg.random.Generator` or an integer seed, from which the elements are chosen. None takes a seed from the
+            operating system, so that the choice differs from run to run.
+    """
 
-    def forward(self, x):
+    p: float
+    rng: Generator
+
+    def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
+        self.p, self.rng = p, as_generator(rng)
+
+    def forward(self, x: Tensor) -> Tensor:
         return ops.dropout(x, self.p, self.rng, self.training)
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.p}"
 
 
 class Embedding(Module):
-    """Integers (N, ...) -> rows (N, ..., features) of a table (count, features)."""
+    """Table of learned vectors: integers (N, ...) -> rows (N, ..., features) of the weight.
 
-    def __init__(self, count, features, *, rng=None, dtype=np.float32):
-        self.weight = Parameter(or_entropy(rng).normal((count, features), dtype))
+    Args:
+        count: Number of rows; inputs are integers in [0, count).
+        features: Length of a row.
+        rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
+            operating system, so that the weight differs from run to run.
+        dtype: dtype of the weight, float32 or float64.
 
-    def forward(self, index):
-        index = index.data if isinstance(index, Tensor) else index
-        if device_of(index) == "cpu":  # elsewhere, to look at the values would stop the device
-            index = move(self._checked(np.asarray(index)), self.weight.device)
-        return self.weight[index]
+    Attributes:
+        weight: (count, features), drawn from N(0, 1).
+    """
+
+    weight: Parameter
+
+    def __init__(
+        self, count: int, features: int, *, rng: Generator | int | None = None, dtype: DTypeLike = np.float32
+    ) -> None:
+        self.weight = Parameter(as_generator(rng).normal((count, features), dtype))
+
+    def forward(self, index: Tensor | ArrayLike) -> Tensor:
+        rows: Any = index.data if isinstance(index, Tensor) else index
+        if device_of(rows) == "cpu":  # on a GPU, looking at the values would make it wait
+            rows = move(self._checked(np.asarray(rows)), self.weight.device)
+        return self.weight[rows]
 
     def _checked(self, index):
         count = self.weight.shape[0]
@@ -191,88 +339,120 @@ class Embedding(Module):
                              + (f" from {index.min()} to {index.max()}" if index.size else ""))  # fmt: skip
         return index
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
 
 
 class Function(Module):
-    """A layer without parameters; `options` are the keyword arguments of its operation."""
+    """Base class of layers without parameters: a subclass sets `_operation`, the operation that it applies.
 
-    operation = None
-    options = {}  # noqa: RUF012  (never written to)
+    Attributes:
+        options: Keyword arguments of the operation.
+    """
 
-    def forward(self, x):
-        return type(self).operation(x, **self.options)
+    _operation: ClassVar[Callable[..., Any]]
+    options: dict[str, Any] = {}  # noqa: RUF012  (never written to)
 
-    def extra_repr(self):
+    def forward(self, x: Tensor) -> Tensor:
+        return type(self)._operation(x, **self.options)
+
+    def extra_repr(self) -> str:
         return ", ".join(f"{k}={v}" for k, v in self.options.items())
 
 
 class ReLU(Function):
-    """max(x, 0)."""
+    """Rectifier: max(x, 0)."""
 
-    operation = ops.relu
+    _operation = ops.relu
 
 
 class LeakyReLU(Function):
-    """x where x > 0, slope * x elsewhere."""
+    """Leaky rectifier: x where x > 0, slope * x elsewhere.
 
-    operation = ops.leaky_relu
+    Args:
+        slope: Factor of negative inputs, in [0, 1]. Write it out: without it the layer uses 0.2, the value of DCGAN,
+            with a DeprecationWarning, and a later version will use 0.01, as `ops.leaky_relu` and PyTorch do.
+    """
 
-    def __init__(self, slope=0.2):
-        self.options = {"slope": slope}
+    _operation = ops.leaky_relu
+
+    def __init__(self, slope: float | None = None) -> None:
+        if slope is None:
+            slope = 0.2
+            warnings.warn(
+                "nn.LeakyReLU() without a slope uses 0.2 today and will use 0.01 in a later version, as ops.leaky_relu "
+                "and PyTorch do: write nn.LeakyReLU(0.2)",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+        self.options: dict[str, Any] = {"slope": slope}
 
 
 class Tanh(Function):
-    """tanh(x)."""
+    """Hyperbolic tangent: tanh(x)."""
 
-    operation = ops.tanh
+    _operation = ops.tanh
 
 
 class Sigmoid(Function):
-    """1 / (1 + e^-x)."""
+    """Logistic function: 1 / (1 + e^-x)."""
 
-    operation = ops.sigmoid
+    _operation = ops.sigmoid
 
 
 class Flatten(Function):
-    """(N, ...) -> (N, product of the rest)."""
+    """Flatten every sample: (N, ...) -> (N, product of the rest)."""
 
-    operation = ops.flatten
+    _operation = ops.flatten
 
 
 class Upsample(Function):
-    """Nearest-neighbour upsampling of (N, H, W, C) by a whole factor."""
+    """Nearest-neighbour upsampling of images: (N, H, W, C) -> (N, scale H, scale W, C).
 
-    operation = ops.upsample
+    Args:
+        scale: Whole factor by which the sides grow.
+    """
 
-    def __init__(self, scale=2):
-        self.options = {"scale": scale}
+    _operation = ops.upsample
+
+    def __init__(self, scale: int = 2) -> None:
+        self.options: dict[str, Any] = {"scale": scale}
 
 
 class Reshape(Module):
-    """(N, ...) -> (N, *shape); the shape as numbers or as one tuple."""
+    """New shape of every sample: (N, ...) -> (N, *shape).
 
-    def __init__(self, *shape):
-        self.shape = shape[0] if shape and isinstance(shape[0], tuple) else shape
+    Args:
+        *shape: Shape of one sample, as numbers or as one tuple.
+    """
 
-    def forward(self, x):
+    shape: Shape
+
+    def __init__(self, *shape: int | Shape) -> None:
+        self.shape = shape[0] if shape and isinstance(shape[0], tuple) else shape  # type: ignore[assignment]
+
+    def forward(self, x: Tensor) -> Tensor:
         return ops.reshape(x, (x.shape[0], *self.shape))
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
         return ", ".join(map(str, self.shape))
-
-
-def or_entropy(rng):
-    """The generator given, or one with a seed from the operating system."""
-    return Generator(secrets.randbits(63)) if rng is None else rng
 
 
 def _drawer(rng, init, fan_in, fan_out, dtype):
     if min(fan_in, fan_out) < 1:
         raise ValueError(f"a layer needs at least one input and one output, got fan in {fan_in} and fan out {fan_out}")
-    rng = or_entropy(rng)
+    rng = as_generator(rng)
     return lambda shape: Parameter(np.asarray(init(rng, shape, fan_in, fan_out), dtype))
+
+
+def _refuse_integers(layer, x):
+    """Raise TypeError for integers, which NumPy would multiply by the weight: pixels of 0 to 255 are a common slip."""
+    dtype = getattr(x, "dtype", None)  # a list has none
+    if dtype is not None and dtype.kind in "iu":
+        raise TypeError(
+            f"{type(layer).__name__}: x {x.shape} has dtype {dtype}, but a layer needs floating-point numbers: scale "
+            "uint8 pixels to [-1, 1] with mg.data.scale(images), or convert with .astype('float32')"
+        )
 
 
 def _plus(x, bias):
@@ -288,5 +468,5 @@ def _check_groups(in_channels, out_channels, groups):
         raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
 
 
-def _spoken(options):
+def _nondefault(options):
     return ", ".join(f"{k}={v}" for k, v in options.items() if v not in (0, 1) or k == "stride")

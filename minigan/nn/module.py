@@ -1,111 +1,203 @@
 """A Module: parameters, buffers and children, found in the order in which they were assigned."""
 
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .. import backend
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Self
+
+    from ..types import Array, ArrayLike, Device, NDArray
+
+_ARRAYS = (Tensor, np.ndarray)  # the usual inputs, told apart from foreign arrays by one quick look
+
+# What PyTorch's modules have and these have not, with the way to do it here.
+_ELSEWHERE = {
+    "add_module": "assign the module to an attribute: net.name = module",
+    "bfloat16": "pass dtype= when the layers are made",
+    "cpu": 'use module.to("cpu")',
+    "cuda": 'use module.to("cuda")',
+    "double": "pass dtype= when the layers are made",
+    "float": "pass dtype= when the layers are made",
+    "half": "pass dtype= when the layers are made",
+    "register_buffer": "assign the array to an attribute and list its name in the class attribute buffer_names",
+    "register_module": "assign the module to an attribute: net.name = module",
+    "register_parameter": "assign a mg.Parameter to an attribute: net.name = mg.Parameter(array)",
+    "zero_grad": "mg.grad returns gradients and leaves nothing to zero; after backward(), use optimizer.zero_grad()",
+}
 
 
 class Module:
-    """A function with parameters.  Subclasses assign Parameters and Modules in `__init__` and define `forward`.
+    """Base class of everything with parameters: layers, generators and critics.
 
-    Parameters and children are ordinary attributes, alone or in a list, tuple or dict; their order is that of
-    assignment, so it is the same in every run.  One that can be reached in two ways counts once, by its first path.
-    `buffer_names` lists the attributes that hold state without gradient, as arrays.
-    `couples_samples` says whether one sample of a batch changes what comes out for another.
+    A subclass assigns Parameters and Modules to attributes in `__init__` and defines `forward`; calling the module
+    calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, in the order of
+    assignment, which is the same in every run. One that can be reached in two ways counts once, by its first path.
+
+    Attributes:
+        training: Whether the module is in training mode; see `train`.
+        buffer_names: Names of the attributes that hold state without a gradient, as arrays.
+        couples_samples: Whether the output for one sample of a batch depends on the other samples. A gradient penalty
+            refuses a critic that contains such a module.
+
+    Example:
+        class Critic(nn.Module):
+            def __init__(self, rng):
+                self.hidden = nn.Linear(2, 64, rng=rng)
+                self.out = nn.Linear(64, 1, rng=rng)
+
+            def forward(self, x):
+                return self.out(mg.ops.relu(self.hidden(x)))
     """
 
-    buffer_names = ()
-    couples_samples = False
-    training = True
+    buffer_names: tuple[str, ...] = ()
+    couples_samples: bool = False
+    training: bool = True
     _prefix = ""
 
-    def __call__(self, *args, **kwargs):
+    def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
+        """Return `forward(*args, **kwargs)`; TypeError for an array of another library, such as a torch.Tensor."""
+        for x in args:
+            if not isinstance(x, _ARRAYS) and hasattr(x, "__dlpack__") and backend.device_of(x) == "cpu":
+                raise TypeError(
+                    f"{type(self).__name__}: got a {type(x).__module__}.{type(x).__name__}; "
+                    "convert it with mg.from_dlpack(x), which shares its memory"
+                )
         return self.forward(*args, **kwargs)
 
-    def forward(self, *args):
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the output of the module. Subclasses override this; users call the module itself."""
         raise NotImplementedError(f"{type(self).__name__} must define forward()")
 
-    def __setattr__(self, name, value):
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not isinstance(value, Parameter | None) and isinstance(vars(self).get(name), Parameter):
+            raise TypeError(
+                f"{type(self).__name__}.{name} is a Parameter, and assigning a {type(value).__name__} would delete it: "
+                f"change its values with .{name}.assign_(values), or assign a mg.Parameter, or None to remove it"
+            )
         super().__setattr__(name, value)
         if isinstance(value, Parameter | Module | list | tuple | dict):
             self.named(self._prefix)
 
-    def named(self, prefix):
-        """Give every parameter its dotted path below `prefix` as its name, for error messages.  Returns the module."""
+    if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+        def __getattr__(self, name):
+            if name in _ELSEWHERE:
+                raise AttributeError(f"{type(self).__name__} has no .{name}: {_ELSEWHERE[name]}")
+            return super().__getattribute__(name)  # raises Python's own error, with its suggestion
+
+    def named(self, prefix: str) -> Self:
+        """Name every parameter by its dotted path below `prefix`, for error messages. Returns the module."""
         vars(self)["_prefix"] = prefix
         for path, parameter in self.named_parameters():
             parameter.name = _join(prefix, path)
         return self
 
-    def children(self):
-        """(name, Module) pairs, one level down."""
+    def named_children(self) -> list[tuple[str, Module]]:
+        """Return the modules one level below, as (name, module) pairs."""
         return self._members(Module)
 
-    def modules(self):
-        """(dotted path, Module) pairs: this module, whose path is "", and everything below."""
-        found, pending = {}, [("", self)]
+    def children(self) -> list[Module]:
+        """Return the modules one level below; see `named_children` for their names."""
+        return [module for _, module in self.named_children()]
+
+    def named_modules(self) -> list[tuple[str, Module]]:
+        """Return this module, whose path is "", and all modules below, as (dotted path, module) pairs."""
+        found: dict[Module, str] = {}
+        pending: list[tuple[str, Module]] = [("", self)]
         while pending:
             path, module = pending.pop()
             if module not in found:
                 found[module] = path
-                pending += [(_join(path, name), child) for name, child in reversed(module.children())]
+                pending += [(_join(path, name), child) for name, child in reversed(module.named_children())]
         return [(path, module) for module, path in found.items()]
 
-    def named_parameters(self):
-        """(dotted path, Parameter) pairs, in order of assignment."""
-        found = {}
-        for path, module in self.modules():
+    def modules(self) -> list[Module]:
+        """Return this module and all modules below; see `named_modules` for their paths."""
+        return [module for _, module in self.named_modules()]
+
+    def named_parameters(self) -> list[tuple[str, Parameter]]:
+        """Return all parameters as (dotted path, Parameter) pairs, in order of assignment."""
+        found: dict[Parameter, str] = {}
+        for path, module in self.named_modules():
             for name, parameter in module._members(Parameter):
                 found.setdefault(parameter, _join(path, name))
         return [(path, parameter) for parameter, path in found.items()]
 
-    def parameters(self):
-        """The Parameters, in order of assignment."""
+    def parameters(self) -> list[Parameter]:
+        """Return all parameters, in order of assignment."""
         return [parameter for _, parameter in self.named_parameters()]
 
-    def named_buffers(self):
-        """(dotted path, array) pairs: state that is saved and averaged but not optimised."""
+    def num_parameters(self) -> int:
+        """Return the number of trainable values: the sizes of all parameters together, frozen ones included."""
+        return sum(parameter.size for parameter in self.parameters())
+
+    def named_buffers(self) -> list[tuple[str, Array]]:
+        """Return all buffers as (dotted path, array) pairs: state that is saved and averaged but not optimised."""
         return [
             (_join(path, name), getattr(module, name))
-            for path, module in self.modules()
+            for path, module in self.named_modules()
             for name in module.buffer_names
         ]
 
-    def train(self, mode=True):
-        """Training mode on or off, here and below.  Returns the module."""
-        for _, module in self.modules():
+    def train(self, mode: bool = True) -> Self:
+        """Switch training mode on or off, here and in all modules below. Returns the module."""
+        for module in self.modules():
             module.training = mode
         return self
 
-    def eval(self):
-        """Evaluation mode: batch norm uses its running statistics, dropout passes everything.  Returns the module."""
+    def eval(self) -> Self:
+        """Switch to evaluation mode, in which batch norm uses its running statistics and dropout keeps everything.
+
+        Returns the module.
+        """
         return self.train(False)
 
-    def requires_grad_(self, flag=True):
-        """Thaw or freeze every parameter.  Returns the module."""
+    def requires_grad_(self, flag: bool = True) -> Self:
+        """Unfreeze (True) or freeze (False) every parameter. Returns the module."""
         for parameter in self.parameters():
             parameter.requires_grad_(flag)
         return self
 
-    def to(self, device):
-        """Take every parameter and buffer to `device`, in place.  Returns the module.
+    def to(self, device: Device) -> Self:
+        """Move every parameter and buffer to `device`, in place. Returns the module.
 
-        An optimizer or average made before keeps its memory where it was: make it afterwards.
+        Make optimizers and averages afterwards: those made before keep their memory on the old device.
+
+        Args:
+            device: "cpu" or "cuda".
+
+        Raises:
+            ValueError: For an unknown device.
+            DeviceError: If this machine cannot compute on the device.
         """
         for parameter in self.parameters():
             parameter.move_(device)
-        for _, module in self.modules():
+        for module in self.modules():
             for name in module.buffer_names:
                 setattr(module, name, backend.move(getattr(module, name), device))
         return self
 
-    def state_dict(self):
-        """{dotted path: NumPy array}, copies of all parameters and buffers."""
+    def state_dict(self) -> dict[str, NDArray[Any]]:
+        """Return copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 
-    def load_state_dict(self, state):
-        """Overwrite parameters and buffers.  Nothing is changed unless names and shapes all fit."""
+    def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
+        """Overwrite all parameters and buffers.
+
+        Args:
+            state: Arrays by dotted path, as `state_dict` returns them.
+
+        Raises:
+            ValueError: If names or shapes differ from those of this module; nothing is changed then.
+        """
         own = dict(self._state())
         if missing := own.keys() - state.keys():
             raise ValueError(
@@ -137,49 +229,69 @@ class Module:
     def _state(self):
         return [(path, p.data) for path, p in self.named_parameters()] + self.named_buffers()
 
-    def __repr__(self):
-        lines = [f"{name}: {child!r}" for name, child in self.children()]
+    def __repr__(self) -> str:
+        lines = [f"{name}: {child!r}" for name, child in self.named_children()]
         body = "\n".join("  " + line for text in lines for line in text.split("\n"))
         return f"{type(self).__name__}({self.extra_repr()}{f'{chr(10)}{body}{chr(10)}' if lines else ''})"
 
-    def extra_repr(self):
-        """What `repr` shows between the parentheses."""
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(repr(self))}</pre><p>{self.num_parameters():,} parameters</p>"
+
+    def extra_repr(self) -> str:
+        """Return the text that `repr` shows between the parentheses, before the children."""
         return ""
 
 
 class Sequential(Module):
-    """Modules applied one after another.
+    """Modules, or any functions of one argument, applied one after another.
 
-    Given by position they are called 0, 1, ...; by keyword, as they are named.
+    Layers given by position are called 0, 1, ...; layers given by keyword are attributes of that name.
+
+    Args:
+        *layers: Layers to apply first, in this order.
+        **named_layers: Layers to apply after them, in this order.
+
+    Raises:
+        TypeError: For a layer that cannot be called.
+        ValueError: For a name that Module itself uses.
+
+    Example:
+        net = nn.Sequential(hidden=nn.Linear(2, 8, rng=rng), act=nn.ReLU(), out=nn.Linear(8, 1, rng=rng))
+        net.out.weight, net[0]
     """
 
-    def __init__(self, *layers, **named_layers):
-        layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
-        for name, layer in layers.items():
+    def __init__(self, *layers: Callable[..., Any], **named_layers: Callable[..., Any]) -> None:
+        all_layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
+        for name, layer in all_layers.items():
             if not callable(layer):
                 raise TypeError(f"Sequential: layer {name} is a {type(layer).__name__}, which cannot be called")
             if hasattr(type(self), name):
                 raise ValueError(f"Sequential: {name!r} is a name that Module uses itself, choose another")
             setattr(self, name, layer)
-        self._names = tuple(layers)  # not the layers themselves: one may be replaced, by its name, later
+        self._names = tuple(all_layers)  # not the layers themselves: one may be replaced, by its name, later
 
-    def forward(self, x):
+    if TYPE_CHECKING:  # layers given by keyword
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    def forward(self, x: Tensor | Array) -> Tensor:
+        y: Any = x
         for layer in self:
-            x = layer(x)
-        return x
+            y = layer(y)
+        return y
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: int) -> Any:
         return list(self)[index]
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._names)
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[Any]:
         return (getattr(self, name) for name in self._names)
 
 
 def _flat(path, values):
-    """(dotted path, value) pairs of a dict or sequence, and of those inside it."""
+    """Yield the values of a dict or sequence, and of the dicts and sequences inside it, with their dotted paths."""
     for key, value in values.items() if isinstance(values, dict) else enumerate(values):
         if isinstance(value, list | tuple | dict):
             yield from _flat(_join(path, str(key)), value)

@@ -5,12 +5,12 @@ from .layers import Function
 
 
 class BilinearUp(Function):
-    """(N, H, W, C) -> (N, 2H, 2W, C); see `ops.resample`."""
+    """Double the sides of images (N, H, W, C) -> (N, 2H, 2W, C) by linear interpolation; see `ops.resample`."""
 
-    operation = resample.bilinear_up
+    _operation = resample.bilinear_up
 
 
 class BilinearDown(Function):
-    """(N, 2H, 2W, C) -> (N, H, W, C); see `ops.resample`."""
+    """Halve the sides of images (N, 2H, 2W, C) -> (N, H, W, C) by a smoothing filter; see `ops.resample`."""
 
-    operation = resample.bilinear_down
+    _operation = resample.bilinear_down

@@ -229,7 +229,7 @@ def join(trainer, members):
         if isinstance(part, optim.Optimizer):
             part.pool = members.mean
         elif isinstance(part, nn.Module):
-            for _, layer in part.modules():
+            for layer in part.modules():
                 if isinstance(layer, nn.BatchNorm):
                     layer.__class__ = norm
     return trainer

@@ -140,7 +140,7 @@ class Trainer(BaseTrainer):
     def generators(self):
         """Noise, the penalty's points, and what layers draw."""
         networks = [*self.generator.modules(), *self.critic.modules()]
-        return [self.noise, self.penalty_noise, *(module.rng for _, module in networks if hasattr(module, "rng"))]
+        return [self.noise, self.penalty_noise, *(module.rng for module in networks if hasattr(module, "rng"))]
 
     def _z(self, n):
         return Tensor(self.noise.normal((n, self.config.latent)))
@@ -155,7 +155,7 @@ class Trainer(BaseTrainer):
             self.game.generator_optimizer.betas = self.game.critic_optimizer.betas = schedules.betas(config, step)
         if self.ema:
             self.ema.half_life = schedules.half_life(config, step)
-        for _, module in self.critic.modules():
+        for module in self.critic.modules():
             if isinstance(module, gan.InstanceNoise):
                 module.step = step
 

@@ -78,12 +78,12 @@ def _critic(config, shape, classes, rng):
 def _scores(config, shape, outputs, rng):
     width = config.critic_width
     if config.model == "dense":
-        return models.dense.discriminator(
+        return models.dense.critic(
             shape, width, config.depth, outputs=outputs, octaves=config.octaves, spectral=config.spectral, rng=rng
         )
     if config.model == "residual":
-        return models.residual.discriminator(shape, width, config.depth, outputs=outputs, rng=rng)
-    return models.dcgan.discriminator(
+        return models.residual.critic(shape, width, config.depth, outputs=outputs, rng=rng)
+    return models.dcgan.critic(
         shape, width, config.kernel, dropout=config.dropout, batch_norm=config.critic_norm, outputs=outputs,
         spectral=config.spectral, minibatch_std=config.minibatch_std, rng=rng,
     )  # fmt: skip

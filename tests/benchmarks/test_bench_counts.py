@@ -19,7 +19,7 @@ POINTS = {"image_shape": (2,), "width": 128, "depth": 3, "slope": 0}
 
 def skeleton(network):
     """What decides a network's cost: its layers, their weights and strides."""
-    layers = [layer for _, layer in network.children() if not isinstance(layer, nn.Flatten | nn.Reshape)]
+    layers = [layer for layer in network.children() if not isinstance(layer, nn.Flatten | nn.Reshape)]
     return [
         (type(layer).__name__, [p.shape for p in layer.parameters()], getattr(layer, "options", {}).get("stride"))
         for layer in layers

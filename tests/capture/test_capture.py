@@ -27,7 +27,7 @@ def penalised_step(critic, loss, penalty):
 
 
 NETWORKS = {
-    "dense": lambda: models.dense.discriminator((2,), 16, 2, octaves=2, rng=Generator(0)),
+    "dense": lambda: models.dense.critic((2,), 16, 2, octaves=2, rng=Generator(0)),
     "layer-norm": lambda: nn.Sequential(nn.Linear(2, 8, rng=Generator(0)), nn.LayerNorm(8), nn.Tanh(), nn.Linear(8, 1)),
     "dropout": lambda: nn.Sequential(
         nn.Linear(2, 16, rng=Generator(0)), nn.Dropout(0.3, rng=Generator(4)), nn.Linear(16, 1, rng=Generator(1))
@@ -62,7 +62,7 @@ def test_replays_equal_the_step_to_the_bit(network, penalty):
 
 
 def test_convolutions_are_replayed_too():
-    critic = models.dcgan.discriminator((8, 8, 1), 4, 3, rng=Generator(0))
+    critic = models.dcgan.critic((8, 8, 1), 4, 3, rng=Generator(0))
     step = penalised_step(critic, gan.losses.wasserstein, PENALTIES["gradient_penalty"](Generator(9)))
     captured = mg.capture(penalised_step(critic, gan.losses.wasserstein, PENALTIES["gradient_penalty"](Generator(9))))
     for k in range(5):

@@ -304,11 +304,11 @@ def test_a_full_memory_is_explained(gpu, monkeypatch):
 NETWORKS = {
     "dense": lambda rng: (
         models.dense.generator(3, (8,), 16, 2, rng=rng),
-        models.dense.discriminator((8,), 16, rng=rng),
+        models.dense.critic((8,), 16, rng=rng),
     ),
     "dcgan": lambda rng: (
         models.dcgan.generator(3, (8, 8, 1), 4, rng=rng),
-        models.dcgan.discriminator((8, 8, 1), 4, rng=rng),
+        models.dcgan.critic((8, 8, 1), 4, rng=rng),
     ),
 }
 

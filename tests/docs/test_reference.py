@@ -43,9 +43,9 @@ def test_everything_in_all_is_there(pages, module):
         ("minigan.gan", "```{py:data} wasserstein"),
         ("minigan.gan", "## minigan.gan.losses"),
         ("minigan", "```{py:method} item()"),
-        ("minigan.nn", "dtype=np.float32)"),
+        ("minigan.nn", "dtype: DTypeLike=np.float32)"),
         ("minigan.models", "```{py:function} generator("),
-        ("minigan.optim", "class} Adam(parameters, "),
+        ("minigan.optim", "class} Adam(parameters: Iterable[Parameter], "),
     ],
 )
 def test_signatures_are_those_of_the_source(pages, page, line):

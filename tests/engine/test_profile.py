@@ -262,7 +262,7 @@ def test_a_checkpoint_runs_its_function_in_the_backward(clock):
 
 def penalised_gradients():
     rng = mg.random.Generator(0)
-    critic = mg.models.dcgan.discriminator((8, 8, 1), 4, rng=rng)
+    critic = mg.models.dcgan.critic((8, 8, 1), 4, rng=rng)
     real, fake = rng.normal((6, 8, 8, 1), dtype="float32"), rng.normal((6, 8, 8, 1), dtype="float32")
     loss = critic(fake).mean() - critic(real).mean() + mg.gan.penalties.gradient_penalty(critic, real, fake, rng)
     return [g.numpy().tobytes() for g in mg.grad(loss, critic.parameters())]

@@ -55,7 +55,7 @@ def make(
     weights, noise, order, mixing = Generator(seed).spawn(4)
     output = "linear" if shape == (2,) else "tanh"
     generator = generator or models.dense.generator(latent, shape, width, output=output, batch_norm=norm, rng=weights)
-    critic = critic or models.dense.discriminator(shape, width, batch_norm=critic_norm, rng=weights)
+    critic = critic or models.dense.critic(shape, width, batch_norm=critic_norm, rng=weights)
     game = gan.Game(
         generator,
         critic,
@@ -143,7 +143,7 @@ def digits_with_spectral_norm(seed):
     rng = Generator(seed + 100)
     layers = [nn.spectral_norm(nn.Linear(a, b, rng=rng), rng=rng) for a, b in ((64, 32), (32, 32), (32, 1))]
     critic = nn.Sequential(
-        flatten=nn.Flatten(), one=layers[0], act=nn.LeakyReLU(), two=layers[1], act2=nn.LeakyReLU(), out=layers[2]
+        flatten=nn.Flatten(), one=layers[0], act=nn.LeakyReLU(0.2), two=layers[1], act2=nn.LeakyReLU(0.2), out=layers[2]
     )
     return on_digits(seed, losses.hinge, norm=True, critic=critic.named("critic"))
 
@@ -151,7 +151,7 @@ def digits_with_spectral_norm(seed):
 def digits_with_convolutions(seed):
     rng = Generator(seed + 100)
     generator = models.dcgan.generator(16, IMAGE, 8, 4, 0.0, False, init=nn.init.he, rng=rng)
-    critic = models.dcgan.discriminator(IMAGE, 8, 4, batch_norm=True, dropout=0.2, init=nn.init.he, rng=rng)
+    critic = models.dcgan.critic(IMAGE, 8, 4, batch_norm=True, dropout=0.2, init=nn.init.he, rng=rng)
     return on_digits(seed, generator=generator, critic=critic, betas=(0.5, 0.99))
 
 

@@ -32,7 +32,7 @@ def delicate_game(seed=0):
     ).named("generator")  # fmt: skip
     critic = nn.Sequential(
         noise=gan.InstanceNoise(0.1, rng=rng.spawn()), dense=nn.spectral_norm(nn.Linear(2, 16, rng=rng), rng=rng),
-        act=nn.LeakyReLU(), drop=nn.Dropout(0.2, rng=rng.spawn()), out=nn.Linear(16, 1, rng=rng),
+        act=nn.LeakyReLU(0.2), drop=nn.Dropout(0.2, rng=rng.spawn()), out=nn.Linear(16, 1, rng=rng),
     ).named("critic")  # fmt: skip
     return patients.make(
         seed, patients.normal, losses.relativistic, patients.r1(0.5), generator=generator, critic=critic
@@ -42,7 +42,7 @@ def delicate_game(seed=0):
 def everything(game):
     """All that training could depend on, as bytes and numbers."""
     networks = game.generator, game.critic
-    modules = [module for network in networks for _, module in network.modules()]
+    modules = [module for network in networks for module in network.modules()]
     return (
         [{name: array.tobytes() for name, array in network.state_dict().items()} for network in networks],
         [parameter.version for network in networks for parameter in network.parameters()],
@@ -196,13 +196,13 @@ def test_a_batch_of_one_waits_for_others():
 def test_conditional_packed_and_paired_games_can_be_examined():
     rng = Generator(0)
     generator = models.conditional.LabelledGenerator(models.dense.generator(7, (2,), 8, output="linear", rng=rng), 3)
-    critic = models.conditional.ProjectionCritic(models.dense.discriminator((2,), 8, outputs=4, rng=rng), 3)
+    critic = models.conditional.ProjectionCritic(models.dense.critic((2,), 8, outputs=4, rng=rng), 3)
     case = patients.make(0, patients.normal, losses.relativistic, generator=generator, critic=critic)
     labels = np.arange(64) % 3
     for step in range(3):
         case.diagnosis.examine(case.game, *case.draw(), labels, step=step)
     assert len(case.diagnosis.course) == 3
-    packed = gan.PackedCritic(models.dense.discriminator((4,), 8, rng=rng), 2)
+    packed = gan.PackedCritic(models.dense.critic((4,), 8, rng=rng), 2)
     case = patients.make(0, patients.normal, critic=packed)
     case.diagnosis.examine(case.game, *case.draw())
     assert len(case.diagnosis.course) == 1

@@ -35,7 +35,7 @@ def make(loss=losses.wasserstein, lr=0.1, **options):
     """A small DCGAN with one doubling: 2 transposed convolutions against 1 convolution."""
     rng = Generator(0)
     sizes = {"width": 3, "kernel": 3, "init": nn.init.he, "rng": rng, "dtype": "float64"}
-    generator, critic = models.dcgan.generator(LATENT, SHAPE, **sizes), models.dcgan.discriminator(SHAPE, **sizes)
+    generator, critic = models.dcgan.generator(LATENT, SHAPE, **sizes), models.dcgan.critic(SHAPE, **sizes)
     optimizers = optim.SGD(generator.parameters(), lr), optim.SGD(critic.parameters(), lr)
     return gan.Game(generator, critic, *optimizers, loss, **options)
 
@@ -320,7 +320,7 @@ def test_a_line_is_learned():
     """A critic with a gradient penalty moves a generator from N(0, 1) to N(3, 0.5^2)."""
     rng = Generator(0)
     generator = nn.Sequential(nn.Linear(1, 1, init=nn.init.he, rng=rng)).named("generator")
-    critic = models.dense.discriminator((1,), width=16, depth=2, rng=rng)
+    critic = models.dense.critic((1,), width=16, depth=2, rng=rng)
 
     def penalty(critic, real, fake):
         return 0.1 * penalties.gradient_penalty(critic, real, fake, rng)

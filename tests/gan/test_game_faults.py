@@ -12,7 +12,7 @@ from minigan.random import Generator
 def play(loss=losses.non_saturating, **options):
     rng = Generator(0)
     generator = mg.models.dense.generator(3, (2, 2, 1), 4, rng=rng)
-    critic = mg.models.dense.discriminator((2, 2, 1), 4, rng=rng)
+    critic = mg.models.dense.critic((2, 2, 1), 4, rng=rng)
     return Game(
         generator,
         critic,

@@ -20,7 +20,7 @@ def normal(*shape):
 
 
 def critic(**options):
-    return models.dense.discriminator((2,), 5, rng=Generator(0), dtype="float64", **options)
+    return models.dense.critic((2,), 5, rng=Generator(0), dtype="float64", **options)
 
 
 class Counting(nn.Module):

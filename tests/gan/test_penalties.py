@@ -298,7 +298,7 @@ def normalised_critic(norm):
     return nn.Sequential(
         conv1=nn.Conv2d(1, 3, 3, 2, "same", rng=rng, dtype="float64"),
         norm1=norm,
-        act1=nn.LeakyReLU(),
+        act1=nn.LeakyReLU(0.2),
         flatten=nn.Flatten(),
         out=nn.Linear(12, 1, rng=rng, dtype="float64"),
     ).named("critic")
@@ -317,7 +317,7 @@ def test_batch_norm_in_a_penalised_critic_is_refused_and_named(kind):
 
 
 def test_batch_norm_is_found_in_a_model_of_the_zoo_and_under_other_layers():
-    critic = models.dcgan.discriminator((16, 16, 1), width=2, batch_norm=True, rng=Generator(0), dtype="float64")
+    critic = models.dcgan.critic((16, 16, 1), width=2, batch_norm=True, rng=Generator(0), dtype="float64")
     x = normal((3, 16, 16, 1))
     with pytest.raises(ValueError, match=r"layer 'critic\.norm2'"):
         penalties.r1(critic, x)

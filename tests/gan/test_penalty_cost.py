@@ -13,7 +13,7 @@ from minigan.gan import PenaltyCost, penalty_cost
 def a_game(penalty=mg.gan.penalties.r1, **options):
     rng = mg.random.Generator(0)
     generator = mg.models.dense.generator(2, (2,), 8, batch_norm=True, rng=rng)
-    critic = mg.models.dense.discriminator((2,), 8, spectral=not options.get("captured"), rng=rng)
+    critic = mg.models.dense.critic((2,), 8, spectral=not options.get("captured"), rng=rng)
     players = optim.Adam(generator.parameters()), optim.Adam(critic.parameters())
     game = mg.gan.Game(generator, critic, *players, mg.gan.losses.wasserstein, penalty=penalty, **options)
     return game, rng.normal((6, 2), dtype="float32"), rng.normal((6, 2), dtype="float32")

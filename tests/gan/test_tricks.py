@@ -137,7 +137,7 @@ def test_what_cannot_be_unpacked_is_refused():
 
 
 def packed_critic(m=2):
-    body = models.dense.discriminator((m * 2,), 6, rng=Generator(0), dtype="float64")
+    body = models.dense.critic((m * 2,), 6, rng=Generator(0), dtype="float64")
     return gan.PackedCritic(body, m)
 
 
@@ -181,7 +181,7 @@ def test_noise_and_augmentation_are_layers_of_a_critic():
     critic = nn.Sequential(
         noise=gan.InstanceNoise(0.1, rng=Generator(0)),
         augment=gan.Augment("cutout", rng=Generator(1)),
-        body=models.dcgan.discriminator((8, 8, 1), 2, rng=Generator(2)),
+        body=models.dcgan.critic((8, 8, 1), 2, rng=Generator(2)),
     ).named("critic")
     assert critic(normal((4, 8, 8, 1), dtype="float32")).shape == (4, 1)
     assert isinstance(critic.noise, tricks.InstanceNoise)

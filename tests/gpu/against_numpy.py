@@ -57,10 +57,10 @@ def played(name, device, dtype="float32", steps=1):
     if name == "dense":
         networks = (
             models.dense.generator(3, shape, 32, 2, batch_norm=True, rng=rng),
-            models.dense.discriminator(shape, 32, rng=rng),
+            models.dense.critic(shape, 32, rng=rng),
         )
     else:
-        networks = models.dcgan.generator(3, shape, 8, rng=rng), models.dcgan.discriminator(shape, 8, rng=rng)
+        networks = models.dcgan.generator(3, shape, 8, rng=rng), models.dcgan.critic(shape, 8, rng=rng)
     generator, critic = [_as(network, dtype).to(device) for network in networks]
     optimizers = [optim.Adam(network.parameters(), 1e-3, eps=1e-3) for network in (generator, critic)]
     noise = rng.on(device)
@@ -80,7 +80,7 @@ def played(name, device, dtype="float32", steps=1):
 
 def _as(network, dtype):
     """The network in another precision."""
-    for _, module in network.modules():
+    for module in network.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, Parameter):
                 setattr(module, name, Parameter(value.data.astype(dtype)))

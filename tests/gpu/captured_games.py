@@ -15,12 +15,12 @@ def normal(seed, *shape):
 NETWORKS = {
     "dense": (
         lambda: models.dense.generator(3, (5,), 8, 1, batch_norm=True, rng=Generator(0)),
-        lambda: models.dense.discriminator((5,), 8, 1, rng=Generator(1)),
+        lambda: models.dense.critic((5,), 8, 1, rng=Generator(1)),
         (5,),
     ),
     "dcgan": (
         lambda: models.dcgan.generator(3, (8, 8, 1), 4, rng=Generator(0)),
-        lambda: models.dcgan.discriminator((8, 8, 1), 4, dropout=0.2, rng=Generator(1)),
+        lambda: models.dcgan.critic((8, 8, 1), 4, dropout=0.2, rng=Generator(1)),
         (8, 8, 1),
     ),
     "spectral": (

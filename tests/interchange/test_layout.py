@@ -34,7 +34,7 @@ def test_a_dense_layer_before_an_image_has_its_rows_in_the_order_of_channels_fir
 
 
 def test_one_after_an_image_has_its_columns_so():
-    network = mg.models.dcgan.discriminator((8, 12, 3), 4, rng=Generator(0))
+    network = mg.models.dcgan.critic((8, 12, 3), 4, rng=Generator(0))
     here, there = network.out.weight.data, layout.state_dict(network, (8, 12, 3))["out.weight"]
     assert np.array_equal(there.reshape(4, 4, 6), here.reshape(4, 6, 4).transpose(2, 0, 1))
 

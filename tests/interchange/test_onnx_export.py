@@ -48,8 +48,8 @@ def test_both_compute_the_same_for_the_generator_of_a_preset(name):
         (lambda rng: nn.Sequential(u=nn.Upsample(3), n=nn.LayerNorm(4), f=nn.Flatten()), (4, 5, 4)),
         (lambda rng: nn.Sequential(r=nn.Conv2d(4, 6, (3, 2), (2, 1), ((1, 0), (0, 2)), groups=2, rng=rng)), (4, 5, 4)),
         (lambda rng: nn.Sequential(t=nn.ConvTranspose2d(4, 6, 5, 2, 1, 1, groups=2, rng=rng)), (3, 5, 4)),
-        (lambda rng: mg.models.dcgan.discriminator((8, 12, 3), 4, rng=rng), (8, 12, 3)),
-        (lambda rng: mg.models.dense.discriminator((2,), 8, octaves=3, spectral=True, rng=rng), (2,)),
+        (lambda rng: mg.models.dcgan.critic((8, 12, 3), 4, rng=rng), (8, 12, 3)),
+        (lambda rng: mg.models.dense.critic((2,), 8, octaves=3, spectral=True, rng=rng), (2,)),
     ],
 )  # fmt: skip
 def test_so_do_the_rarer_operations(network, shape):

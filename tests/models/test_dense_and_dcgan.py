@@ -38,7 +38,7 @@ def count(module):
 def test_dcgan_shapes(shape, refine):
     (height, breadth), doublings = SIZES[shape]
     generator = models.dcgan.generator(6, shape, width=2, kernel=3, refine=refine, rng=Generator(0))
-    critic = models.dcgan.discriminator(shape, width=2, kernel=3, rng=Generator(0))
+    critic = models.dcgan.critic(shape, width=2, kernel=3, rng=Generator(0))
     images = generator(noise(3, 6))
     assert images.shape == (3, *shape)
     assert images.dtype == np.float32
@@ -53,13 +53,13 @@ def test_dcgan_shapes(shape, refine):
 @pytest.mark.parametrize("kernel", [3, 4, 5])
 def test_dcgan_takes_any_kernel(kernel):
     generator = models.dcgan.generator(6, (8, 8, 1), width=2, kernel=kernel, rng=Generator(0))
-    critic = models.dcgan.discriminator((8, 8, 1), width=2, kernel=kernel, rng=Generator(0))
+    critic = models.dcgan.critic((8, 8, 1), width=2, kernel=kernel, rng=Generator(0))
     assert critic(generator(noise(2, 6))).shape == (2, 1)
 
 
 def test_the_28x28_dcgan_is_that_of_the_tensorflow_tutorial():
     generator = models.dcgan.generator(rng=Generator(0))
-    critic = models.dcgan.discriminator(rng=Generator(0))
+    critic = models.dcgan.critic(rng=Generator(0))
     assert count(generator) == 100 * 12544 + 2 * 256 + 25 * 256 * 128 + 2 * 128 + 25 * 128 * 64 + 2 * 64 + 25 * 64 * 1
     assert count(critic) == 25 * 64 + 64 + 25 * 64 * 128 + 128 + 7 * 7 * 128 + 1
     # fmt: off
@@ -92,12 +92,12 @@ def test_another_initialiser_and_slope_are_passed_on():
     )
     assert not zeros.conv2.weight.data.any()
     assert zeros.act1.options["slope"] == 0.3
-    assert models.dcgan.discriminator((8, 8, 1), 2, slope=0.1, rng=Generator(0)).act1.options["slope"] == 0.1
+    assert models.dcgan.critic((8, 8, 1), 2, slope=0.1, rng=Generator(0)).act1.options["slope"] == 0.1
 
 
 def test_critic_options():
-    critic = models.dcgan.discriminator((16, 16, 1), 2, dropout=0.3, batch_norm=True, rng=Generator(0))
-    kinds = {name: type(layer).__name__ for name, layer in critic.children()}
+    critic = models.dcgan.critic((16, 16, 1), 2, dropout=0.3, batch_norm=True, rng=Generator(0))
+    kinds = {name: type(layer).__name__ for name, layer in critic.named_children()}
     assert kinds["norm2"] == "BatchNorm"
     assert "norm1" not in kinds
     assert (kinds["drop1"], kinds["drop2"]) == ("Dropout", "Dropout")
@@ -105,9 +105,9 @@ def test_critic_options():
     assert critic.conv2.bias is None, "a bias before batch norm has no effect and no gradient"
     masks = critic.drop1.rng, critic.drop2.rng
     assert masks[0].state != masks[1].state
-    plain = models.dcgan.discriminator((16, 16, 1), 2, rng=Generator(0))
+    plain = models.dcgan.critic((16, 16, 1), 2, rng=Generator(0))
     assert not any(isinstance(layer, nn.BatchNorm | nn.Dropout) for layer in plain)
-    assert models.dcgan.discriminator((8, 8, 1), 2, outputs=4, rng=Generator(0))(
+    assert models.dcgan.critic((8, 8, 1), 2, outputs=4, rng=Generator(0))(
         np.zeros((3, 8, 8, 1), "float32")
     ).shape == (
         3,
@@ -117,7 +117,7 @@ def test_critic_options():
 
 @pytest.mark.parametrize("shape", [(7, 7, 1), (8, 7, 1), (4, 4, 1), (2, 2, 1)])
 def test_sides_that_cannot_be_halved_are_refused(shape):
-    for make in (models.dcgan.discriminator, lambda image_shape: models.dcgan.generator(4, image_shape)):
+    for make in (models.dcgan.critic, lambda image_shape: models.dcgan.generator(4, image_shape)):
         with pytest.raises(ValueError, match=f"images of {shape[0]} x {shape[1]} cannot be halved"):
             make(image_shape=shape)
 
@@ -125,7 +125,7 @@ def test_sides_that_cannot_be_halved_are_refused(shape):
 @pytest.mark.parametrize("shape", [(28, 28), (28, 28, 0), (1, 28, 28, 1)])
 def test_an_image_shape_has_three_positive_entries(shape):
     with pytest.raises(ValueError, match=r"image_shape must be \(H, W, C\)"):
-        models.dcgan.discriminator(shape)
+        models.dcgan.critic(shape)
 
 
 # --- dense -------------------------------------------------------------------------------------------------
@@ -136,7 +136,7 @@ def test_an_image_shape_has_three_positive_entries(shape):
 def test_dense_shapes_and_counts(shape, depth):
     size = math.prod(shape)
     generator = models.dense.generator(6, shape, width=8, depth=depth, output="linear", rng=Generator(0))
-    critic = models.dense.discriminator(shape, width=8, depth=depth, rng=Generator(0))
+    critic = models.dense.critic(shape, width=8, depth=depth, rng=Generator(0))
     x = generator(noise(4, 6))
     assert x.shape == (4, *shape)
     assert critic(x).shape == (4, 1)
@@ -148,7 +148,7 @@ def test_dense_shapes_and_counts(shape, depth):
 
 
 def test_dense_by_hand():
-    critic = models.dense.discriminator((2, 2), width=3, depth=2, slope=0.1, rng=Generator(0), dtype="float64")
+    critic = models.dense.critic((2, 2), width=3, depth=2, slope=0.1, rng=Generator(0), dtype="float64")
     x = Generator(2).normal((5, 2, 2), "float64")
     h = x.reshape(5, 4)
     for layer in (critic.dense1, critic.dense2):
@@ -195,8 +195,8 @@ def test_an_unknown_output_is_refused_with_what_is_known():
 
 
 def critics(**options):
-    yield models.dense.discriminator((8, 8, 1), rng=Generator(0), **options)
-    yield models.dcgan.discriminator((8, 8, 1), 2, rng=Generator(0), **options)
+    yield models.dense.critic((8, 8, 1), rng=Generator(0), **options)
+    yield models.dcgan.critic((8, 8, 1), 2, rng=Generator(0), **options)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -251,7 +251,7 @@ def test_a_labelled_generator_sees_the_noise_then_the_label():
 
 
 def test_a_projection_critic_adds_the_score_of_the_class():
-    scores = models.dcgan.discriminator((8, 8, 1), 2, outputs=1 + 3, rng=Generator(0))
+    scores = models.dcgan.critic((8, 8, 1), 2, outputs=1 + 3, rng=Generator(0))
     critic = models.conditional.ProjectionCritic(scores, 3)
     x, labels = mg.tensor(Generator(1).normal((4, 8, 8, 1))), np.array([0, 2, 1, 2])
     s = scores(x).numpy()

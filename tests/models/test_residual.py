@@ -45,7 +45,7 @@ def test_a_block_by_hand_and_its_gradients():
     mg.check.gradcheck(lambda x, *_: block(x), [x, *block.parameters()], order=2, mode="fast")
 
 
-@pytest.mark.parametrize("make", [residual.generator, residual.discriminator])
+@pytest.mark.parametrize("make", [residual.generator, residual.critic])
 def test_fixup_scales(make):
     """Last convolutions are 0, the others of a block have He's deviation times L^(-1/4), biases are 0."""
     network = make(image_shape=(16, 16, 3), width=32, blocks=2, groups=2, slope=0.2, rng=Generator(0))
@@ -67,7 +67,7 @@ def test_fixup_scales(make):
 )
 def test_shapes(shape, maps):
     generator = residual.generator(6, shape, width=2, blocks=1, rng=Generator(0))
-    critic = residual.discriminator(shape, width=2, blocks=1, outputs=3, rng=Generator(0))
+    critic = residual.critic(shape, width=2, blocks=1, outputs=3, rng=Generator(0))
     z, sides = normal((2, 6), dtype="float32"), []
     x = z
     for layer in generator:
@@ -78,7 +78,7 @@ def test_shapes(shape, maps):
     assert x.shape == (2, *shape)
     assert x.dtype == np.float32
     assert critic(x).shape == (2, 3)
-    kinds = {type(m) for net in (generator, critic) for _, m in net.modules()}
+    kinds = {type(m) for net in (generator, critic) for m in net.modules()}
     assert not kinds & {nn.BatchNorm, nn.LayerNorm}
     for net, kind in ((generator, nn.BilinearUp), (critic, nn.BilinearDown)):
         assert sum(isinstance(layer, kind) for layer in net) == len(maps) - 1
@@ -92,12 +92,12 @@ def test_the_signal_neither_dies_nor_grows_at_the_start():
         generator = residual.generator(64, (32, 32, 3), width=8, blocks=blocks, rng=Generator(0))
         x = generator(normal((32, 64), dtype="float32"))
         assert 0.3 < x.numpy().std() < 1.2
-        critic = residual.discriminator((32, 32, 3), width=8, blocks=blocks, rng=Generator(1))
+        critic = residual.critic((32, 32, 3), width=8, blocks=blocks, rng=Generator(1))
         assert 0.05 < critic(x).numpy().std() < 2
 
 
 def test_the_seed_decides_the_weights_and_groups_divide_them():
-    first, second = (residual.discriminator((8, 8, 1), 2, rng=Generator(4)).state_dict() for _ in range(2))
+    first, second = (residual.critic((8, 8, 1), 2, rng=Generator(4)).state_dict() for _ in range(2))
     assert all(np.array_equal(first[k], second[k]) for k in first)
     grouped = residual.generator(4, (8, 8, 1), 2, groups=2, rng=Generator(0))
     plain = residual.generator(4, (8, 8, 1), 2, rng=Generator(0))
@@ -111,11 +111,11 @@ def test_output_activations_and_refusals():
     with pytest.raises(ValueError, match="blocks must be at least 1, got 0"):
         residual.generator(blocks=0)
     with pytest.raises(ValueError, match="cannot be halved"):
-        residual.discriminator((7, 7, 1))
+        residual.critic((7, 7, 1))
 
 
 def test_the_critic_treats_each_sample_alone_and_takes_penalties_on_both_sides():
-    critic = residual.discriminator((8, 8, 1), 2, rng=Generator(0), dtype="float64")
+    critic = residual.critic((8, 8, 1), 2, rng=Generator(0), dtype="float64")
     for p in critic.parameters():
         p.assign_(p.data + 0.1 * normal(p.shape, 3))
     x = normal((3, 8, 8, 1))
@@ -130,7 +130,7 @@ def test_the_critic_treats_each_sample_alone_and_takes_penalties_on_both_sides()
 
 
 def test_the_critic_learns_from_the_first_steps_though_its_blocks_start_as_nothing():
-    critic = residual.discriminator((8, 8, 1), 4, rng=Generator(0))
+    critic = residual.critic((8, 8, 1), 4, rng=Generator(0))
     generator = residual.generator(4, (8, 8, 1), 4, rng=Generator(1))
     game = gan.Game(
         generator, critic, optim.Adam(generator.parameters(), 1e-3), optim.Adam(critic.parameters(), 3e-3, (0.0, 0.9)),

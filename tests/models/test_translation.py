@@ -132,7 +132,7 @@ def test_the_way_up_sees_each_map_of_the_way_down():
 
 def test_options_of_the_unet():
     layers = translation.unet((16, 16, 1), 3, width=2, depth=2, dropout=0.5, output="sigmoid", rng=Generator(0))
-    kinds = [type(m).__name__ for _, m in layers.modules()]
+    kinds = [type(m).__name__ for m in layers.modules()]
     assert kinds.count("BatchNorm") == 2, "after every convolution but the first and the last"
     assert kinds.count("Dropout") == 1
     assert layers.down[0].conv.bias is not None

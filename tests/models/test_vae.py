@@ -102,7 +102,7 @@ def small(**options):
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
 def test_the_parts_are_those_of_the_dcgan(likelihood):
     model = small(likelihood=likelihood)
-    critic = models.dcgan.discriminator((8, 8, 1), 2, 3, outputs=6, rng=Generator(0))
+    critic = models.dcgan.critic((8, 8, 1), 2, 3, outputs=6, rng=Generator(0))
     assert {k: v.shape for k, v in model.encoder.state_dict().items()} == {
         k: v.shape for k, v in critic.state_dict().items()
     }

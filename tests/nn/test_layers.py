@@ -268,7 +268,7 @@ def test_embedding_refuses_bad_indices(index, match):
     ("layer", "formula"),
     [
         (nn.ReLU(), lambda x: np.where(x > 0, x, 0)),
-        (nn.LeakyReLU(), lambda x: np.where(x > 0, x, 0.2 * x)),
+        (nn.LeakyReLU(0.2), lambda x: np.where(x > 0, x, 0.2 * x)),
         (nn.LeakyReLU(0.05), lambda x: np.where(x > 0, x, 0.05 * x)),
         (nn.Tanh(), np.tanh),
         (nn.Sigmoid(), lambda x: 1 / (1 + np.exp(-x))),
@@ -296,7 +296,7 @@ def test_a_network_of_these_layers_fits_a_function():
     rng = Generator(0)
     net = nn.Sequential(
         nn.Linear(1, 32, init=nn.init.he, rng=rng),
-        nn.LeakyReLU(),
+        nn.LeakyReLU(0.2),
         nn.Linear(32, 1, init=nn.init.xavier, rng=rng),
     )
     x = mg.tensor(np.linspace(-1, 1, 64, dtype="float32")[:, None])

@@ -71,7 +71,7 @@ def test_buffers_are_listed_apart_from_parameters():
 
 
 def test_modules_yields_every_module_once_with_its_path():
-    paths = [path for path, _ in Net().modules()]
+    paths = [path for path, _ in Net().named_modules()]
     # fmt: off
     assert paths == [
         "", "zeta", "zeta.first", "zeta.norm", "alpha", "blocks.0", "blocks.1", "heads.b", "heads.a", "drop",
@@ -135,7 +135,7 @@ def conv_critic():
     rng = Generator(0)
     return nn.Sequential(
         conv1=nn.Conv2d(1, 2, 3, 2, "same", rng=rng),
-        act=nn.LeakyReLU(),
+        act=nn.LeakyReLU(0.2),
         conv2=nn.Conv2d(2, 2, 3, 2, "same", rng=rng),
         flatten=nn.Flatten(),
         out=nn.Linear(8, 1, rng=rng),
@@ -240,11 +240,11 @@ def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(spoil, match):
 
 def test_train_and_eval_reach_every_module():
     net = Net()
-    assert all(module.training for _, module in net.modules())
+    assert all(module.training for module in net.modules())
     assert net.eval() is net
-    assert not any(module.training for _, module in net.modules())
+    assert not any(module.training for module in net.modules())
     assert net.train() is net
-    assert all(module.training for _, module in net.modules())
+    assert all(module.training for module in net.modules())
     assert nn.Module.training, "the mode belongs to the instances"
 
 

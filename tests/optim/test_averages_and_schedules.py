@@ -55,8 +55,8 @@ def test_ema_is_a_frozen_copy_in_evaluation_and_leaves_the_model_alone():
     net = model()
     before = {k: v.tobytes() for k, v in net.state_dict().items()}
     ema = optim.EMA(net, 0.9)
-    assert not any(m.training for _, m in ema.module.modules())
-    assert all(m.training for _, m in net.modules())
+    assert not any(m.training for m in ema.module.modules())
+    assert all(m.training for m in net.modules())
     assert not any(p.requires_grad for p in ema.module.parameters())
     assert all(p.requires_grad for p in net.parameters())
     ema.update(net)

@@ -57,7 +57,7 @@ def same(size, kernel, stride):
 
 
 def play(network, weights, buffers, x, training=True):
-    for name, layer in network.children():
+    for name, layer in network.named_children():
         w, b = weights.get(f"{name}.weight"), weights.get(f"{name}.bias")
         if isinstance(layer, nn.Linear):
             x = functional.linear(x, w, b)
@@ -151,7 +151,7 @@ def close(got, expected, tolerance):
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize(("shape", "kernel"), [((8, 8, 1), 5), ((12, 20, 2), 3)])
 def test_a_penalised_critic_loss_and_all_its_weight_gradients(name, shape, kernel):
-    critic = models.dcgan.discriminator(
+    critic = models.dcgan.critic(
         shape, width=4, kernel=kernel, init=nn.init.he, rng=Generator(0), dtype="float64"
     )
     for p in critic.parameters():
@@ -282,7 +282,7 @@ def test_twenty_alternating_steps(recipe):
     rng = Generator(0)
     options = {"width": 4, "init": nn.init.he, "rng": rng, "dtype": "float64"}
     generator = models.dcgan.generator(LATENT, SHAPE, **options)
-    critic = models.dcgan.discriminator(SHAPE, batch_norm=recipe[3], **options)
+    critic = models.dcgan.critic(SHAPE, batch_norm=recipe[3], **options)
     generator_twin, critic_twin = copy.deepcopy(generator), copy.deepcopy(critic)
     (weights_g, buffers_g), (weights_c, buffers_c) = twin(generator), twin(critic)
 

@@ -116,7 +116,7 @@ def test_the_norms_are_those_of_the_gradients_that_each_player_descends(captured
     rng = Generator(0)
     players = [
         models.dense.generator(3, (2,), 4, output="linear", rng=rng),
-        models.dense.discriminator((2,), 4, rng=rng),
+        models.dense.critic((2,), 4, rng=rng),
     ]
     optimizers = [optim.SGD(player.parameters(), 0.01) for player in players]
     r1 = lambda critic, real, fake: gan.penalties.r1(critic, real)

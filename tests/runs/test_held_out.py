@@ -38,7 +38,7 @@ def test_a_test_phase_leaves_no_trace(digits):
     tested, quiet = Trainer(TINY, digits), Trainer(TINY, digits)
     for _ in range(3):
         assert tested.test().keys() == {"test_critic_loss", "test_generator_loss"}
-        assert all(module.training for _, module in [*tested.generator.modules(), *tested.critic.modules()])
+        assert all(module.training for module in [*tested.generator.modules(), *tested.critic.modules()])
         assert everything(tested) == everything(quiet)
         assert tested.step() == quiet.step()
     assert everything(tested) == everything(quiet)

@@ -89,7 +89,7 @@ def test_the_network_of_lsgan_gp_16_is_that_of_the_table():
     trainer = Trainer(config, black)
     weights = {n: p.shape for n, p in trainer.generator.named_parameters() if n.endswith("weight")}
     assert list(weights.values()) == [(100, 4 * 4 * 256), (5, 5, 128, 256), (5, 5, 64, 128), (5, 5, 3, 64)]
-    convolutions = [m for _, m in trainer.generator.modules() if isinstance(m, nn.ConvTranspose2d)]
+    convolutions = [m for m in trainer.generator.modules() if isinstance(m, nn.ConvTranspose2d)]
     assert [m.options["stride"] for m in convolutions] == [1, 2, 2]
     weights = {n: p.shape for n, p in trainer.critic.named_parameters() if n.endswith("weight")}
     assert list(weights.values()) == [(5, 5, 3, 64), (5, 5, 64, 128), (4 * 4 * 128, 1)]

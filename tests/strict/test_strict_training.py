@@ -69,7 +69,7 @@ LAYERS = {
     "BatchNorm in evaluation": (lambda: nn.BatchNorm(2).eval(), IMAGES),
     "LayerNorm": (lambda: nn.LayerNorm(5), ROWS),
     "Dropout": (lambda: nn.Dropout(0.3, rng=Generator(3)), ROWS),
-    "LeakyReLU": (nn.LeakyReLU, ROWS),
+    "LeakyReLU": (lambda: nn.LeakyReLU(0.2), ROWS),
     "ReLU": (nn.ReLU, ROWS),
     "Tanh": (nn.Tanh, ROWS),
     "Sigmoid": (nn.Sigmoid, ROWS),
@@ -107,7 +107,7 @@ def test_layer(name):
 
 
 def test_no_layer_is_left_out():
-    tried = {name.split()[0] for name in LAYERS} | {"Embedding", "Module", "Sequential"}
+    tried = {name.split()[0] for name in LAYERS} | {"Embedding", "Module", "Sequential", "Summary"}
     assert {name for name, value in vars(nn).items() if isinstance(value, type)} <= tried
 
 
@@ -159,7 +159,7 @@ PENALTIES = {
 @pytest.mark.parametrize("name", PENALTIES)
 def test_penalty(name):
     def compute(device):
-        critic = models.dense.discriminator((5,), 8, 2, rng=Generator(0)).to(device)
+        critic = models.dense.critic((5,), 8, 2, rng=Generator(0)).to(device)
         real, fake = [here(normal(*ROWS, seed=s), device) for s in (1, 2)]
         with captured_on(device):
             value = PENALTIES[name](critic, mg.Tensor(real), mg.Tensor(fake))
@@ -171,7 +171,7 @@ def test_penalty(name):
 
 def test_tricks():
     def compute(device):
-        critic = PackedCritic(models.dense.discriminator((10,), 8, 2, rng=Generator(0)), 2).to(device)
+        critic = PackedCritic(models.dense.critic((10,), 8, 2, rng=Generator(0)), 2).to(device)
         real, fake = [mg.Tensor(here(normal(*ROWS, seed=s), device)) for s in (1, 2)]
         with captured_on(device):
             loss = smooth_labels(losses.non_saturating).critic(critic(real), critic(fake))
@@ -194,7 +194,7 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_optimizer_average_and_clipping(name):
     def compute(device):
-        net = models.dense.discriminator((5,), 8, 1, batch_norm=True, rng=Generator(0)).to(device)
+        net = models.dense.critic((5,), 8, 1, batch_norm=True, rng=Generator(0)).to(device)
         optimizer, average = OPTIMIZERS[name](net.parameters()), optim.EMA(net, 0.9)
         x = mg.Tensor(here(normal(*ROWS), device))
         with captured_on(device):
@@ -211,7 +211,7 @@ def test_optimizer_average_and_clipping(name):
 
 
 def test_a_state_saved_on_one_device_is_loaded_on_another():
-    nets = [models.dense.discriminator((5,), 8, 1, batch_norm=True, rng=Generator(seed)) for seed in (0, 1)]
+    nets = [models.dense.critic((5,), 8, 1, batch_norm=True, rng=Generator(seed)) for seed in (0, 1)]
     nets[1].to("strict")
     optimizers = [optim.Adam(net.parameters(), 0.01) for net in nets]
     optimizers[0].step([mg.Tensor(normal(*p.shape)) for p in nets[0].parameters()])
@@ -235,13 +235,13 @@ def test_gradients_are_clipped():
 
 def dense_game(device, loss, penalty):
     generator = models.dense.generator(3, (5,), 16, 2, batch_norm=True, rng=Generator(0))
-    critic = models.dense.discriminator((5,), 16, 2, rng=Generator(1))
+    critic = models.dense.critic((5,), 16, 2, rng=Generator(1))
     return game(device, generator, critic, loss, penalty), normal(6, 5, seed=2), normal(6, 3, seed=3)
 
 
 def dcgan_game(device, loss, penalty):
     generator = models.dcgan.generator(3, (8, 8, 1), 4, 3, init=nn.init.he, rng=Generator(0))
-    critic = models.dcgan.discriminator((8, 8, 1), 4, 3, init=nn.init.he, dropout=0.2, rng=Generator(1))
+    critic = models.dcgan.critic((8, 8, 1), 4, 3, init=nn.init.he, dropout=0.2, rng=Generator(1))
     return game(device, generator, critic, loss, penalty), normal(6, 8, 8, 1, seed=2), normal(6, 3, seed=3)
 
 
@@ -309,8 +309,8 @@ def test_conditional_games():
         labels, real, z = np.array([0, 3, 1, 1, 2, 0]), here(normal(6, 5), device), here(normal(6, 3), device)
         reports = []
         for critic in (
-            models.conditional.ProjectionCritic(models.dense.discriminator((5,), 8, 1, outputs=5, rng=Generator(1)), 4),
-            models.conditional.ConcatenationCritic(models.dense.discriminator((9,), 8, 1, rng=Generator(1)), 4),
+            models.conditional.ProjectionCritic(models.dense.critic((5,), 8, 1, outputs=5, rng=Generator(1)), 4),
+            models.conditional.ConcatenationCritic(models.dense.critic((9,), 8, 1, rng=Generator(1)), 4),
         ):
             played = game(device, generator, critic, losses.hinge, None)
             labels_here = labels_of(labels, device)
@@ -344,7 +344,7 @@ def test_tensors_and_modules_move():
 
 
 def test_a_module_moves_in_place_and_back():
-    net = models.dense.discriminator((5,), 8, 1, batch_norm=True, rng=Generator(0))
+    net = models.dense.critic((5,), 8, 1, batch_norm=True, rng=Generator(0))
     before, parameters = net.state_dict(), net.parameters()
     x = mg.Tensor(normal(*ROWS))
     loss = net(x).sum()
@@ -391,7 +391,7 @@ def test_mixed_devices_beside_operations():
     net.to("strict")
     with pytest.raises(ValueError, match=r"is on 'strict', its gradient on 'cpu'"):
         optimizer.step(gradients)
-    with pytest.raises(ValueError, match="what this optimizer knows of it on 'cpu'; make the optimizer after"):
+    with pytest.raises(ValueError, match="the state that this optimizer keeps for it on 'cpu'; make the optimizer after"):
         optimizer.step([g.to("strict") for g in gradients])
     x = mg.tensor([1.0], requires_grad=True, device="strict")
     with pytest.raises(TypeError, match=r"grad_outputs\[0\] is on 'cpu' but outputs\[0\] is on 'strict'"):
@@ -418,7 +418,7 @@ def test_every_face_of_autodiff():
 
 def test_a_checkpoint_waits_once():
     def compute(device):
-        net = models.dense.discriminator((5,), 8, 1, rng=Generator(0)).to(device)
+        net = models.dense.critic((5,), 8, 1, rng=Generator(0)).to(device)
         y = mg.checkpoint(net, mg.Tensor(here(normal(*ROWS), device)))
         return mg.grad(ops.square(y).sum(), net.parameters())
 

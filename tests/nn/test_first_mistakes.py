@@ -1,0 +1,357 @@
+"""Mistakes of a first afternoon with `mg.nn`: each works, or is refused in one sentence that names the remedy."""
+
+import copy
+import re
+import warnings
+
+import numpy as np
+import pytest
+
+import minigan as mg
+from minigan import nn, ops
+from minigan.random import Generator
+
+
+def net(seed=0):
+    rng = Generator(seed)
+    return nn.Sequential(hidden=nn.Linear(3, 4, rng=rng), act=nn.ReLU(), out=nn.Linear(4, 1, rng=rng))
+
+
+def bits(module):
+    return [p.data.tobytes() for p in module.parameters()]
+
+
+# --- walking through modules -------------------------------------------------------------------------------
+
+
+def test_modules_and_children_are_modules_and_their_named_twins_are_pairs():
+    critic = net()
+    assert critic.modules() == [critic, critic.hidden, critic.act, critic.out]
+    assert critic.children() == [critic.hidden, critic.act, critic.out]
+    assert critic.named_modules() == [
+        ("", critic), ("hidden", critic.hidden), ("act", critic.act), ("out", critic.out)
+    ]  # fmt: skip
+    assert critic.named_children() == critic.named_modules()[1:]
+
+
+def test_num_parameters_counts_every_value_once_frozen_or_not():
+    critic = net()
+    critic.hidden.requires_grad_(False)
+    assert critic.num_parameters() == 3 * 4 + 4 + 4 + 1
+    critic.act = critic.out  # the same layer twice
+    assert critic.num_parameters() == 3 * 4 + 4 + 4 + 1
+    assert nn.ReLU().num_parameters() == 0
+
+
+# --- assignment --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.zeros((3, 4)), mg.tensor(np.zeros((3, 4))), [[0.0]], 0.0, nn.ReLU()])
+def test_an_assignment_that_would_delete_a_parameter_is_refused_and_names_assign_(value):
+    layer = net().hidden
+    weight, before = layer.weight, bits(layer)
+    with pytest.raises(
+        TypeError, match=rf"Linear\.weight is a Parameter.* {type(value).__name__} .*\.weight\.assign_\("
+    ):
+        layer.weight = value
+    assert layer.weight is weight
+    assert bits(layer) == before
+
+
+def test_a_parameter_may_be_replaced_by_a_parameter_or_by_none_and_take_the_place_of_anything():
+    layer = net().hidden
+    other = mg.Parameter(np.zeros((3, 4), "float32"))
+    layer.weight = other
+    assert layer.weight is other
+    layer.bias = None
+    assert layer.parameters() == [other]
+    layer.bias = np.zeros(4)
+    layer.bias = bias = mg.Parameter(np.ones(4, "float32"))
+    assert layer.parameters() == [other, bias]
+
+
+def test_buffers_may_be_replaced():
+    layer = nn.BatchNorm(2)
+    layer.running_mean = np.ones(2, "float32")
+    assert layer.state_dict()["running_mean"].tolist() == [1, 1]
+
+
+# --- random numbers ----------------------------------------------------------------------------------------
+
+WITH_RNG = {
+    "Linear": lambda rng: nn.Linear(3, 4, rng=rng),
+    "Conv2d": lambda rng: nn.Conv2d(2, 3, 3, rng=rng),
+    "ConvTranspose2d": lambda rng: nn.ConvTranspose2d(2, 3, 3, rng=rng),
+    "Embedding": lambda rng: nn.Embedding(3, 4, rng=rng),
+    "Dropout": lambda rng: nn.Dropout(0.5, rng=rng),
+    "spectral_norm": lambda rng: nn.spectral_norm(nn.Linear(3, 4, rng=Generator(0)), rng=rng),
+    "dcgan.generator": lambda rng: mg.models.dcgan.generator(4, (8, 8, 1), 2, rng=rng),
+    "dcgan.critic": lambda rng: mg.models.dcgan.critic((8, 8, 1), 2, dropout=0.1, rng=rng),
+    "dense.generator": lambda rng: mg.models.dense.generator(4, (2,), 8, rng=rng),
+    "dense.critic": lambda rng: mg.models.dense.critic((2,), 8, spectral=True, rng=rng),
+    "residual.generator": lambda rng: mg.models.residual.generator(4, (8, 8, 1), 2, rng=rng),
+    "residual.critic": lambda rng: mg.models.residual.critic((8, 8, 1), 2, rng=rng),
+    "residual.Block": lambda rng: mg.models.residual.Block(2, 1, rng=rng),
+    "translation.unet": lambda rng: mg.models.translation.unet((8, 8, 1), 1, 2, rng=rng),
+    "translation.patch_critic": lambda rng: mg.models.translation.patch_critic(2, 2, rng=rng),
+    "vae": lambda rng: mg.models.vae.VAE(4, (8, 8, 1), 2, rng=rng),
+}
+every_builder = pytest.mark.parametrize("name", WITH_RNG)
+
+
+def drawn(module):
+    """All that was drawn, and the generators that will draw later."""
+    streams = [m.rng.state for m in module.modules() if hasattr(m, "rng")]
+    return {k: v.tobytes() for k, v in module.state_dict().items()}, streams
+
+
+@every_builder
+@pytest.mark.parametrize("seed", [7, np.int64(7)])
+def test_an_integer_is_the_seed_of_a_generator(name, seed):
+    assert drawn(WITH_RNG[name](seed)) == drawn(WITH_RNG[name](Generator(7)))
+
+
+@every_builder
+def test_without_a_generator_every_run_draws_other_numbers(name):
+    assert drawn(WITH_RNG[name](None)) != drawn(WITH_RNG[name](None))
+
+
+@every_builder
+def test_generators_of_numpy_are_refused_by_name(name):
+    for rng, kind in (
+        (np.random.default_rng(0), "numpy's Generator"),
+        (np.random.RandomState(0), "numpy's RandomState"),
+    ):
+        with pytest.raises(
+            TypeError, match=rf"rng must be a minigan\.random\.Generator.* {kind}.*mg\.random\.Generator\(0\)"
+        ):
+            WITH_RNG[name](rng)
+
+
+@pytest.mark.parametrize(
+    ("rng", "given"), [("0", "a str"), (0.5, "a float"), (Generator, "a type"), (True, "the bool True")]
+)
+def test_anything_else_is_no_generator(rng, given):
+    with pytest.raises(TypeError, match=rf"must be .*, got {given}"):
+        nn.Linear(3, 4, rng=rng)
+
+
+def test_the_old_name_of_the_helper_works_and_warns():
+    with pytest.warns(DeprecationWarning, match=r"nn\.or_entropy .* use mg\.random\.as_generator"):
+        assert nn.or_entropy is mg.random.as_generator
+
+
+# --- the leaky ReLU ----------------------------------------------------------------------------------------
+
+
+def test_a_leaky_relu_without_a_slope_keeps_its_slope_and_warns():
+    with pytest.warns(
+        DeprecationWarning, match=r"0\.2 today .* 0\.01 .* ops\.leaky_relu .* nn\.LeakyReLU\(0\.2\)"
+    ) as seen:
+        layer = nn.LeakyReLU()
+    assert seen[0].filename == __file__, "the warning points at the line to change"
+    assert layer(np.array([-1.0])).tolist() == [-0.2]
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.0, 0.01])
+def test_a_slope_written_out_is_taken_in_silence(slope):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        layer = nn.LeakyReLU(slope)
+    assert layer.options == {"slope": slope}
+    assert layer(np.array([-1.0])).tolist() == [-slope]
+
+
+def test_no_model_relies_on_the_default_slope():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for build in WITH_RNG.values():
+            build(0)
+
+
+# --- names of other libraries ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("BatchNorm1d", r"nn\.BatchNorm\(channels\)"),
+        ("BatchNorm2d", r"nn\.BatchNorm\(channels\)"),
+        ("Conv1d", r"nn\.Conv2d .*kernel_size=\(1, k\)"),
+        ("ConvTranspose", r"nn\.ConvTranspose2d"),
+        ("Dense", r"nn\.Linear"),
+        ("Identity", r"nn\.Sequential\(\)"),
+        ("ModuleList", "plain list"),
+        ("Parameter", r"mg\.Parameter"),
+        ("Softmax", r"mg\.ops\.softmax"),
+        ("functional", r"mg\.ops"),
+    ],
+)
+def test_a_name_of_another_library_says_what_to_use(name, remedy):
+    with pytest.raises(AttributeError, match=rf"'minigan.nn' has no attribute '{name}': .*{remedy}"):
+        getattr(nn, name)
+
+
+def test_every_remedy_names_what_exists():
+    from minigan.nn import _ELSEWHERE as layers
+    from minigan.nn.module import _ELSEWHERE as methods
+    from minigan.optim import _ELSEWHERE as optimizers
+
+    sentences = [*layers.values(), *methods.values(), *optimizers.values()]
+    paths = [path for text in sentences for path in re.findall(r"\b(?:mg|nn|optim)(?:\.\w+)+", text)]
+    assert len(paths) > 20
+    for path in paths:
+        found = {"mg": mg, "nn": nn, "optim": mg.optim}[path.split(".")[0]]
+        for part in path.split(".")[1:]:
+            found = getattr(found, part)
+    assert not set(layers) & set(nn.__all__)
+    assert not set(methods) & set(dir(nn.Module))
+    assert not set(optimizers) & set(mg.optim.__all__)
+
+
+def test_the_remedies_compute_what_they_replace():
+    x = mg.tensor(Generator(0).normal((2, 4, 6, 3)))
+    assert nn.Sequential()(x) is x
+    pooled = x.numpy().reshape(2, 2, 2, 3, 2, 3).mean((2, 4))
+    np.testing.assert_allclose((ops.block_sum(x, 2) / 4).numpy(), pooled, rtol=1e-6, atol=1e-7)
+
+
+def test_a_misspelt_name_is_an_ordinary_attribute_error():
+    with pytest.raises(AttributeError, match=r"^module 'minigan.nn' has no attribute 'Liner'$"):
+        nn.Liner  # noqa: B018
+    with pytest.raises(AttributeError, match="'Linear' object has no attribute 'wieght'"):
+        net().hidden.wieght  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("call", "remedy"),
+    [
+        (lambda m: m.cuda(), r'Sequential has no \.cuda: use module\.to\("cuda"\)'),
+        (lambda m: m.cpu(), r'use module\.to\("cpu"\)'),
+        (lambda m: m.zero_grad(), r"nothing to zero.* optimizer\.zero_grad\(\)"),
+        (lambda m: m.double(), "pass dtype= when the layers are made"),
+        (lambda m: m.register_buffer("mean", np.zeros(2)), "buffer_names"),
+    ],
+)
+def test_a_method_of_another_library_says_what_to_use(call, remedy):
+    with pytest.raises(AttributeError, match=remedy):
+        call(net())
+    assert not hasattr(net(), "cuda")
+
+
+def test_a_property_that_fails_reports_its_own_error():
+    class Faulty(nn.Module):
+        @property
+        def width(self):
+            return self.absent
+
+    with pytest.raises(AttributeError, match="absent"):
+        Faulty().width  # noqa: B018
+
+
+def test_a_module_can_still_be_copied():
+    critic = net()
+    assert bits(copy.deepcopy(critic)) == bits(critic)
+    assert bits(copy.copy(critic)) == bits(critic)
+
+
+@pytest.mark.parametrize("device", ["gpu", "cuda:0", None])
+def test_an_unknown_device_is_refused_by_name(device):
+    with pytest.raises(ValueError, match=f"unknown device {device!r}"):
+        net().to(device)
+
+
+def test_to_the_cpu_works():
+    critic = net()
+    assert critic.to("cpu") is critic
+
+
+# --- inputs ------------------------------------------------------------------------------------------------
+
+
+class Foreign:
+    """An array of another library, as far as minigan can see."""
+
+    def __dlpack__(self):
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize("layer", [net(), nn.Tanh(), nn.Flatten(), nn.Linear(3, 4, rng=0), nn.Embedding(3, 4, rng=0)])
+def test_an_array_of_another_library_is_refused_by_every_module(layer):
+    with pytest.raises(
+        TypeError, match=rf"{type(layer).__name__}: got a .*\.Foreign; convert it with mg\.from_dlpack\(x\)"
+    ):
+        layer(Foreign())
+
+
+def test_a_tensor_of_torch_is_refused_and_its_conversion_works():
+    torch = pytest.importorskip("torch")
+    x, layer = torch.ones(2, 3), nn.Linear(3, 4, rng=0)
+    with pytest.raises(TypeError, match=r"Linear: got a torch\.Tensor; convert it with mg\.from_dlpack"):
+        layer(x)
+    assert np.array_equal(layer(mg.from_dlpack(x)).numpy(), layer(x.numpy()).numpy())
+
+
+def test_arrays_of_numpy_and_its_subclasses_are_taken_as_they_are(tmp_path):
+    x, layer = np.ones((2, 3), "float32"), nn.Linear(3, 4, rng=0)
+    mapped = np.memmap(tmp_path / "x", "float32", "w+", shape=(2, 3))
+    mapped[...] = x
+    assert layer(x).numpy().tolist() == layer(mapped).numpy().tolist() == layer(mg.tensor(x)).numpy().tolist()
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
+@pytest.mark.parametrize("wrap", [np.asarray, mg.tensor])
+@pytest.mark.parametrize(
+    ("layer", "shape"),
+    [
+        (nn.Linear(3, 4, rng=0), (2, 3)),
+        (nn.Conv2d(3, 4, 1, rng=0), (2, 5, 5, 3)),
+        (nn.ConvTranspose2d(3, 4, 1, rng=0), (2, 5, 5, 3)),
+        (nn.spectral_norm(nn.Linear(3, 4, rng=0), rng=0), (2, 3)),
+        (mg.models.dense.critic((2, 3), 4, rng=0), (2, 2, 3)),
+    ],
+)
+def test_pixels_that_were_not_scaled_are_refused_and_mg_data_scale_is_named(layer, shape, wrap, dtype):
+    with pytest.raises(
+        TypeError, match=rf"x \(2, .* has dtype {dtype}.*mg\.data\.scale\(images\).*astype\('float32'\)"
+    ):
+        layer(wrap(np.full(shape, 200, dtype)))
+
+
+def test_scaled_pixels_are_taken():
+    layer, pixels = nn.Linear(3, 4, rng=0), np.full((2, 3), 200, "uint8")
+    assert layer(mg.data.scale(pixels)).dtype == np.float32
+    assert layer(pixels.astype("float32")).dtype == np.float32
+    assert nn.Linear(3, 4, rng=0, dtype="float64")([[0.5, 1.0, 2.0]]).shape == (1, 4)
+
+
+# --- what an editor and a shell show -----------------------------------------------------------------------
+
+
+def test_dir_shows_public_names_only():
+    assert dir(nn) == sorted(nn.__all__)
+    assert all(hasattr(nn, name) for name in nn.__all__)
+    for module in (mg.models, mg.models.dcgan, mg.models.dense, mg.models.residual, mg.models.vae, nn.init):
+        assert dir(module) == sorted(module.__all__)
+        assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_help_shows_signature_and_arguments(capsys):
+    help(nn.Linear)
+    shown = capsys.readouterr().out
+    assert "class Linear(minigan.nn.module.Module)" in shown
+    for text in (
+        "in_features: 'int'",
+        "rng: 'Generator | int | None' = None",
+        "Args:",
+        "out_features: Number of",
+        "Example:",
+    ):
+        assert text in shown
+
+
+def test_a_notebook_shows_the_tree_and_the_number_of_parameters():
+    shown = net()._repr_html_()
+    assert "hidden: Linear(3, 4)" in shown
+    assert "21 parameters" in shown
+    assert "<script>" not in nn.Sequential(**{"<script>": nn.ReLU()})._repr_html_()
