@@ -211,10 +211,13 @@ class BatchNorm(Module):
         beta: Shift (channels,), starts at 0.
         running_mean: Buffer (channels,), starts at 0.
         running_var: Buffer (channels,), starts at 1.
+        pool: Function of this layer and x that takes the place of `forward` in training mode, called where a batch is
+            divided among several processes. None, the default, normalises x by itself.
     """
 
     buffer_names: tuple[str, ...] = ("running_mean", "running_var")
     couples_samples = True
+    pool: Callable[[BatchNorm, Tensor | Array], Tensor] | None = None
     gamma: Parameter
     beta: Parameter
     running_mean: Array
@@ -232,15 +235,18 @@ class BatchNorm(Module):
         self.eps, self.momentum = eps, momentum
 
     def forward(self, x: Tensor | Array) -> Tensor:
+        if self.training and self.pool is not None:
+            return self.pool(self, x)
         if self.training:
             rows = x.size // x.shape[-1]
-            return ops.batch_norm(x, self.gamma, self.beta, eps=self.eps, observe=lambda m, v: self._track(m, v, rows))
+            return ops.batch_norm(x, self.gamma, self.beta, eps=self.eps, observe=lambda m, v: self.track(m, v, rows))
         if x.shape[-1:] != self.gamma.shape:
             raise ValueError(f"BatchNorm of {self.gamma.size} channels got x {x.shape}; channels are the last axis")
         scale = self.gamma / ops.sqrt(ops.add(self.running_var, self.eps))  # ops: what a capture sees
         return x * scale + (self.beta - scale * ops.add(self.running_mean, 0.0))  # a later forward moves the mean
 
-    def _track(self, mean, variance, rows):
+    def track(self, mean: Array, variance: Array, rows: int) -> None:
+        """Move the running statistics towards the mean and the biased variance of a batch of `rows` rows."""
         if is_repeating():
             return
         unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics

@@ -1,74 +1,84 @@
-"""Data parallel training: K processes that mpiexec started, each with its rows of one batch.
+"""Data parallel training: K processes, started by mpiexec, each with its rows of every batch.
 
-    mpiexec -n 2 minigan train dcgan --batch-size 64        32 rows each, the very run of one process with 64
+    mpiexec -n 2 minigan train dcgan --batch-size 64        32 rows each; equal to one process with 64 rows
 
-Every process holds the whole game and takes the same steps.  It draws the batch and the noise of all and keeps its own
-rows; the gradients of each network, in one flat buffer, are averaged before the optimizer sees them; batch norm adds up
-its sums over all processes.  So K processes compute what one would, up to rounding.
+Every process holds both networks and takes the same steps.  It draws the batch and the noise of all processes and keeps
+its own rows; the gradients of each network, in one flat buffer, are averaged before the optimizer sees them; batch norm
+adds up its sums over all processes.  So K processes compute what one would, up to rounding.
 
-The first process alone has a run folder.  It conducts: what it has its trainer do it tells the others before.
+Only the first process has a run folder.  It tells the others each method of the trainer before it calls it itself.
 """
+
+from __future__ import annotations
 
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import nn, ops, optim
 from ..op import op
-from ..random import Generator
 from ..runs import RunError
 from ..tensor import wrap
 from ..trainers import load_data, trainer_for
 
-STARTERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # by which a process knows that it is not alone
-CONDUCTED = ("step", "load_state", "slow_down")  # all that changes a trainer
-OBSERVING = ("diagnose", "cause")  # what runs networks as in training, and leaves no trace in them
-PATIENCE = 2  # seconds in which the first process may tell what fails in all of them
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..tensor import Tensor
+    from ..trainers import BaseTrainer
+    from ..types import Array
+
+STARTERS = ("PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "SLURM_STEP_NUM_TASKS")  # hold the number of processes of a job
+CONDUCTED = ("step", "load_state", "slow_down")  # the methods that change a trainer
+OBSERVING = ("diagnose", "cause")  # methods that run networks in training mode, without changing them
+PATIENCE = 2  # seconds in which the first process may report an error that all processes meet
 
 
 class Alone:
-    """The team of a process that nobody started together with others."""
+    """The team of a process that runs alone."""
 
     rank, size = 0, 1
 
-    def trainer(self, config, dataset):
-        """The trainer of `config` on `dataset`, what `load_data` gave."""
+    def trainer(self, config: Config, dataset: Any) -> BaseTrainer:
+        """Return the trainer of `config` on `dataset`, as `load_data` returned it."""
         return trainer_for(config, dataset)
 
 
 class Team:
-    """The processes of one MPI communicator, of which this is number `rank`.
+    """The processes of one MPI communicator, of which this one is number `rank`.
 
-    broken: this process failed in the middle of what all do together, so no message will reach the others any more.
-    apart: the others are not doing what this process does, so it is not to wait for them.
+    Attributes:
+        broken: whether this process failed during a joint step, so that messages no longer reach the others.
+        apart: whether this process computes something that the others do not, so that it must not wait for them.
     """
 
-    def __init__(self, comm):
+    def __init__(self, comm: Any) -> None:
         self.comm, self.rank, self.size = comm, comm.Get_rank(), comm.Get_size()
         self.broken = self.apart = False
 
-    def trainer(self, config, dataset):
-        """That of the first process, which the others follow.  ValueError for settings that cannot be divided."""
+    def trainer(self, config: Config, dataset: Any) -> Conductor:
+        """Return the trainer that the others follow; ValueError for a batch that cannot be divided."""
         trainer = trainer_for(config, dataset)
         self._refuse(config, trainer.device)
         self.comm.bcast(("begin", config))
         return Conductor(join(trainer, self), self)
 
-    def _refuse(self, config, device):
+    def _refuse(self, config: Config, device: str) -> None:
         if config.batch_size % (self.size * config.packing):
             parts = f"{self.size} processes" + (f" in packs of {config.packing}" if config.packing > 1 else "")
             raise ValueError(f"batch_size {config.batch_size} cannot be divided equally among {parts}")
         if device != "cpu":
             raise ValueError(f"several processes train on the CPU so far, not on {device!r}: give --device cpu")
 
-    def sum(self, x):
-        """The array x, added up over all processes; apart, as if all had this one's."""
+    def sum(self, x: Array) -> Array:
+        """Return x summed over all processes; when apart, as if every process had the same x."""
         if self.apart:
             return x * self.size
         x = np.ascontiguousarray(x)
@@ -76,29 +86,30 @@ class Team:
         self.comm.Allreduce(x, total)
         return total
 
-    def mean(self, report, gradients):
-        """({name: number}, gradients) of the whole batch, from those of this process's rows: one flat all-reduce."""
+    def mean(self, report: dict[str, float], gradients: Sequence[Tensor]) -> tuple[dict[str, float], list[Tensor]]:
+        """Return report and gradients of the whole batch, from those of this process's rows, by one all-reduce."""
         numbers = np.array([*report.values()], gradients[0].dtype)
         flat = self.sum(np.concatenate([numbers, *(g.data.ravel() for g in gradients)])) / self.size
         ends = np.cumsum([len(numbers), *(g.size for g in gradients)])
         means = [wrap(flat[a:b].reshape(g.shape), None) for a, b, g in zip(ends, ends[1:], gradients, strict=False)]
         return dict(zip(report, flat[: ends[0]].tolist(), strict=True)), means
 
-    def mine(self, array):
-        """This process's rows of an array that holds those of all."""
+    def mine(self, array: Array) -> Array:
+        """Return this process's rows of an array with the rows of all processes."""
         n = len(array) // self.size
         return array[self.rank * n : (self.rank + 1) * n]
 
-    def dismiss(self):
-        """Tell the others that it is over."""
+    def dismiss(self) -> None:
+        """Tell the other processes that training has ended."""
         if not self.broken:
             self.comm.bcast(("end", ()))
 
 
-def team():
-    """The `Team` of the processes that mpiexec or srun started together with this one; `Alone` if there are none.
+def team() -> Alone | Team:
+    """Return the `Team` of the processes that mpiexec or srun started together with this one; `Alone` without others.
 
-    RunError if there are, but mpi4py is missing or knows nothing of them.
+    Raises:
+        RunError: if there are other processes but mpi4py is missing, or belongs to another MPI.
     """
     started = max(int(os.environ.get(name, 1)) for name in STARTERS)
     if started == 1:
@@ -119,10 +130,10 @@ def team():
     return Team(MPI.COMM_WORLD)
 
 
-def together(command):
-    """`command(arguments, team)` as a function of arguments: it runs in the first process, and the others follow it."""
+def together(command: Callable[[list[str], Any], int]) -> Callable[[list[str]], int]:
+    """Return command(arguments, team) as a function of arguments: the first process runs it, and the others follow."""
 
-    def run(arguments):
+    def run(arguments: list[str]) -> int:
         members = team()
         if members.size == 1:
             return command(arguments, members)
@@ -131,7 +142,7 @@ def together(command):
     return run
 
 
-def _lead(members, command, arguments):
+def _lead(members: Team, command: Callable[[list[str], Any], int], arguments: list[str]) -> int:
     try:
         return command(arguments, members)
     except BaseException as error:
@@ -142,10 +153,10 @@ def _lead(members, command, arguments):
         members.dismiss()
 
 
-def follow(members):
-    """What a process does that is not the first: build the trainer it is told, and have it do what it is told.
+def follow(members: Team) -> int:
+    """Build the trainer that the first process announces, and call the methods that it announces.
 
-    What fails in it alone ends all processes, with a message.
+    An error in this process alone ends all processes, with a message.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process gets both signals too, and decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -157,20 +168,21 @@ def follow(members):
     except Exception as error:
         time.sleep(PATIENCE)
         _stop(members, error)
+        return 2
 
 
-def _obey(members, trainer):
+def _obey(members: Team, trainer: BaseTrainer) -> None:
     with threadpool_limits(trainer.config.threads or None, "blas"):
         while True:
             what, given = members.comm.bcast(None)
             if what == "end":
                 return
-            with suppress(FloatingPointError):  # it is in all processes, and the first decides what follows
+            with suppress(FloatingPointError):  # raised in all processes; the first decides what follows
                 getattr(trainer, what)(*given)
 
 
-def _stop(members, error):
-    """End all processes: MPI would wait for one that failed alone, and it for the others."""
+def _stop(members: Team, error: BaseException) -> None:
+    """End all processes: without that, the others would wait for ever for the one that failed."""
     traceback.print_exception(error)
     print(
         f"minigan: process {members.rank} of {members.size} failed, so all stop: {str(error) or type(error).__name__}. "
@@ -181,15 +193,15 @@ def _stop(members, error):
 
 
 class Conductor:
-    """The trainer of the first process: whatever all of them must do, the others are told to do too.
+    """The trainer of the first process; methods that change a trainer are announced to the other processes.
 
-    What only looks at the game looks at that of this process: what it does next depends on what it sees.
+    Methods that only observe run in this process alone.
     """
 
-    def __init__(self, trainer, members):
+    def __init__(self, trainer: BaseTrainer, members: Team) -> None:
         self._trainer, self._members = trainer, members
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         found = getattr(self._trainer, name)
         if name in CONDUCTED:
             return self._conducted(name, found)
@@ -219,70 +231,63 @@ class Conductor:
         return conduct
 
 
-def join(trainer, members):
-    """Make each part of a `BaseTrainer` do its share of the whole.  Returns the trainer."""
-    trainer.loader, norm = Portion(trainer.loader, members), _norm_of(members)
-    rows = _rows_of(members, trainer.config.batch_size // members.size)
+def join(trainer: BaseTrainer, members: Team) -> BaseTrainer:
+    """Make each part of `trainer` do its part of the whole batch; return the trainer."""
+    trainer.loader = Portion(trainer.loader, members)
+    rows, norm = _rows_of(members, trainer.config.batch_size // members.size), _norm_over(members)
     for rng in trainer.generators():
-        rng.__class__ = rows  # what holds the generator keeps it
+        rng.divide = rows
     for part in trainer.parts().values():
         if isinstance(part, optim.Optimizer):
             part.pool = members.mean
         elif isinstance(part, nn.Module):
             for layer in part.modules():
                 if isinstance(layer, nn.BatchNorm):
-                    layer.__class__ = norm
+                    layer.pool = norm
     return trainer
 
 
 class Portion:
-    """A loader of which this process keeps its rows."""
+    """A loader that keeps this process's rows of every batch."""
 
-    def __init__(self, loader, members):
+    def __init__(self, loader: Any, members: Team) -> None:
         self._loader, self._members = loader, members
         self.state_dict, self.load_state_dict = loader.state_dict, loader.load_state_dict
 
-    def next_batch(self):
-        """This process's rows of the next batch."""
+    def next_batch(self) -> tuple[Array, ...]:
+        """Return this process's rows of the next batch."""
         return tuple(self._members.mine(array) for array in self._loader.next_batch())
 
 
-def _rows_of(members, share):
-    """The class of generators that draw for all processes and keep the rows of this one: same state, other draws.
+def _rows_of(members: Team, count: int) -> Callable[..., Array]:
+    """Return a function that draws for all processes and keeps the rows of this one.
 
-    share: the rows of one batch in this process; a critic that sees real and generated samples at once has two of them.
+    Args:
+        count: rows of one batch in this process; a critic that sees real and generated samples at once has two batches.
     """
 
-    class Rows(Generator):
-        __slots__ = ()
+    def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
+        n, *rest = shape
+        whole = draw((n * members.size, *rest))
+        batches = n // count if n and n % count == 0 else 1
+        return np.concatenate([members.mine(batch) for batch in np.split(whole, batches)])
 
-        def _draw(self, shape, *how):
-            n, *rest = shape
-            whole = super()._draw((n * members.size, *rest), *how)
-            batches = n // share if n and n % share == 0 else 1
-            return np.concatenate([members.mine(batch) for batch in np.split(whole, batches)])
-
-    return Rows
+    return rows
 
 
-def _norm_of(members):
-    """The class of batch norms over the rows of all processes: same state, other statistics."""
+def _norm_over(members: Team) -> Callable[[nn.BatchNorm, Tensor], Tensor]:
+    """Return batch normalisation by the statistics of all processes, composed of operations, right to every order."""
 
-    class BatchNorm(nn.BatchNorm):
-        def forward(self, x):
-            return self._normalised(x) if self.training else super().forward(x)
+    def normalised(layer: nn.BatchNorm, x: Tensor) -> Tensor:
+        flat = ops.reshape(x, -1, x.shape[-1])
+        rows = len(flat) * members.size
+        mean = _total(ops.sum(flat, 0), members=members) / rows
+        centred = flat - mean
+        variance = _total(ops.sum(centred * centred, 0), members=members) / rows
+        layer.track(mean.data, variance.data, rows)
+        return ops.reshape(centred / ops.sqrt(variance + layer.eps) * layer.gamma + layer.beta, x.shape)
 
-        def _normalised(self, x):
-            """The formula written out, so that all its derivatives are right."""
-            flat = ops.reshape(x, -1, x.shape[-1])
-            rows = len(flat) * members.size
-            mean = _total(ops.sum(flat, 0), members=members) / rows
-            centred = flat - mean
-            variance = _total(ops.sum(centred * centred, 0), members=members) / rows
-            self._track(mean.data, variance.data, rows)
-            return ops.reshape(centred / ops.sqrt(variance + self.eps) * self.gamma + self.beta, x.shape)
-
-    return BatchNorm
+    return normalised
 
 
 @op(x=lambda g, members: _total(g, members=members))  # a sum over processes is its own adjoint
