@@ -1,6 +1,9 @@
 """A network as a torch.nn.Module of PyTorch's own layers, with the weights of `interchange.layout`."""
 
+from __future__ import annotations
+
 from collections import OrderedDict
+from collections.abc import Sequence
 
 try:
     import torch
@@ -11,46 +14,66 @@ from torch.nn import functional as f
 from torch.nn.utils import parametrizations
 
 from .. import gan, models, nn
-from ..experiment.networks import Through
 from ..models.residual import Block
 from ..models.translation import PairedGenerator, UNet
 from . import layout
 
+__all__ = ["load", "module"]
 
-def module(network, shape):
-    """`network` as a torch.nn.Module on the CPU, with copies of its weights, in the same mode, training or evaluation.
 
-    shape: of one sample that the network takes, (latent,) or (H, W, C).
-    The module takes and gives images (N, C, H, W); of a conditional network it takes labels, int64 (N,), too.
-    Dropout draws PyTorch's random numbers; augmentation and instance noise, nothing in evaluation, are left out.
-    TypeError for a layer that has no counterpart.
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def module(network: nn.Module, shape: Sequence[int]) -> t.Module:
+    """Convert a network to a torch.nn.Module on the CPU, with copies of its weights.
+
+    Images go in and out as (N, C, H, W).  The module of a conditional network also takes labels, int64 (N,).
+    Dropout draws PyTorch's random numbers.  Augmentation and instance noise, which do nothing in evaluation mode, are
+    left out.
+
+    Args:
+        network: A network of minigan's own layers.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Returns:
+        A module in the mode of the network, training or evaluation.
+
+    Raises:
+        TypeError: If a layer has no counterpart in PyTorch.
     """
     state = {name: torch.from_numpy(array.copy()) for name, array in layout.state_dict(network, shape).items()}
-    with torch.random.fork_rng(devices=[]):  # PyTorch draws weights that are overwritten at once
+    with torch.random.fork_rng(devices=[]):  # PyTorch draws initial weights, which are overwritten at once
         built = _built(network).to(next(iter(state.values())).dtype)
     built.load_state_dict(state)
     return built.train(network.training)
 
 
-def load(network, module, shape):
-    """Overwrite the parameters and buffers of `network` with those of a torch.nn.Module of its architecture.
+def load(network: nn.Module, module: t.Module, shape: Sequence[int]) -> None:
+    """Overwrite the parameters and buffers of a network with those of a torch.nn.Module of the same architecture.
 
-    shape: as in `module`.  ValueError if names or shapes do not fit; nothing has then been changed.
+    Args:
+        network: A network of minigan's own layers.
+        module: The module whose weights are copied, such as one from `module`.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Raises:
+        ValueError: If names or shapes do not fit.  The network is then unchanged.
     """
     state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
     layout.load_state_dict(network, state, shape)
 
 
 class Conv2d(t.Conv2d):
-    """A convolution whose padding may differ from side to side, or depend on the size of the image ("same")."""
+    """Convolution whose padding may differ from side to side, or depend on the size of the image ("same")."""
 
     def __init__(self, *sizes, sides, **options):
         super().__init__(*sizes, **options)
         self.sides = sides
 
-    def forward(self, x):
-        (top, bottom), (left, right) = self._same(x.shape[2:]) if self.sides == "same" else self.sides
-        return super().forward(f.pad(x, (left, right, top, bottom)))
+    def forward(self, input):
+        (top, bottom), (left, right) = self._same(input.shape[2:]) if self.sides == "same" else self.sides
+        return super().forward(f.pad(input, (left, right, top, bottom)))
 
     def _same(self, size):
         for n, k, s, d in zip(size, self.kernel_size, self.stride, self.dilation, strict=True):
@@ -59,25 +82,25 @@ class Conv2d(t.Conv2d):
 
 
 class ConvTranspose2d(t.ConvTranspose2d):
-    """A transposed convolution without padding, of which ((top, bottom), (left, right)) is then cut off."""
+    """Transposed convolution without padding, whose output is cropped by ((top, bottom), (left, right))."""
 
     def __init__(self, *sizes, sides, **options):
         super().__init__(*sizes, **options)
         self.cut = [-n for side in reversed(sides) for n in side]
 
-    def forward(self, x):
-        return f.pad(super().forward(x), self.cut)
+    def forward(self, input, output_size=None):
+        return f.pad(super().forward(input, output_size), self.cut)
 
 
 class LayerNorm(t.LayerNorm):
-    """Over the channels, axis 1, of vectors and of images."""
+    """Layer norm over the channels, axis 1, of vectors or images."""
 
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+    def forward(self, input):
+        return super().forward(input.movedim(1, -1)).movedim(-1, 1)
 
 
 class BilinearDown(t.Module):
-    """Every second pixel of the filter (1, 3, 3, 1) / 8 along both axes; the border is repeated outwards."""
+    """Filter (1, 3, 3, 1) / 8 along both axes, of which every second pixel is kept; the border pixels are repeated."""
 
     def forward(self, x):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
@@ -86,7 +109,7 @@ class BilinearDown(t.Module):
 
 
 class FourierFeatures(t.Module):
-    """See `minigan.nn.FourierFeatures`; along axis 1."""
+    """Counterpart of `minigan.nn.FourierFeatures`, along axis 1."""
 
     def __init__(self, octaves):
         super().__init__()
@@ -98,7 +121,7 @@ class FourierFeatures(t.Module):
 
 
 class MinibatchStd(t.Module):
-    """See `minigan.nn.MinibatchStd`."""
+    """Counterpart of `minigan.nn.MinibatchStd`."""
 
     def __init__(self, group, eps):
         super().__init__()
@@ -112,7 +135,10 @@ class MinibatchStd(t.Module):
 
 
 class Labelled(t.Module):
-    """body([x, one-hot y]) along axis 1, each class constant over an image; flat: the image as a vector first."""
+    """Network of x and the one-hot labels, concatenated along axis 1; a label is constant over an image.
+
+    flat: flatten images before the concatenation.
+    """
 
     def __init__(self, body, classes, flat=False):
         super().__init__()
@@ -126,7 +152,7 @@ class Labelled(t.Module):
 
 
 class Projection(t.Module):
-    """scores(x)_0 + scores(x)_(1 + y): see `minigan.models.conditional.ProjectionCritic`."""
+    """Counterpart of `minigan.models.conditional.ProjectionCritic`: scores(x)_0 + scores(x)_(1 + y)."""
 
     def __init__(self, scores):
         super().__init__()
@@ -138,7 +164,7 @@ class Projection(t.Module):
 
 
 class Residual(t.Module):
-    """x + conv3(act(conv2(act(conv1(x))))): see `minigan.models.residual.Block`."""
+    """Counterpart of `minigan.models.residual.Block`: x + conv3(act(conv2(act(conv1(x)))))."""
 
     def __init__(self, block):
         super().__init__()
@@ -150,7 +176,7 @@ class Residual(t.Module):
 
 
 class Skipping(t.Module):
-    """See `minigan.models.translation.UNet`."""
+    """Counterpart of `minigan.models.translation.UNet`."""
 
     def __init__(self, unet):
         super().__init__()
@@ -169,7 +195,7 @@ class Skipping(t.Module):
 
 
 class Paired(t.Module):
-    """x -> (x, body(x)) along axis 1."""
+    """Concatenation of x and body(x) along axis 1."""
 
     def __init__(self, body):
         super().__init__()
@@ -180,7 +206,7 @@ class Paired(t.Module):
 
 
 class Fronted(t.Module):
-    """critic(front(x), ...)."""
+    """Critic that sees its samples through `front`: critic(front(x), ...)."""
 
     def __init__(self, front, critic):
         super().__init__()
@@ -191,7 +217,7 @@ class Fronted(t.Module):
 
 
 class Packed(t.Module):
-    """body of m samples in a row, side by side in axis 1."""
+    """Network of packs of m consecutive samples, concatenated along axis 1."""
 
     def __init__(self, body, m):
         super().__init__()
@@ -202,7 +228,7 @@ class Packed(t.Module):
 
 
 class Decoder(t.Module):
-    """z -> the mean of p(x|z), beside the encoder: see `minigan.models.vae.VAE`."""
+    """Decoder of a `minigan.models.vae.VAE`, from z to the mean of p(x|z); the encoder's weights are kept beside it."""
 
     def __init__(self, vae):
         super().__init__()
@@ -214,7 +240,7 @@ class Decoder(t.Module):
 
 
 def _built(layer):
-    return next(BUILD[kind] for kind in type(layer).__mro__ if kind in BUILD)(layer)
+    return layout.rule_for(layer, BUILD)(layer)
 
 
 def _convolution(layer):
@@ -224,7 +250,8 @@ def _convolution(layer):
     sides = _sides(options.pop("padding"))
     if sides == "same" or any(before != after for before, after in sides):
         return Conv2d(*sizes, sides=sides, **options)
-    return t.Conv2d(*sizes, padding=tuple(before for before, _ in sides), **options)
+    (top, _), (left, _) = sides
+    return t.Conv2d(*sizes, padding=(top, left), **options)
 
 
 def _transposed(layer):
@@ -239,11 +266,12 @@ def _transposed(layer):
     sizes = (ci, co * options["groups"], (kh, kw))
     if any(before != after for before, after in sides):
         return ConvTranspose2d(*sizes, sides=sides, **options)
-    return t.ConvTranspose2d(*sizes, padding=tuple(before for before, _ in sides), **options)
+    (top, _), (left, _) = sides
+    return t.ConvTranspose2d(*sizes, padding=(top, left), **options)
 
 
 def _sides(padding):
-    """((top, bottom), (left, right)), or "same"."""
+    """Return the padding as ((top, bottom), (left, right)), or "same"."""
     if padding in ("same", "valid"):
         return "same" if padding == "same" else ((0, 0), (0, 0))
     return padding if isinstance(padding, tuple | list) else ((padding, padding), (padding, padding))
@@ -262,10 +290,10 @@ def _batch_norm(layer):
 
 
 class BatchNorm(t.modules.batchnorm._BatchNorm):
-    """Over axis 1, of vectors and of images."""
+    """Batch norm over all axes except axis 1, of vectors or images."""
 
-    def _check_input_dim(self, x):
-        """Both ranks are right."""
+    def _check_input_dim(self, input):
+        """Accept vectors and images."""
 
 
 def _reshape(layer):
@@ -279,7 +307,7 @@ def _sequential(layer):
     return t.Sequential(OrderedDict((name, _built(child)) for name, child in layer.children()))
 
 
-BUILD = {
+BUILD = {  # by class, or by its name as in layout.RULES
     nn.Linear: _linear,
     nn.Conv2d: _convolution,
     nn.ConvTranspose2d: _transposed,
@@ -309,5 +337,5 @@ BUILD = {
     Block: Residual,
     UNet: Skipping,
     PairedGenerator: lambda layer: Paired(_built(layer.body)),
-    Through: lambda layer: Fronted(_built(layer.front), _built(layer.critic)),
+    "Through": lambda layer: Fronted(_built(layer.front), _built(layer.critic)),
 }
