@@ -380,3 +380,10 @@ def test_a_table_is_no_wider_than_100_columns():
     lines = p.table().splitlines()
     assert 90 < max(map(len, lines)) <= 100
     assert any(line.endswith("…") for line in lines)
+
+
+def test_a_profile_prints_as_its_table():
+    with quiet() as p:
+        ops.exp(np.ones(3))
+    assert repr(p) == p.table()
+    assert "exp" in repr(p)
