@@ -1,5 +1,6 @@
 """Curves, the plane and seeds: what is drawn is what was given, nothing collides, and nothing global is touched."""
 
+import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -359,3 +360,31 @@ def test_colours_differ_for_the_colour_blind_and_in_print():
     for a, b in ((style.REAL, style.FAKE), (style.CRITIC, style.GENERATOR), (style.GREEN, style.ORANGE)):
         brighter, darker = sorted((luminance(a), luminance(b)), reverse=True)
         assert (brighter + 0.05) / (darker + 0.05) > 1.3
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    display = pytest.importorskip("IPython.core.formatters", reason="IPython is not installed: pip install ipython")
+    shown, metadata = display.DisplayFormatter().format(viz.curves(None, records(3)))
+    with Image.open(io.BytesIO(shown["image/png"])) as picture:
+        assert picture.format == "PNG"
+    assert metadata["image/png"] == {"width": int(100 * style.WIDTH)}
+
+
+def test_pictures_without_their_library_are_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    (tmp_path / "step-1.png").write_bytes(b"")
+    with pytest.raises(ImportError, match=r"minigan\.viz needs matplotlib: pip install matplotlib"):
+        viz.curves(None, records(3))
+    for name, write in {
+        "save_grid": lambda path: viz.save_grid(path, np.zeros((1, 4, 4, 1)), 1),
+        "save_gif": lambda path: viz.save_gif(path, np.zeros((2, 4, 4), np.uint8)),
+        "training_gif": lambda path: viz.training_gif(path, tmp_path),
+    }.items():
+        with pytest.raises(ImportError, match=f"{name} needs Pillow: pip install Pillow"):
+            write(tmp_path / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["step-1.png"]
+
+
+def test_viz_lists_its_functions_and_nothing_else():
+    assert dir(viz) == sorted(viz.__all__)
