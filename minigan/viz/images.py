@@ -50,12 +50,12 @@ def image_grid(images: TensorLike, columns: int, scale: int = 2) -> Array:
     images = _shaped("images", array(images))
     if columns < 1 or scale < 1:
         raise ValueError(f"image_grid: columns and scale must be at least 1, got {columns} and {scale}")
-    images = to_uint8(images)
-    n, h, w, c = images.shape
+    pixels = to_uint8(images)
+    n, h, w, c = pixels.shape
     columns = min(columns, n)
     rows = -(-n // columns)
     grid = np.full((rows * (h + GAP) + GAP, columns * (w + GAP) + GAP, c), 64, np.uint8)
-    for i, image in enumerate(images):
+    for i, image in enumerate(pixels):
         top, left = GAP + (i // columns) * (h + GAP), GAP + (i % columns) * (w + GAP)
         grid[top : top + h, left : left + w] = image
     return grid.repeat(scale, axis=0).repeat(scale, axis=1)
