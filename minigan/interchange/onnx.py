@@ -7,15 +7,15 @@ computed from the input outside of operations; a graph would hold it as a consta
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 try:
     import onnx
-except ImportError as error:
-    raise ImportError('minigan.interchange.onnx needs onnx: pip install "minigan[onnx]"') from error
+except ImportError as _error:
+    raise ImportError('minigan.interchange.onnx needs onnx: pip install "minigan[onnx]"') from _error
 from onnx import TensorProto, helper, numpy_helper
 
 from ..files import replacing
@@ -232,12 +232,12 @@ def _layer_norm(graph, inputs, attrs, others):
     return graph.node("LayerNormalization", inputs[:3], axis=-1, epsilon=attrs["eps"])
 
 
-ELEMENTWISE = {
+ELEMENTWISE: dict[str, str] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "sqrt": "Sqrt", "exp": "Exp", "log": "Log",
     "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "sigmoid": "Sigmoid", "softplus": "Softplus", "identity": "Identity",
     "matmul": "MatMul", "linear": "Gemm",
 }  # fmt: skip
-RULES = {
+RULES: dict[str, Callable[..., str]] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "concatenate": _concatenate,

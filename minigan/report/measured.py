@@ -17,8 +17,8 @@ __all__ = ["EXPLAINED", "duration", "floor", "shown", "table", "value"]
 
 EXPLAINED: str = (
     "The floor is the score of real data, or of a perfect sampler, by the same protocol; its 5\N{NO-BREAK SPACE}% and "
-    "95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles, which cannot be told "
-    "from that of real data."
+    "95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles: one run cannot tell "
+    "it from the score of real data."
 )
 
 

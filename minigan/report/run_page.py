@@ -144,8 +144,7 @@ def _reproduce(found):
     if not found.finished:
         parts += [tag("p", "To continue the training:")]
         parts += [tag("pre", tag("code", f"minigan train --out {_path(found)} --resume"))]
-    same = "the same versions and the same kind of machine"
-    note = f"With seed {found.config.seed}, {same}, the result is equal to the bit."
+    note = f"With seed {found.config.seed}, the versions below and the same kind of machine, it is equal to the bit."
     parts += [aside(note)] if found.sessions else []
     return [*parts, *(_session(session) for session in found.sessions[-1:]), *_earlier(found.sessions)]
 
