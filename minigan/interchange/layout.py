@@ -351,7 +351,7 @@ def _other_side(weight, u):
 
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Dropout, gan.Augment, gan.InstanceNoise)
-# By class, and one class by its name: `experiment`, which defines it, imports much more than is needed here.
+# By class, and one class by its name, because the package that defines it imports much more than is needed here.
 RULES: dict[Any, Callable[..., Form]] = {
     **dict.fromkeys(ELEMENTWISE, _unchanged),
     **dict.fromkeys((nn.Upsample, nn.BilinearUp, nn.BilinearDown), _resized),

@@ -17,7 +17,7 @@ from .style import DPI, SMALL, WIDTH, Page
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..types import Array, PathLike, TensorLike
+    from ..types import Array, ArrayLike, PathLike, Tensor
 
 __all__ = ["GAP", "image_grid", "save_grid"]
 
@@ -32,7 +32,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def image_grid(images: TensorLike, columns: int, scale: int = 2) -> Array:
+def image_grid(images: Tensor | ArrayLike, columns: int, scale: int = 2) -> Array:
     """Arrange images in a grid, as one picture.
 
     Args:
@@ -61,7 +61,7 @@ def image_grid(images: TensorLike, columns: int, scale: int = 2) -> Array:
     return grid.repeat(scale, axis=0).repeat(scale, axis=1)
 
 
-def save_grid(path: PathLike, images: TensorLike, columns: int, scale: int = 2) -> None:
+def save_grid(path: PathLike, images: Tensor | ArrayLike, columns: int, scale: int = 2) -> None:
     """Write a grid of images as a PNG file, completely or not at all.
 
     The arguments and errors are those of `image_grid`.
@@ -96,7 +96,7 @@ def image_page(grid: Array, headings: Mapping[float, str], title: str, caption: 
     return page.figure
 
 
-def checked_images(name: str, images: TensorLike) -> Array:
+def checked_images(name: str, images: Tensor | ArrayLike) -> Array:
     """Return images as floats (N, H, W, C) in [-1, 1]; uint8 pixels are scaled.
 
     Raises TypeError or ValueError, with `name` in the message, for anything else.

@@ -14,7 +14,7 @@ from .style import save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..types import Array, ArrayLike, PathLike, TensorLike
+    from ..types import Array, ArrayLike, PathLike, Tensor
 
 __all__ = ["interpolation", "slerp"]
 
@@ -25,7 +25,7 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def slerp(a: TensorLike, b: TensorLike, t: ArrayLike) -> Array:
+def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
     """Spherical interpolation from a (t = 0) to b (t = 1).
 
     It is (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b.  If a and b have the same length,
@@ -63,9 +63,15 @@ def slerp(a: TensorLike, b: TensorLike, t: ArrayLike) -> Array:
 
 
 def interpolation(
-    path: PathLike | None, draw: Callable[[Array], TensorLike], a: TensorLike, b: TensorLike, steps: int = 11,
-    *, title: str = "Spherical interpolation", caption: str | None = None,
-) -> Figure:  # fmt: skip
+    path: PathLike | None,
+    draw: Callable[[Array], Tensor | ArrayLike],
+    a: Tensor | ArrayLike,
+    b: Tensor | ArrayLike,
+    steps: int = 11,
+    *,
+    title: str = "Spherical interpolation",
+    caption: str | None = None,
+) -> Figure:
     """Draw the images between pairs of latent points, a row for each pair.
 
     Args:
@@ -105,7 +111,7 @@ def _angle(a, b):
     return np.where((lengths[0] > 0) & (lengths[1] > 0), angle[..., None], 0)[..., 0]
 
 
-def _latents(**named: TensorLike) -> list[Array]:
+def _latents(**named: Tensor | ArrayLike) -> list[Array]:
     arrays = {name: array(x) for name, x in named.items()}
     shapes = [x.shape for x in arrays.values()]
     if shapes[0] != shapes[1] or not shapes[0]:

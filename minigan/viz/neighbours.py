@@ -13,7 +13,7 @@ from .style import save
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..types import Array, PathLike, TensorLike
+    from ..types import Array, ArrayLike, PathLike, Tensor
 
 __all__ = ["nearest", "neighbours"]
 
@@ -25,7 +25,7 @@ def __dir__() -> list[str]:
 
 
 def neighbours(
-    path: PathLike | None, generated: TensorLike, real: TensorLike, k: int = 6,
+    path: PathLike | None, generated: Tensor | ArrayLike, real: Tensor | ArrayLike, k: int = 6,
     *, title: str = "Generated images and their nearest real neighbours", caption: str | None = None,
 ) -> Figure:  # fmt: skip
     """Draw each generated image in a row with its k nearest real images, the nearest first.

@@ -14,7 +14,7 @@ from .style import FAKE, GREEN, MUTED, ORANGE, REAL, SMALL, WIDTH, Page, legend,
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..types import Array, PathLike, TensorLike
+    from ..types import Array, ArrayLike, PathLike, Tensor
 
 __all__ = ["plane"]
 
@@ -29,11 +29,17 @@ def __dir__() -> list[str]:
 
 
 def plane(
-    path: PathLike | None, real: TensorLike, fake: TensorLike,
-    critic: Callable[[Array], TensorLike] | None = None, generator: Callable[[Array], TensorLike] | None = None,
-    *, latent: int = 2, limits: tuple[float, float] | None = None,
-    title: str = "Samples in the plane", caption: str | None = None,
-) -> Figure:  # fmt: skip
+    path: PathLike | None,
+    real: Tensor | ArrayLike,
+    fake: Tensor | ArrayLike,
+    critic: Callable[[Array], Tensor | ArrayLike] | None = None,
+    generator: Callable[[Array], Tensor | ArrayLike] | None = None,
+    *,
+    latent: int = 2,
+    limits: tuple[float, float] | None = None,
+    title: str = "Samples in the plane",
+    caption: str | None = None,
+) -> Figure:
     """Draw real and generated points over the critic's surface, and beside it the generator's image of a latent grid.
 
     The functions take and return the units of the data; a network that was trained on scaled points needs the scaling

@@ -1,4 +1,4 @@
-"""`minigan verify` on chapters made here."""
+"""`minigan verify` on chapters that the tests write."""
 
 import json
 import re

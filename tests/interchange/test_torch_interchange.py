@@ -1,4 +1,4 @@
-"""PyTorch's own layers with our weights give our outputs, for the networks of every preset,."""
+"""PyTorch's own layers with our weights compute our outputs, for the networks of every preset."""
 
 from collections import OrderedDict
 
@@ -17,7 +17,7 @@ from minigan.interchange import torch as interchange  # noqa: E402  (it imports 
 
 
 def in_float64(network):
-    """The network with parameters and buffers of float64."""
+    """Convert the parameters and buffers of a network to float64."""
     for _, module in network.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, mg.Parameter):
@@ -40,7 +40,7 @@ def theirs(module, x, labels):
 
 
 def disagreement(network, shape, conditional=False, dtype="float32"):
-    """How far both outputs are apart, relative to the largest number, 1 at least, once the running statistics moved."""
+    """Return the largest difference of both outputs relative to max(1, largest output), after a forward in training."""
     x = Generator(1).normal((4, *shape), dtype)
     labels = [Generator(2).integers(0, CLASSES, (4,))] if conditional else []
     ours(network.train(), x, labels)

@@ -1,4 +1,4 @@
-"""report.html: all that it is to hold, from runs that have much, little and nothing to tell."""
+"""Contents of report.html, for complete, incomplete and empty runs."""
 
 import dataclasses
 import json
@@ -21,7 +21,7 @@ TINY = ["--data", "digits-8x8", "--batch-size", "4", "--latent", "3", "--kernel"
 
 
 class Page(HTMLParser):
-    """The text of a page and its attributes; fails where a tag is not closed in order."""
+    """Parser of the text and the attributes of a page; it fails if a tag is not closed in order."""
 
     def __init__(self, path):
         super().__init__()
@@ -129,7 +129,7 @@ def test_settings_that_differ_from_the_preset_are_marked(make_run, page_of):
 
 
 def altered(config, rng):
-    """The same with a few settings changed at random, in a way that `check` lets pass."""
+    """Change a few settings at random to values that `check` accepts."""
     values = {
         "steps": [1, 12345], "seed": [2**63 + 1], "batch_size": [8], "data": ["a b/$HOME'\"-x", "--seed"],
         "generator_lr": [1e-7, 0.1 + 0.2], "conditional": [True, False], "threads": [3], "latent": [7],

@@ -16,7 +16,7 @@ from minigan.viz import style
 
 
 def overlapping(figure):
-    """Pairs of texts that are drawn over each other, or that leave the page."""
+    """Return the texts that leave the page, and the pairs of texts that overlap."""
     viz.pixels(figure, style.DPI)
     axes = figure.axes
     texts = [t for t in figure.texts if t.get_text()]
@@ -169,7 +169,7 @@ def test_plane_draws_the_points_the_surface_and_the_grid(tmp_path):
 
 
 def test_the_shading_is_where_it_belongs():
-    """A critic that likes the top left is lighter there, in the picture itself."""
+    """If a critic has its highest values at the top left, the picture is lighter there."""
     figure = viz.plane(None, real, real[:1], lambda p: p[:, 1] - p[:, 0])
     page = viz.pixels(figure, style.DPI).astype(float).mean(axis=2)
     box = figure.axes[0].get_window_extent().extents.round().astype(int)
@@ -200,7 +200,7 @@ def test_the_frame_is_set_by_the_real_points_or_by_limits():
     assert "300 real and 202 generated points, 2 of these beyond the frame" in caption(figure)
     assert viz.plane(None, real, fake, limits=(-3, 5)).axes[0].get_ylim() == (-3, 5)
     viz.plane(None, real[:1], fake)  # no extent of its own
-    viz.plane(None, real, fake, critic=lambda p: np.zeros(len(p)))  # no slope
+    viz.plane(None, real, fake, critic=lambda p: np.zeros(len(p)))  # a constant critic
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_colours_differ_for_the_colour_blind_and_in_print():
-    """Okabe and Ito's eight; and those that share a picture differ in luminance."""
+    """There are eight, by Okabe and Ito, and colours that share a figure differ in luminance."""
     assert len({*style.CYCLE, style.YELLOW, style.BLACK}) == 8
 
     def luminance(color):
