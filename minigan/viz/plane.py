@@ -185,7 +185,7 @@ def _caption(real, fake, window, critic, latent):
     text = f"{len(real):,} real and {len(fake):,} generated points"
     text += f", {_outside(fake, window):,} of these beyond the frame." if _outside(fake, window) else "."
     if critic:
-        text += "  Shading: the critic's value, lighter where it is higher, so more real to the critic."
+        text += "  Shading: the critic's value; lighter means more real."
     if latent:
         radius = f"{_radius(latent):.3g}"
         text += f"  Right: the generator's image of a square grid, from −{radius} to {radius}, of "
