@@ -100,13 +100,16 @@ class Page:
     """
 
     figure: Figure
+    width: float
+    height: float
+    top: float
 
     def __init__(self, height: float, title: str = "", caption: str = "", width: float = WIDTH):
         require("matplotlib", "minigan.viz")
-        from .figure import Picture
+        from ._figure import Picture
 
         lines = _wrap(caption, width - 2 * _MARGIN)
-        self.top: float = _ABOVE if title else _MARGIN
+        self.top = _ABOVE if title else _MARGIN
         below = _BELOW + len(lines) * _LINE if lines else 0
         self.width, self.height = _whole(width), _whole(self.top + height + below + _MARGIN)
         self.figure = Picture(figsize=(self.width, self.height), dpi=DPI, facecolor="white")
