@@ -1,20 +1,23 @@
-"""Where the time and the memory of a step go, operation by operation.
+"""Profile of a step: the time and the memory that each operation takes.
 
     with mg.profile() as p:
         game.critic_step(real, z)
 
-The rows are the operations that the forward calls.  Whatever a sweep runs is counted where it comes from: the
-operations inside a vjp, and under `create_graph` also the sweeps through them later, belong to the operation whose
-derivative they are.
+A row is an operation that the forward calls.  Derivatives are counted in the row of the operation that they derive:
+those that its vjp runs in the backward and, under `create_graph`, the derivatives of these in a later backward.
 """
+
+from __future__ import annotations
 
 from bisect import bisect
 from collections import defaultdict
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
 from threading import get_ident
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from .autodiff import ancestors
 from .backend import ndarray
@@ -22,17 +25,39 @@ from .capture.placement import arrays, owner
 from .op import Watch, current_watch, watching
 from .tensor import Leaf, leaf_owning, tick
 
-SWEEP = "(sweep)"  # the row of what a reverse sweep does between two vjps
-OUTSIDE, SWEEPING, PULLING = range(3)
+if TYPE_CHECKING:
+    from .op import Op
+    from .tensor import Node
+
+__all__ = ["SWEEP", "Profile", "Row", "layer_of", "profile", "table"]
+
+SWEEP: str = "(sweep)"
+"""Name of the row for the work of a reverse sweep between two vjps."""
+
+OUTSIDE, SWEEPING, PULLING = 0, 1, 2  # what the profiled thread does: neither, a sweep, a vjp
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @contextmanager
-def profile(output=print):
-    """Profile the operations of this thread: `with mg.profile() as p:` gives a `Profile`.
+def profile(output: Callable[[str], object] | None = print) -> Iterator[Profile]:
+    """Profile the operations of this thread inside a `with` block.
 
-    output: called with the table when the block ends, also by an exception; None for silence, then see `p.table()`.
-    RuntimeError inside another profile.  Results stay the same to the bit.  A profile takes a few microseconds per
-    operation, nearly all of which it leaves out of its numbers.
+    Results stay the same to the bit.  Profiling costs a few microseconds per operation, nearly all of which are left
+    out of the times that it reports.
+
+    Args:
+        output: Called with the table as text when the block ends, also when an exception ends it; None for no output.
+
+    Raises:
+        RuntimeError: If a profile is running already.
+
+    Example:
+        with mg.profile() as p:
+            game.critic_step(real, z)
+        p.rows[0].op  # the name of the operation that takes most of the time
     """
     if current_watch() is not None:
         raise RuntimeError("profile: one is running already, around this one or in another thread")
@@ -48,15 +73,18 @@ def profile(output=print):
 
 @dataclass(eq=False)
 class Row:
-    """One operation in one layer, which is the module whose parameter is among its arguments, or "".
+    """Measurements of one operation in one layer.
 
-    calls: in the forward.
-    forward_ms: in its kernel, called outside a sweep.
-    backward_ms: in its vjps.
-    double_ms: in its vjps under `create_graph`, and in those of the operations that they ran.
-    kept: {argument, or "out", or keyword: bytes} of what it held for the backward when the sweep of the largest graph
-        began.  Memory counts once, for the first operation that holds it, and parameters do not: they live anyway.
-        What the vjps' own operations hold is called "operation.argument".
+    Attributes:
+        op: Name of the operation.
+        layer: Dotted path of the module whose parameter is among its arguments; "" if there is none.
+        calls: Number of calls in the forward.
+        forward_ms: Milliseconds in its kernel, called outside of a sweep.
+        backward_ms: Milliseconds in its vjps.
+        double_ms: Milliseconds in its vjps under `create_graph`, and in the vjps of the operations that these ran.
+        kept: Bytes that it held for the backward when the sweep of the largest graph began, by argument, "out" or
+            keyword.  An array counts once, for the first operation that holds it; parameters do not count.  Arrays held
+            by the operations that its vjps ran are named "operation.argument".
     """
 
     op: str
@@ -65,51 +93,71 @@ class Row:
     forward_ms: float = 0.0
     backward_ms: float = 0.0
     double_ms: float = 0.0
-    kept: dict = field(default_factory=dict)
+    kept: dict[str, int] = field(default_factory=dict)
 
-    total_ms = property(lambda self: self.forward_ms + self.backward_ms + self.double_ms)
-    kept_bytes = property(lambda self: sum(self.kept.values()))
+    @property
+    def total_ms(self) -> float:
+        """Milliseconds in the forward and in all derivatives."""
+        return self.forward_ms + self.backward_ms + self.double_ms
+
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes held for the backward."""
+        return sum(self.kept.values())
 
 
 class Profile(Watch):
-    """What `profile` measures.
+    """Result of `profile`; it prints as its table.
 
-    rows: a list of `Row`, the most expensive first; the row "(sweep)" is what sweeps do between vjps: they order the
-        graph and sum gradients.
-    total_ms: of the block; outside_ms: the part of it that no row has.
-    kept_bytes: what all rows kept.
+    Attributes:
+        kept_bytes: Bytes that the largest graph held for the backward.
     """
 
     def __init__(self):
-        self.kept_bytes = 0
-        self._rows = {}
+        self.kept_bytes: int = 0
+        self._rows: dict[tuple[str, str], Row] = {}
         self._thread = get_ident()
         self._where = OUTSIDE
-        self._ticks, self._makers = [], []  # from a tick on, nodes are made by (row, are they part of a derivative?)
+        # Nodes made since _ticks[k] belong to _makers[k]: (row, whether they are part of its derivative).
+        self._ticks, self._makers = [], []
         self._pulled = self._own = 0.0  # seconds in vjps, and in this class
         self._started, self._stopped = perf_counter(), None
 
-    def stop(self):
+    def __repr__(self) -> str:
+        return table(self)
+
+    def stop(self) -> None:
+        """End the measurement; `profile` does so when its block ends."""
         self._stopped = perf_counter()
         self._ticks, self._makers = [], []
 
     @property
-    def rows(self):
+    def rows(self) -> list[Row]:
+        """One row for each operation and layer, the slowest first.
+
+        The row "(sweep)" is the work of reverse sweeps between vjps: ordering the graph and summing gradients.
+        """
         return sorted(self._rows.values(), key=lambda row: -row.total_ms)
 
     @property
-    def total_ms(self):
+    def total_ms(self) -> float:
+        """Milliseconds that the block took, without the cost of profiling."""
         return 1e3 * ((self._stopped or perf_counter()) - self._started - self._own)
 
     @property
-    def outside_ms(self):
+    def outside_ms(self) -> float:
+        """Milliseconds of the block that belong to no row: Python, the engine and the optimizer."""
         return self.total_ms - sum(row.total_ms for row in self._rows.values())
 
-    def table(self):
-        """The rows as text of at most 100 columns; those that neither take nor keep half a percent share one line."""
+    def table(self) -> str:
+        """Return the rows as text of at most 100 columns.
+
+        Rows with less than half a percent of the time and of the memory are summed up in one line.
+        """
         return table(self)
 
-    def run(self, op, arrays, attrs):
+    def run(self, op: Op, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+        """Run a kernel, and measure it if it belongs to the forward."""
         if self._where != OUTSIDE or get_ident() != self._thread:
             return super().run(op, arrays, attrs)
         started = perf_counter()
@@ -122,7 +170,11 @@ class Profile(Watch):
         self._own += perf_counter() - stopped
         return result
 
-    def sweep(self, sweep, roots, cotangents, wanted, create_graph, *args, **kwargs):
+    def sweep(
+        self, sweep: Callable[..., Any], roots: Any, cotangents: Any, wanted: Any, create_graph: bool,
+        *args: Any, **kwargs: Any,
+    ) -> Any:  # fmt: skip
+        """Run a reverse sweep, and measure its work between vjps."""
         if self._where != OUTSIDE or get_ident() != self._thread:
             return super().sweep(sweep, roots, cotangents, wanted, create_graph, *args, **kwargs)
         began = perf_counter()
@@ -140,7 +192,8 @@ class Profile(Watch):
             self._makes_nodes(None, False)
             self._where = OUTSIDE
 
-    def pull(self, node, g, path, create_graph):
+    def pull(self, node: Node, g: Any, path: Container[Node], create_graph: bool) -> Any:
+        """Run the vjps of a node, and measure them."""
         if self._where != SWEEPING or get_ident() != self._thread:
             return super().pull(node, g, path, create_graph)
         began = perf_counter()
@@ -176,15 +229,15 @@ class Profile(Watch):
         self._makers.append((row, derived))
 
     def _maker(self, node):
-        """The row to which `node` belongs, and whether it is a part of that operation's derivative."""
+        """Return the row of a node, and whether the node is part of the derivative of that row's operation."""
         k = bisect(self._ticks, node.id) - 1
         row, derived = self._makers[k] if k >= 0 else (None, False)
-        if not derived and (row is None or row.op != node.op.name):  # made before the block, or by no operation
+        if row is None or (not derived and row.op != node.op.name):  # made before the block, or by no operation
             row = self._row(node.op.name, layer_of(node.saved, node.parents))
         return row, derived
 
     def _take_stock(self, roots):
-        """Remember what the graph of `roots` holds, if it is the largest so far."""
+        """Record the memory that the graph of `roots` holds, if it is the largest graph so far."""
         nodes = set().union(*[ancestors(root) for root in roots if root is not None])
         kept, counted = defaultdict(lambda: defaultdict(int)), set()
         for node in sorted(nodes, key=lambda node: node.id):
@@ -200,30 +253,31 @@ class Profile(Watch):
                 row.kept = dict(kept[key])
 
 
-def layer_of(arrays, leaves=()):
-    """The dotted path of the layer whose parameter is among `arrays` or `leaves`, or ""."""
+def layer_of(arrays: Iterable[Any], leaves: Iterable[Node | None] = ()) -> str:
+    """Return the dotted path of the layer whose parameter is among the arrays or leaves; "" if there is none."""
     leaves = [leaf_owning(a) for a in arrays if hasattr(a, "base")] + [n for n in leaves if isinstance(n, Leaf)]
     names = [leaf.name.rpartition(".")[0] or leaf.name for leaf in leaves if leaf is not None and leaf.name]
     return names[0] if names else ""
 
 
 def _held(node):
-    """(name, array) for all memory that `node` keeps alive."""
+    """Yield (name, array) for all memory that a node keeps alive."""
     if node.op is None or node.saved is None:  # a leaf, or freed by a sweep
         return
     for name, value in chain(zip(node.op.labels, node.saved, strict=True), (node.attrs or {}).items()):
         for array in arrays(value):
             memory = owner(array)
-            yield name, memory if isinstance(memory, ndarray) else array  # of bytes or a file, what is used of them
+            yield name, memory if isinstance(memory, ndarray) else array  # bytes or a file: only the part in use counts
 
 
-# What a user reads.
+# The table.
 
-WIDTH, NAME = 100, 20  # columns: of the table, and at most of a layer's path
+WIDTH, NAME = 100, 20  # columns of the table, and the most for a layer's path
 HEAD = ("op", "layer", "calls", "forward", "backward", "double", "%")
 
 
-def table(p):
+def table(p: Profile) -> str:
+    """Return the rows of a profile as text of at most 100 columns, with sums below."""
     if not p.rows:
         return (
             f"profile: no operation ran in these {p.total_ms:.1f} ms. A step that mg.capture replays runs none: "
@@ -240,7 +294,7 @@ def table(p):
 
 
 def _shortened(p):
-    """The rows of p, the small ones as one."""
+    """Return the rows of p, with the small ones summed up in one."""
     small = [r for r in p.rows if r.total_ms < 0.005 * p.total_ms and r.kept_bytes <= 0.005 * p.kept_bytes]
     if len(small) < 2:
         return p.rows
@@ -260,7 +314,10 @@ def _cells(row, total):
 
 
 def _listed(kept, width):
-    """'x 3.1 MB, out 0.8 MB', the largest first, as far as there is room; what vjps' operations hold is one item."""
+    """Return text such as 'x 3.1 MB, out 0.8 MB', the largest first, as far as there is room.
+
+    The memory of the operations that vjps ran is one item, "double".
+    """
     sizes = defaultdict(int)
     for name, size in kept.items():
         sizes["double" if "." in name else name] += size

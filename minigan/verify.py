@@ -1,36 +1,64 @@
-"""`minigan verify`: all claims of the tutorials, computed anew."""
+"""Verification of the tutorials, `minigan verify`: every claim is computed again."""
+
+from __future__ import annotations
 
 import dataclasses
 import io
 import runpy
 import time
+from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .check.claims import collecting
 from .files import as_json
 
+if TYPE_CHECKING:
+    from .check.claims import Result
+    from .types import PathLike
 
-@dataclass
+__all__ = ["Chapter", "chapters", "find", "main", "run"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+@dataclass(repr=False)
 class Chapter:
-    """What running a chapter gave: the `Result` of each check, and the error that ended it, or None."""
+    """Outcome of running one chapter.
+
+    Attributes:
+        name: Name of the script, such as "ch04_optimal_discriminator".
+        results: One result for each claim that was checked, in order.
+        error: The exception that ended the chapter, as text; None if it ran to its end.
+        seconds: Time that the chapter took.
+    """
 
     name: str
-    results: list = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
     error: str | None = None
     seconds: float = 0.0
 
     @property
-    def holds(self):
-        """Did it run to its end, check something, and find nothing wrong?"""
+    def holds(self) -> bool:
+        """Whether the chapter ran to its end, checked at least one claim, and every claim holds."""
         return self.error is None and bool(self.results) and all(result.holds for result in self.results)
 
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.error or _summary([self])}>"
 
-def find(folder=None):
-    """The folder of the tutorials: the given one, ./tutorials, or that of the checkout that minigan runs from.
 
-    FileNotFoundError if there is none: an installed package has no tutorials.
+def find(folder: PathLike | None = None) -> Path:
+    """Find the folder of the tutorials.
+
+    Args:
+        folder: Where to look; None looks in ./tutorials and in the checkout of the repository that minigan runs from.
+
+    Raises:
+        FileNotFoundError: If there are no chapters: an installed package has no tutorials.
     """
     places = [Path(folder)] if folder else [Path("tutorials"), Path(__file__).parents[1] / "tutorials"]
     for place in places:
@@ -42,29 +70,47 @@ def find(folder=None):
     )
 
 
-def chapters(folder, wanted=()):
-    """The paths of the chapters `wanted`, such as "4" or "errata", or of all.  ValueError for one that is not there."""
-    scripts = _scripts(folder)
+def chapters(folder: PathLike, wanted: Sequence[str] = ()) -> list[Path]:
+    """Return the scripts of chapters.
+
+    Args:
+        folder: The folder of the tutorials, as `find` returns it.
+        wanted: Names of chapters, such as "4", "ch04" or "errata"; all chapters if empty.
+
+    Raises:
+        ValueError: If there is no such chapter.
+    """
+    scripts = _scripts(Path(folder))
     names = {name: script for script in scripts for name in _names(script)}
     if unknown := [name for name in wanted if name not in names]:
         raise ValueError(f"no chapter {unknown[0]!r}; there are {', '.join(_names(s)[0] for s in scripts)}")
     return [names[name] for name in wanted] or scripts
 
 
-def run(script):
-    """The `Chapter` of a script, which prints nothing and draws nothing."""
+def run(script: Path) -> Chapter:
+    """Run a chapter, without its prints and pictures, and collect the results of its checks."""
     chapter, started = Chapter(script.stem), time.perf_counter()
     with collecting() as results, redirect_stdout(io.StringIO()):
         try:
             runpy.run_path(str(script), run_name="__main__")
-        except Exception as error:  # whatever it is, the other chapters are still to be verified
+        except Exception as error:  # of any kind: the other chapters must still be verified
             chapter.error = f"{type(error).__name__}: {error}"
     chapter.results, chapter.seconds = results, time.perf_counter() - started
     return chapter
 
 
-def main(wanted, folder=None, json=False):
-    """Verify chapters, print what was found, and return the exit status: 1 if anything does not hold."""
+def main(wanted: Sequence[str], folder: PathLike | None = None, json: bool = False) -> int:
+    """Verify chapters, print the results, and return the exit status: 0 if every claim holds, else 1.
+
+    Args:
+        wanted: Names of chapters, as in `chapters`.
+        folder: The folder of the tutorials; None searches for it, as `find` does.
+        json: Print JSON instead of text.
+
+    Raises:
+        FileNotFoundError: If there are no chapters.
+        ValueError: If there is no chapter of such a name.
+    """
     found = []
     for script in chapters(find(folder), wanted):
         found.append(run(script))
@@ -82,7 +128,7 @@ def _scripts(folder):
 
 
 def _names(script):
-    """What a chapter is called: "4", "04", "ch04" or "ch04_optimal_discriminator"."""
+    """Return the names that a chapter answers to: "4", "04", "ch04" and "ch04_optimal_discriminator"."""
     head = script.stem.split("_")[0]
     return [script.stem] if head == script.stem else [str(int(head[2:])), head[2:], head, script.stem]
 
@@ -101,7 +147,8 @@ def _lines(chapter):
 
 
 def _unit(result):
-    return "" if result.measure == "relative" else result.measure[:7]
+    """Return the measure of a claim's distance in at most 7 letters; "" for the usual one, relative."""
+    return {"relative": "", "absolute": "abs."}.get(result.measure, result.measure)
 
 
 def _summary(found):

@@ -1,6 +1,6 @@
 """A network's weights in PyTorch's layout: other names, other axes, and flattened images in another order.
 
-    here                                     there
+    minigan                                  PyTorch
     x (N, H, W, C)                           x (N, C, H, W)
     Linear.weight (in, out)                  weight (out, in)
     Conv2d.weight (kH, kW, in, out)          weight (out, in, kH, kW)
@@ -8,15 +8,17 @@
     BatchNorm, LayerNorm: gamma, beta        weight, bias
     spectral_norm: layer.weight, u           parametrizations.weight.original, parametrizations.weight.0._u and ._v
 
-A vector that was an image, or becomes one, lies there in the order (C, H, W): the rows or columns of the dense layer
-beside it are permuted.  All of it moves numbers and changes none, so there and back is the same to the bit.
+PyTorch flattens an image in the order (C, H, W).  The rows or columns of a dense layer beside a flattened image are
+permuted accordingly.  Numbers are only moved, never changed: the way to PyTorch's layout and back gives the same bits.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from safetensors.numpy import load_file
-from safetensors.numpy import save as to_bytes
 
 from .. import gan, models, nn
 from ..files import replacing
@@ -24,14 +26,30 @@ from ..gan.undisturbed import undisturbed
 from ..models.residual import Block
 from ..models.translation import PairedGenerator, UNet
 from ..op import no_grad
-from ..trainers.networks import Through
+from ..optional import require
+
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike, PathLike, Shape
+
+__all__ = ["load", "load_state_dict", "save", "state_dict"]
 
 
-def state_dict(network, shape):
-    """{name: array}, the parameters and buffers of `network` as PyTorch names and lays them out.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    shape: of one sample that the network takes, (latent,) or (H, W, C).
-    TypeError for a layer that has no counterpart.
+
+def state_dict(network: nn.Module, shape: Sequence[int]) -> dict[str, Array]:
+    """Return the parameters and buffers of a network with PyTorch's names, axes and order.
+
+    Args:
+        network: A network of minigan's own layers.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Returns:
+        NumPy arrays by PyTorch's name, as `torch.nn.Module.load_state_dict` expects them once they are tensors.
+
+    Raises:
+        TypeError: If a layer has no counterpart in PyTorch.
     """
     entries, own = _entries(network, shape), network.state_dict()
     state = {entry.there: entry.to(own[entry.here]) for entry in entries}
@@ -40,11 +58,17 @@ def state_dict(network, shape):
     return state
 
 
-def load_state_dict(network, state, shape):
-    """Overwrite the parameters and buffers of `network` with a `state` in PyTorch's layout, {name: array}.
+def load_state_dict(network: nn.Module, state: Mapping[str, ArrayLike], shape: Sequence[int]) -> None:
+    """Overwrite the parameters and buffers of a network with weights in PyTorch's layout.
 
-    shape: as in `state_dict`.  Names that only PyTorch has, such as num_batches_tracked, are passed over.
-    ValueError if a name is missing or strange or a shape is another; nothing has then been changed.
+    Args:
+        network: A network of minigan's own layers.
+        state: Arrays by PyTorch's name.  Entries that only PyTorch has, such as num_batches_tracked, are ignored.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Raises:
+        TypeError: If a layer has no counterpart in PyTorch.
+        ValueError: If a name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
     """
     entries = {entry.there: entry for entry in _entries(network, shape)}
     strange = [name for name in state if name not in entries and not name.endswith(("._v", "num_batches_tracked"))]
@@ -54,35 +78,48 @@ def load_state_dict(network, state, shape):
     network.load_state_dict({entry.here: entry.back(np.asarray(state[name])) for name, entry in entries.items()})
 
 
-def save(path, network, shape):
-    """Write `state_dict` to a .safetensors file, which `safetensors.torch.load_file` reads."""
+def save(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
+    """Write the weights of a network to a .safetensors file in PyTorch's layout.
+
+    `safetensors.torch.load_file` reads it.  The arguments and errors are those of `state_dict`.
+    """
+    to_bytes = require("safetensors.numpy", "a .safetensors file", "safetensors").save
     with replacing(path) as file:
         file.write(to_bytes(state_dict(network, shape)))
 
 
-def load(path, network, shape):
-    """Overwrite the parameters and buffers of `network` from a .safetensors file in PyTorch's layout."""
+def load(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
+    """Overwrite the weights of a network with those of a .safetensors file in PyTorch's layout.
+
+    The arguments and errors are those of `load_state_dict`.
+    """
+    load_file = require("safetensors.numpy", "a .safetensors file", "safetensors").load_file
     load_state_dict(network, load_file(path), shape)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One array: its names, the axes that are exchanged, and ((axis there, order), ...): what is permuted then."""
+    """One array in both layouts.
+
+    here, there: its name in minigan and in PyTorch.
+    axes: the transposition that leads to PyTorch's axes; None for none.
+    orders: ((axis, order), ...), the permutations along PyTorch's axes that follow it.
+    """
 
     here: str
     there: str
-    axes: tuple | None = None
-    orders: tuple = ()
+    axes: Shape | None = None
+    orders: tuple[tuple[int, Array], ...] = ()
 
-    def to(self, x):
-        """From here to there."""
+    def to(self, x: Array) -> Array:
+        """Convert the array to PyTorch's layout."""
         x = x if self.axes is None else x.transpose(self.axes)
         for axis, order in self.orders:
             x = x.take(order, axis)
         return np.ascontiguousarray(x)
 
-    def back(self, x):
-        """From there to here."""
+    def back(self, x: Array) -> Array:
+        """Convert the array from PyTorch's layout to minigan's."""
         for axis, order in self.orders:
             self._check(x, axis, order)
             x = x.take(np.argsort(order), axis)
@@ -97,14 +134,17 @@ class Entry:
 
 @dataclass(frozen=True)
 class Form:
-    """What flows between two layers: the shape of one sample, and of a vector its order there: order[j] is our j-th."""
+    """Shape of one sample between two layers and, if it is a vector, its order in PyTorch.
 
-    shape: tuple
-    order: np.ndarray | None = None
+    order: entry j of PyTorch's vector is entry order[j] of minigan's; None for an image.
+    """
+
+    shape: Shape
+    order: Array | None = None
 
     @classmethod
-    def of(cls, shape):
-        """The form of what a network takes: an image, or a vector in the same order on both sides."""
+    def of(cls, shape: Sequence[int]) -> Form:
+        """Return the form of a network's input: an image, or a vector in the same order in both libraries."""
         return cls(tuple(shape), np.arange(shape[0]) if len(shape) == 1 else None)
 
 
@@ -117,35 +157,45 @@ def _entries(network, shape):
 
 
 class _Walk:
-    """Goes through a network in the order in which it computes, and notes the entries of its arrays."""
+    """Visit the layers of a network in the order in which they compute, and note an Entry for each of their arrays."""
 
     def __init__(self):
-        self.entries = []
+        self.entries: list[Entry] = []
 
     def __call__(self, layer, form, path, wanted=None):
-        """The Form of what the layer gives.  wanted: the order that the outputs of a dense layer are to have there."""
-        rule = next((RULES[kind] for kind in type(layer).__mro__ if kind in RULES), None)
+        """Note the arrays of a layer, whose input has the given Form, and return the Form of its output.
+
+        wanted: the order that PyTorch needs the outputs of a dense layer in; None for minigan's.
+        """
+        rule = rule_for(layer, RULES)
         if rule is None:
             raise TypeError(
-                f"layer {path or 'network'!r} ({type(layer).__name__}) has no counterpart in PyTorch that is known "
-                f"here: there are {', '.join(kind.__name__ for kind in RULES)}"
+                f"layer {path or 'network'!r} ({type(layer).__name__}) has no counterpart in PyTorch; these have: "
+                f"{', '.join(kind if isinstance(kind, str) else kind.__name__ for kind in RULES)}"
             )
         return rule(self, layer, form, path, wanted)
 
     def note(self, path, here, there, axes=None, *orders):
+        """Note an array of the layer at `path`, whose permutations are the orders that are not None."""
         join = f"{path}." if path else ""
         orders = tuple((axis, order) for axis, order in orders if order is not None)
         self.entries.append(Entry(join + here, join + there, axes, orders))
 
 
-def _alike(walk, layer, form, path, wanted):
+def rule_for(layer: nn.Module, rules: Mapping[Any, Any]) -> Any:
+    """Return the rule of a layer's class or of its nearest base class that has one; None if none has."""
+    keys = [key for kind in type(layer).__mro__ for key in (kind, kind.__name__)]
+    return next((rules[key] for key in keys if key in rules), None)
+
+
+def _unchanged(walk, layer, form, path, wanted):
     return form
 
 
 def _linear(walk, layer, form, path, wanted, weight=("weight", "weight"), bias="bias"):
     if form.order is None:
         raise TypeError(
-            f"layer {path!r}: a dense layer takes vectors, this one gets images {form.shape}: Flatten first"
+            f"layer {path!r}: a dense layer takes vectors, but this one is given images {form.shape}: Flatten first"
         )
     count = layer.weight.shape[1]
     walk.note(path, *weight, (1, 0), (0, wanted), (1, form.order))
@@ -155,7 +205,7 @@ def _linear(walk, layer, form, path, wanted, weight=("weight", "weight"), bias="
 
 
 def _convolution(walk, layer, form, path, wanted, weight=("weight", "weight"), bias="bias"):
-    walk.note(path, *weight, (3, 2, 0, 1))  # of a transposed one too: its weight is that of the convolution
+    walk.note(path, *weight, (3, 2, 0, 1))  # also for a transposed convolution: its weight is that of the convolution
     if layer.bias is not None:
         walk.note(path, bias, "bias")
     return _resized(walk, layer, form, path, wanted)
@@ -169,7 +219,9 @@ def _resized(walk, layer, form, path, wanted):
 def _spectral(walk, layer, form, path, wanted):
     inner = layer.layer
     if not isinstance(inner, nn.Linear | nn.Conv2d):
-        raise TypeError(f"layer {path!r}: spectral_norm of {type(inner).__name__} is not known here")
+        raise TypeError(
+            f"layer {path!r}: spectral_norm of {type(inner).__name__} has no counterpart; of Linear and Conv2d it has"
+        )
     names = {"weight": ("layer.weight", "parametrizations.weight.original"), "bias": "layer.bias"}
     walk.note(path, "u", "parametrizations.weight.0._u", None, (0, wanted))
     return (_linear if isinstance(inner, nn.Linear) else _convolution)(walk, inner, form, path, wanted, **names)
@@ -189,7 +241,7 @@ def _flatten(walk, layer, form, path, wanted):
 def _reshape(walk, layer, form, path, wanted):
     if len(layer.shape) != 3 and len(layer.shape) + len(form.shape) > 2:
         raise TypeError(
-            f"layer {path!r}: a Reshape from {form.shape} to {layer.shape} has no counterpart: (H, W, C) has"
+            f"layer {path!r}: a Reshape from {form.shape} to {layer.shape} has no counterpart; one to (H, W, C) has"
         )
     if len(layer.shape) == 1:
         return form
@@ -199,7 +251,7 @@ def _reshape(walk, layer, form, path, wanted):
 
 
 def _flattened(shape):
-    """The order of a flattened image (H, W, C) there, where it is (C, H, W)."""
+    """Return the order in which PyTorch, whose images are (C, H, W), flattens an image (H, W, C)."""
     return np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
 
 
@@ -208,7 +260,7 @@ def _fourier(walk, layer, form, path, wanted):
 
 
 def _repeated(form, times):
-    """`times` such samples side by side in the last axis."""
+    """Return the Form of a sample that is repeated `times` times along its last axis."""
     *sides, channels = form.shape
     if form.order is None:
         return Form((*sides, channels * times))
@@ -216,7 +268,7 @@ def _repeated(form, times):
 
 
 def _wider(form, count):
-    """So many more numbers at the end of the last axis."""
+    """Return the Form of a sample with `count` more numbers at the end of its last axis."""
     *sides, channels = form.shape
     order = None if form.order is None else np.concatenate([form.order, channels + np.arange(count)])
     return Form((*sides, channels + count), order)
@@ -234,7 +286,7 @@ def _sequential(walk, layer, form, path, wanted):
 
 
 def _reshaped(layers):
-    """The order of the vector that enters `layers`, if they make an image of it; else None."""
+    """Return the order that PyTorch needs a vector in if `layers` reshape it to an image; None if they do not."""
     for layer in layers:
         if isinstance(layer, nn.Reshape) and len(layer.shape) == 3:
             return _flattened(layer.shape)
@@ -244,7 +296,7 @@ def _reshaped(layers):
 
 
 def _one_after_another(*names):
-    """The rule of a module that is a chain of the modules with these names."""
+    """Return the rule of a module that applies its children with these names one after another."""
 
     def rule(walk, layer, form, path, wanted):
         for name in names:
@@ -293,14 +345,15 @@ def _join(path, name):
 
 
 def _other_side(weight, u):
-    """The v that PyTorch keeps beside u: the unit vector along W^T u, W (out, all else)."""
+    """Return the vector v that PyTorch stores beside u: the unit vector along W^T u, with W of shape (out, rest)."""
     v = weight.reshape(len(weight), -1).T @ u
     return v / (np.sqrt(v @ v) + np.finfo(v.dtype).tiny)
 
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Dropout, gan.Augment, gan.InstanceNoise)
-RULES = {
-    **dict.fromkeys(ELEMENTWISE, _alike),
+# By class, and one class by its name, because the package that defines it imports much more than is needed here.
+RULES: dict[Any, Callable[..., Form]] = {
+    **dict.fromkeys(ELEMENTWISE, _unchanged),
     **dict.fromkeys((nn.Upsample, nn.BilinearUp, nn.BilinearDown), _resized),
     **dict.fromkeys((nn.Conv2d, nn.ConvTranspose2d), _convolution),
     **dict.fromkeys((nn.BatchNorm, nn.LayerNorm), _norm),
@@ -319,5 +372,5 @@ RULES = {
     UNet: _unet,
     PairedGenerator: _paired,
     gan.PackedCritic: _packed,
-    Through: _one_after_another("front", "critic"),
+    "Through": _one_after_another("front", "critic"),
 }

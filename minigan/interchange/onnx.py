@@ -1,16 +1,21 @@
-"""A generator as an ONNX graph, by a trace of the operations that it computes.
+"""A generator as an ONNX graph, made from a trace of the operations that it computes.
 
-A trace knows operations, of which there are few, and not layers, of which anybody may write more.  The network runs
-twice, on two batches of other sizes: where the two traces differ is the batch, and anything else that differs was
-computed outside of operations, which a graph would freeze, so it is refused.
+There is a rule for each operation rather than for each layer, so that new layers need none.  The network runs twice, on
+batches of two sizes.  A shape that differs between the two traces contains the batch size.  An array that differs was
+computed from the input outside of operations; a graph would hold it as a constant, so it is refused.
 """
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 try:
     import onnx
-except ImportError as error:
-    raise ImportError('minigan.interchange.onnx needs onnx: pip install "minigan[onnx]"') from error
+except ImportError as _error:
+    raise ImportError('minigan.interchange.onnx needs onnx: pip install "minigan[onnx]"') from _error
 from onnx import TensorProto, helper, numpy_helper
 
 from ..files import replacing
@@ -20,22 +25,46 @@ from ..op import Watch, no_grad, watching
 from ..random import Generator
 from ..tensor import Tensor
 
-OPSET, IR = 17, 8  # of 2022: runtimes read what is older than they are
+if TYPE_CHECKING:
+    from ..nn import Module
+    from ..types import PathLike
+
+__all__ = ["IR", "OPSET", "model", "save"]
+
+OPSET: int = 17
+"""Version of the operators in the graph, of 2022: runtimes read graphs that are older than they are."""
+
+IR: int = 8
+"""Version of the file format that belongs to the operators."""
 
 
-def save(path, network, shape):
-    """Write `network` in evaluation mode to an .onnx file.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    shape: of one sample that it takes, (latent,) or (H, W, C).  The graph takes "z" (N, *shape), and of a conditional
-    generator "labels" int64 (N,); it gives "samples" (N, ...), images as (N, H, W, C), in the range of the network.
-    ValueError for an operation that has no counterpart here, and for what is computed outside of operations.
+
+def save(path: PathLike, network: Module, shape: Sequence[int]) -> None:
+    """Write a network in evaluation mode to an .onnx file.
+
+    The arguments and errors are those of `model`.
     """
     with replacing(path) as file:
         file.write(model(network, shape).SerializeToString())
 
 
-def model(network, shape):
-    """The same as an onnx.ModelProto, checked."""
+def model(network: Module, shape: Sequence[int]) -> onnx.ModelProto:
+    """Convert a network in evaluation mode to an ONNX graph, and check the graph.
+
+    The graph takes "z", (N, *shape), and for a conditional generator also "labels", int64 (N,).  It returns "samples",
+    (N, ...), in the range of the network; images are (N, H, W, C).
+
+    Args:
+        network: A generator, or any network that computes with minigan's operations.
+        shape: Shape of one sample that it takes, (latent,) or (H, W, C).
+
+    Raises:
+        ValueError: If an operation has no ONNX counterpart here, or something that depends on the input is computed
+            outside of operations.
+    """
     body, classes = (network.body, network.classes) if isinstance(network, LabelledGenerator) else (network, 0)
     wide = (shape[0] + classes,) if classes else tuple(shape)
     graph = _Graph(next(iter(network.parameters())).dtype)
@@ -52,33 +81,36 @@ def model(network, shape):
 
 
 class _Trace(Watch):
-    """The operations of one forward pass, in order: (name, arguments, attributes, result)."""
+    """Watch that records the operations of one forward pass, in order: (name, arguments, attributes, result).
 
-    def __init__(self):
-        self.calls = []
+    given, result: the input and the output of the network.
+    """
+
+    def __init__(self, given):
+        self.given, self.calls = given, []
+        self.result: Any = None
 
     def run(self, op, arrays, attrs):
         result = np.asarray(op.kernel(*arrays, **attrs))
-        self.calls.append((op.name, arrays, attrs, result))  # which keeps all of them, so that no id is used again
+        self.calls.append((op.name, arrays, attrs, result))  # keeps all arrays alive, so that no id is used again
         return result
 
 
 def _traced(network, n, shape, dtype):
-    trace = _Trace()
-    trace.given = Generator(n).normal((n, *shape), dtype)
+    trace = _Trace(Generator(n).normal((n, *shape), dtype))
     with watching(trace):
         trace.result = network(Tensor(trace.given)).data
     return trace
 
 
 class _Graph:
-    """Nodes and constants so far."""
+    """ONNX graph under construction: its nodes and constants so far."""
 
     def __init__(self, dtype):
         self.dtype, self.nodes, self.initializers = dtype, [], []
 
     def inputs(self, shape, classes):
-        """(the name of what the network is traced on, the values that the graph takes)."""
+        """Return the name of the network's input, and the declarations of the graph's inputs."""
         if not classes:
             return "z", [self.value("z", shape)]
         chosen = self.node("OneHot", ["labels", np.array(classes), np.array([0, 1], self.dtype)])
@@ -86,9 +118,9 @@ class _Graph:
         return self.node("Concat", ["z", chosen], axis=1), [self.value("z", shape), labels]
 
     def follow(self, first, second, given):
-        """Add every operation that the input has a part in.  Returns the name of the result.
+        """Add every operation that depends on the input, and return the name of the result.
 
-        An operation's inputs are names of what was computed, and constants as arrays.
+        An operation's inputs are names of computed values, or arrays for constants.
         """
         names = {id(first.given): given}
         for (name, mine, attrs, result), (other, theirs, others, _) in zip(first.calls, second.calls, strict=True):
@@ -98,7 +130,7 @@ class _Graph:
                 inputs = [names.get(id(a)) or self._same(name, a, b) for a, b in zip(mine, theirs, strict=True)]
                 names[id(result)] = self._operation(name, inputs, attrs, others)
         if id(first.result) not in names:
-            raise ValueError("onnx: what the network gives does not come from its input by operations alone")
+            raise ValueError("onnx: the network's output does not come from its input by operations alone")
         return names[id(first.result)]
 
     def _operation(self, name, inputs, attrs, others):
@@ -112,7 +144,7 @@ class _Graph:
         return RULES[name](self, inputs, attrs, others)
 
     def _same(self, name, mine, theirs):
-        """What both traces computed with."""
+        """Return an array that both traces use, which becomes a constant.  ValueError if they differ."""
         if not np.array_equal(mine, theirs):
             raise ValueError(
                 f"onnx: {name} computes with an array that changes with the input but was not computed by operations, "
@@ -121,7 +153,7 @@ class _Graph:
         return np.asarray(mine, self.dtype)
 
     def node(self, kind, inputs, output=None, **attributes):
-        """Add a node, inputs that are arrays as constants.  Returns the name of its output."""
+        """Add a node, with arrays among its inputs as constants, and return the name of its output."""
         inputs = [x if isinstance(x, str) else self._constant(x) for x in inputs]
         output = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
@@ -133,11 +165,11 @@ class _Graph:
         return name
 
     def value(self, name, shape):
-        """What the graph takes or gives."""
+        """Return the declaration of an input or output of the graph, (N, *shape)."""
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(self.dtype)), ["N", *shape])
 
     def channels_first(self, kind, inputs, **attributes):
-        """A node that takes images (N, C, H, W), between two that exchange the axes; runtimes take out most."""
+        """Add a node for images (N, C, H, W) between two transpositions, most of which a runtime removes."""
         x = self.node("Transpose", inputs[:1], perm=(0, 3, 1, 2))
         return self.node("Transpose", [self.node(kind, [x, *inputs[1:]], **attributes)], perm=(0, 2, 3, 1))
 
@@ -200,12 +232,12 @@ def _layer_norm(graph, inputs, attrs, others):
     return graph.node("LayerNormalization", inputs[:3], axis=-1, epsilon=attrs["eps"])
 
 
-ELEMENTWISE = {
+ELEMENTWISE: dict[str, str] = {
     "add": "Add", "sub": "Sub", "mul": "Mul", "div": "Div", "neg": "Neg", "sqrt": "Sqrt", "exp": "Exp", "log": "Log",
     "sin": "Sin", "cos": "Cos", "tanh": "Tanh", "sigmoid": "Sigmoid", "softplus": "Softplus", "identity": "Identity",
     "matmul": "MatMul", "linear": "Gemm",
 }  # fmt: skip
-RULES = {
+RULES: dict[str, Callable[..., str]] = {
     "reshape": _reshape,
     "transpose": _transpose,
     "concatenate": _concatenate,

@@ -1,18 +1,35 @@
-"""The generator of a run, as another library is to have it."""
+"""The generator of a run, ready to be exported to another library."""
+
+from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from ..random import Generator
 from ..trainers import load_data, networks, vae
 from ..trainers.base import part_of
 from ..trainers.translation import TranslationTrainer
 
+if TYPE_CHECKING:
+    from ..nn import Module
+    from ..runs import Run
+    from ..types import Shape
 
-def generator(run):
-    """(network, shape of one sample that it takes) from the newest checkpoint of `run`, in evaluation mode.
+__all__ = ["generator"]
 
-    It is the network that `minigan sample` draws from: the averaged generator if there is one; of a VAE the decoder
-    with its last activation; of a translation the U-Net, from images to images.
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def generator(run: Run) -> tuple[Module, Shape]:
+    """Return the generator of a run's newest checkpoint, in evaluation mode, and the shape of one sample it takes.
+
+    It is the network from which `minigan sample` draws: the averaged generator if the run has one, the decoder of a
+    VAE with its last activation, or the U-Net of a translation, from images to images.
+
+    Raises:
+        RunError: If the run has no checkpoint that can be read.
     """
     _, config = run.read_config()
     arrays, state = run.load_checkpoint()

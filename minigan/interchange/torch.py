@@ -1,313 +1,62 @@
 """A network as a torch.nn.Module of PyTorch's own layers, with the weights of `interchange.layout`."""
 
-from collections import OrderedDict
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 try:
     import torch
-except ImportError as error:
-    raise ImportError("minigan.interchange.torch needs PyTorch: pip install torch") from error
-from torch import nn as t
-from torch.nn import functional as f
-from torch.nn.utils import parametrizations
+except ImportError as _error:
+    raise ImportError("minigan.interchange.torch needs PyTorch: pip install torch") from _error
 
-from .. import gan, models, nn
-from ..models.residual import Block
-from ..models.translation import PairedGenerator, UNet
-from ..trainers.networks import Through
 from . import layout
+from ._torch_layers import built
+
+if TYPE_CHECKING:
+    from ..nn import Module
+
+__all__ = ["load", "module"]
 
 
-def module(network, shape):
-    """`network` as a torch.nn.Module on the CPU, with copies of its weights, in the same mode, training or evaluation.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    shape: of one sample that the network takes, (latent,) or (H, W, C).
-    The module takes and gives images (N, C, H, W); of a conditional network it takes labels, int64 (N,), too.
-    Dropout draws PyTorch's random numbers; augmentation and instance noise, nothing in evaluation, are left out.
-    TypeError for a layer that has no counterpart.
+
+def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
+    """Convert a network to a torch.nn.Module on the CPU, with copies of its weights.
+
+    Images go in and out as (N, C, H, W).  The module of a conditional network also takes labels, int64 (N,).
+    Dropout draws PyTorch's random numbers.  Augmentation and instance noise, which do nothing in evaluation mode, are
+    left out.
+
+    Args:
+        network: A network of minigan's own layers.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Returns:
+        A module in the mode of the network, training or evaluation.
+
+    Raises:
+        TypeError: If a layer has no counterpart in PyTorch.
     """
     state = {name: torch.from_numpy(array.copy()) for name, array in layout.state_dict(network, shape).items()}
-    with torch.random.fork_rng(devices=[]):  # PyTorch draws weights that are overwritten at once
-        built = _built(network).to(next(iter(state.values())).dtype)
-    built.load_state_dict(state)
-    return built.train(network.training)
+    with torch.random.fork_rng(devices=[]):  # PyTorch draws initial weights, which are overwritten at once
+        made = built(network).to(next(iter(state.values())).dtype)
+    made.load_state_dict(state)
+    return made.train(network.training)
 
 
-def load(network, module, shape):
-    """Overwrite the parameters and buffers of `network` with those of a torch.nn.Module of its architecture.
+def load(network: Module, module: torch.nn.Module, shape: Sequence[int]) -> None:
+    """Overwrite the parameters and buffers of a network with those of a torch.nn.Module of the same architecture.
 
-    shape: as in `module`.  ValueError if names or shapes do not fit; nothing has then been changed.
+    Args:
+        network: A network of minigan's own layers.
+        module: The module whose weights are copied, such as one from `module`.
+        shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
+
+    Raises:
+        ValueError: If names or shapes do not fit.  The network is then unchanged.
     """
     state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
     layout.load_state_dict(network, state, shape)
-
-
-class Conv2d(t.Conv2d):
-    """A convolution whose padding may differ from side to side, or depend on the size of the image ("same")."""
-
-    def __init__(self, *sizes, sides, **options):
-        super().__init__(*sizes, **options)
-        self.sides = sides
-
-    def forward(self, x):
-        (top, bottom), (left, right) = self._same(x.shape[2:]) if self.sides == "same" else self.sides
-        return super().forward(f.pad(x, (left, right, top, bottom)))
-
-    def _same(self, size):
-        for n, k, s, d in zip(size, self.kernel_size, self.stride, self.dilation, strict=True):
-            total = max((-(-n // s) - 1) * s + d * (k - 1) + 1 - n, 0)
-            yield total // 2, total - total // 2
-
-
-class ConvTranspose2d(t.ConvTranspose2d):
-    """A transposed convolution without padding, of which ((top, bottom), (left, right)) is then cut off."""
-
-    def __init__(self, *sizes, sides, **options):
-        super().__init__(*sizes, **options)
-        self.cut = [-n for side in reversed(sides) for n in side]
-
-    def forward(self, x):
-        return f.pad(super().forward(x), self.cut)
-
-
-class LayerNorm(t.LayerNorm):
-    """Over the channels, axis 1, of vectors and of images."""
-
-    def forward(self, x):
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
-
-
-class BilinearDown(t.Module):
-    """Every second pixel of the filter (1, 3, 3, 1) / 8 along both axes; the border is repeated outwards."""
-
-    def forward(self, x):
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
-        kernel = torch.outer(taps, taps).expand(x.shape[1], 1, 4, 4)
-        return f.conv2d(f.pad(x, (1, 1, 1, 1), mode="replicate"), kernel, stride=2, groups=x.shape[1])
-
-
-class FourierFeatures(t.Module):
-    """See `minigan.nn.FourierFeatures`; along axis 1."""
-
-    def __init__(self, octaves):
-        super().__init__()
-        self.octaves = octaves
-
-    def forward(self, x):
-        phases = torch.cat([x * (2**k * torch.pi) for k in range(self.octaves)], 1)
-        return torch.cat([x, phases.sin(), phases.cos()], 1)
-
-
-class MinibatchStd(t.Module):
-    """See `minigan.nn.MinibatchStd`."""
-
-    def __init__(self, group, eps):
-        super().__init__()
-        self.group, self.eps = group, eps
-
-    def forward(self, x):
-        size = self.group or len(x)
-        deviation = (x.reshape(len(x) // size, size, -1).var(1, correction=0) + self.eps).sqrt().mean(1)
-        spread = deviation.repeat_interleave(size).reshape(-1, *[1] * (x.ndim - 1))
-        return torch.cat([x, spread.expand(-1, 1, *x.shape[2:])], 1)
-
-
-class Labelled(t.Module):
-    """body([x, one-hot y]) along axis 1, each class constant over an image; flat: the image as a vector first."""
-
-    def __init__(self, body, classes, flat=False):
-        super().__init__()
-        self.body, self.classes, self.flat = body, classes, flat
-
-    def forward(self, x, labels):
-        x = x.flatten(1) if self.flat else x
-        chosen = f.one_hot(labels, self.classes).to(x.dtype)
-        chosen = chosen.reshape(*chosen.shape, *[1] * (x.ndim - 2)).expand(-1, -1, *x.shape[2:])
-        return self.body(torch.cat([x, chosen], 1))
-
-
-class Projection(t.Module):
-    """scores(x)_0 + scores(x)_(1 + y): see `minigan.models.conditional.ProjectionCritic`."""
-
-    def __init__(self, scores):
-        super().__init__()
-        self.scores = scores
-
-    def forward(self, x, labels):
-        scores = self.scores(x)
-        return scores[:, :1] + scores.gather(1, 1 + labels[:, None])
-
-
-class Residual(t.Module):
-    """x + conv3(act(conv2(act(conv1(x))))): see `minigan.models.residual.Block`."""
-
-    def __init__(self, block):
-        super().__init__()
-        self.conv1, self.conv2, self.conv3 = _built(block.conv1), _built(block.conv2), _built(block.conv3)
-        self.act = _built(block.act)
-
-    def forward(self, x):
-        return x + self.conv3(self.act(self.conv2(self.act(self.conv1(x)))))
-
-
-class Skipping(t.Module):
-    """See `minigan.models.translation.UNet`."""
-
-    def __init__(self, unet):
-        super().__init__()
-        self.down, self.up = t.ModuleList(map(_built, unet.down)), t.ModuleList(map(_built, unet.up))
-        self.out = _built(unet.out)
-
-    def forward(self, x):
-        maps = []
-        for layer in self.down:
-            x = layer(x)
-            maps.append(x)
-        maps.pop()
-        for layer in self.up:
-            x = torch.cat([layer(x), maps.pop()], 1)
-        return self.out(x)
-
-
-class Paired(t.Module):
-    """x -> (x, body(x)) along axis 1."""
-
-    def __init__(self, body):
-        super().__init__()
-        self.body = body
-
-    def forward(self, x):
-        return torch.cat([x, self.body(x)], 1)
-
-
-class Fronted(t.Module):
-    """critic(front(x), ...)."""
-
-    def __init__(self, front, critic):
-        super().__init__()
-        self.front, self.critic = front, critic
-
-    def forward(self, x, *labels):
-        return self.critic(self.front(x), *labels)
-
-
-class Packed(t.Module):
-    """body of m samples in a row, side by side in axis 1."""
-
-    def __init__(self, body, m):
-        super().__init__()
-        self.body, self.m = body, m
-
-    def forward(self, x):
-        return self.body(x.reshape(len(x) // self.m, self.m * x.shape[1], *x.shape[2:]))
-
-
-class Decoder(t.Module):
-    """z -> the mean of p(x|z), beside the encoder: see `minigan.models.vae.VAE`."""
-
-    def __init__(self, vae):
-        super().__init__()
-        self.encoder, self.decoder = _built(vae.encoder), _built(vae.decoder)
-        self.output = t.Sigmoid() if vae.likelihood == "bernoulli" else t.Identity()
-
-    def forward(self, z):
-        return self.output(self.decoder(z))
-
-
-def _built(layer):
-    return next(BUILD[kind] for kind in type(layer).__mro__ if kind in BUILD)(layer)
-
-
-def _convolution(layer):
-    kh, kw, ci, co = layer.weight.shape
-    options = {**layer.options, "bias": layer.bias is not None}
-    sizes = (ci * options["groups"], co, (kh, kw))
-    sides = _sides(options.pop("padding"))
-    if sides == "same" or any(before != after for before, after in sides):
-        return Conv2d(*sizes, sides=sides, **options)
-    return t.Conv2d(*sizes, padding=tuple(before for before, _ in sides), **options)
-
-
-def _transposed(layer):
-    kh, kw, co, ci = layer.weight.shape
-    options = {**layer.options, "bias": layer.bias is not None}
-    sides = _sides(options.pop("padding"))
-    if sides == "same":  # in * stride, of (in - 1) * stride + extent
-        axes = zip((kh, kw), _pair(options["stride"]), _pair(options["dilation"]), strict=True)
-        surplus = [d * (k - 1) + 1 - s for k, s, d in axes]
-        options["output_padding"] = tuple(max(-n, 0) for n in surplus)
-        sides = tuple((max(n, 0) // 2, (max(n, 0) + 1) // 2) for n in surplus)
-    sizes = (ci, co * options["groups"], (kh, kw))
-    if any(before != after for before, after in sides):
-        return ConvTranspose2d(*sizes, sides=sides, **options)
-    return t.ConvTranspose2d(*sizes, padding=tuple(before for before, _ in sides), **options)
-
-
-def _sides(padding):
-    """((top, bottom), (left, right)), or "same"."""
-    if padding in ("same", "valid"):
-        return "same" if padding == "same" else ((0, 0), (0, 0))
-    return padding if isinstance(padding, tuple | list) else ((padding, padding), (padding, padding))
-
-
-def _pair(value):
-    return tuple(value) if isinstance(value, tuple | list) else (value, value)
-
-
-def _linear(layer):
-    return t.Linear(*layer.weight.shape, bias=layer.bias is not None)
-
-
-def _batch_norm(layer):
-    return BatchNorm(layer.gamma.size, layer.eps, layer.momentum)
-
-
-class BatchNorm(t.modules.batchnorm._BatchNorm):
-    """Over axis 1, of vectors and of images."""
-
-    def _check_input_dim(self, x):
-        """Both ranks are right."""
-
-
-def _reshape(layer):
-    if len(layer.shape) == 3:
-        height, width, channels = layer.shape
-        return t.Unflatten(1, (channels, height, width))
-    return t.Flatten()
-
-
-def _sequential(layer):
-    return t.Sequential(OrderedDict((name, _built(child)) for name, child in layer.named_children()))
-
-
-BUILD = {
-    nn.Linear: _linear,
-    nn.Conv2d: _convolution,
-    nn.ConvTranspose2d: _transposed,
-    nn.BatchNorm: _batch_norm,
-    nn.LayerNorm: lambda layer: LayerNorm(layer.gamma.size, layer.eps),
-    nn.spectral_norm: lambda layer: parametrizations.spectral_norm(_built(layer.layer), eps=layer.eps),
-    nn.Dropout: lambda layer: t.Dropout(layer.p),
-    nn.ReLU: lambda layer: t.ReLU(),
-    nn.LeakyReLU: lambda layer: t.LeakyReLU(layer.options["slope"]),
-    nn.Tanh: lambda layer: t.Tanh(),
-    nn.Sigmoid: lambda layer: t.Sigmoid(),
-    nn.Flatten: lambda layer: t.Flatten(),
-    nn.Reshape: _reshape,
-    nn.Upsample: lambda layer: t.Upsample(scale_factor=layer.options["scale"]),
-    nn.BilinearUp: lambda layer: t.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
-    nn.BilinearDown: lambda layer: BilinearDown(),
-    nn.FourierFeatures: lambda layer: FourierFeatures(layer.octaves),
-    nn.MinibatchStd: lambda layer: MinibatchStd(layer.group, layer.eps),
-    nn.Sequential: _sequential,
-    gan.Augment: lambda layer: t.Identity(),
-    gan.InstanceNoise: lambda layer: t.Identity(),
-    gan.PackedCritic: lambda layer: Packed(_built(layer.body), layer.m),
-    models.conditional.LabelledGenerator: lambda layer: Labelled(_built(layer.body), layer.classes),
-    models.conditional.ConcatenationCritic: lambda layer: Labelled(_built(layer.body), layer.classes, layer.flat),
-    models.conditional.ProjectionCritic: lambda layer: Projection(_built(layer.scores)),
-    models.vae.VAE: Decoder,
-    Block: Residual,
-    UNet: Skipping,
-    PairedGenerator: lambda layer: Paired(_built(layer.body)),
-    Through: lambda layer: Fronted(_built(layer.front), _built(layer.critic)),
-}

@@ -1,50 +1,62 @@
-"""Curves as SVG that is stretched to the width there is, with numbers beside it that are not: text stays legible.
+"""Curves as SVG that stretches to the available width, with HTML text beside it that does not stretch.
 
-What is drawn, smoothed and left out is as in `viz.curves`.  Colours are classes of the page's style, which has a set of
-them for light paper and one for dark.
+The values are selected, smoothed and clipped as in `viz.curves`.  Colours are classes of the page's style sheet, which
+defines them for light and for dark pages.
 """
 
+from __future__ import annotations
+
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..viz.curves import MANY, PANELS, WINDOW, drawable, series, smoothed, step_limits, value_limits
 from .markup import Html, join, tag
 
-COLORS = ("blue", "vermillion", "green", "purple", "orange", "sky")
+if TYPE_CHECKING:
+    from ..types import Array
+
+__all__ = ["COLORS", "Line", "chart", "curves", "number", "overlaid"]
+
+COLORS: tuple[str, ...] = ("blue", "vermillion", "green", "purple", "orange", "sky")
 _PLAYERS = {"critic": "ink", "generator": "vermillion", "penalty": "sky"}
-_DECADES = 8  # of a logarithmic axis at most, each with its number
-_MOST = 600  # points of a line: more than a screen could show
+_DECADES = 8  # the most numbers on a logarithmic axis
+_MOST = 600  # the most points of a line: a screen could not show more
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its numbers at their steps, its colour, and whether it is dashed."""
+    """One curve: its name, its values and their steps, its colour from COLORS or "ink", and whether it is dashed."""
 
     name: str
-    steps: np.ndarray
-    values: np.ndarray
+    steps: Array
+    values: Array
     color: str
     dashed: bool = False
 
     @property
-    def look(self):
-        """The classes of its path."""
+    def look(self) -> str:
+        """CSS classes of the curve."""
         return self.color + " dashed" * self.dashed
 
 
-def curves(records):
-    """A chart for each kind of number in the lines of a metrics.jsonl; [] if there are none."""
+def curves(records: Sequence[Mapping[str, Any]]) -> list[Html]:
+    """Return a chart for each kind of value in the lines of a metrics.jsonl."""
     found = [(panel, series(records, panel.suffix)) for panel in PANELS]
-    limits = step_limits(records) if records else None
+    limits = step_limits(records) if records else (0, 1)
     return [chart(_title(panel), list(_lines(panel, series)), limits, panel.log) for panel, series in found if series]
 
 
-def overlaid(logs):
-    """A chart for each number in any of `logs`, {name: lines of a metrics.jsonl}, with a line for each that has it."""
-    limits = [step_limits(records) for records in logs.values() if records]
-    limits = (min(low for low, _ in limits), max(high for _, high in limits)) if limits else None
+def overlaid(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Html]:
+    """Return a chart for each value that some run logged, with a line for each run that logged it.
+
+    logs: {name of a run: lines of its metrics.jsonl}.
+    """
+    spans = [step_limits(records) for records in logs.values() if records]
+    limits = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else (0, 1)
     return [
         chart(key.replace("_", " ") + ", logarithmic" * panel.log, lines, limits, panel.log, raw=False)
         for panel in PANELS
@@ -52,15 +64,15 @@ def overlaid(logs):
     ]
 
 
-def _by_key(series):
-    """{key: a Line for each run that has it} of {name of a run: {key: (steps, values)}}."""
+def _by_key(series: dict[str, dict[str, tuple[Array, Array]]]) -> dict[str, list[Line]]:
+    """Regroup {name of a run: {key: (steps, values)}} as {key: a Line for each run that has it}."""
     keys = dict.fromkeys(key for one in series.values() for key in one)
     color = dict(zip(series, COLORS, strict=False))
     return {key: [Line(name, *one[key], color[name]) for name, one in series.items() if key in one] for key in keys}
 
 
-def chart(title, lines, limits, log=False, raw=True):
-    """A figure of `Line`s: their smoothed course and, if raw, faintly the numbers themselves.
+def chart(title: str, lines: Sequence[Line], limits: tuple[float, float], log: bool = False, raw: bool = True) -> Html:
+    """Return a chart of the smoothed lines and, if raw is true, of their values in a faint colour.
 
     limits: the first and the last step on the axis.
     """
@@ -79,7 +91,7 @@ def chart(title, lines, limits, log=False, raw=True):
 
 
 def _plot(paths, across, up):
-    """The drawing, and beside it the numbers of the axes, each at its share of the width or the height."""
+    """Return the drawing, and beside it the numbers of the axes, {text: position as a fraction of the axis}."""
     svg = f'<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" aria-hidden="true">{join(paths)}</svg>'
     labels = [tag("span", text, class_="y", style=f"top: {place:.2%}") for text, place in up.items()]
     labels += [tag("span", text, class_="x", style=f"left: {place:.2%}") for text, place in across.items()]
@@ -94,8 +106,8 @@ def _whole(limits):
     return [tick for tick in _ticks(*limits) if tick == int(tick)]
 
 
-def number(x, digits=4):
-    """A number as people write it: 12,000 and 0.001, with a true minus; "" for NaN."""
+def number(x: float, digits: int = 4) -> str:
+    """Format a number for people: 12,000 and 0.001, with a true minus sign; "" for NaN."""
     if not math.isfinite(x):
         return "" if math.isnan(x) else f"{x}".replace("inf", "∞")
     text = f"{x:,.0f}" if 1e4 <= abs(x) < 1e9 and x == int(x) else f"{x:.{digits}g}"
@@ -103,7 +115,7 @@ def number(x, digits=4):
 
 
 def _key(line, mean):
-    """A line's entry in the legend, with the last number."""
+    """Return a line's entry in the legend, with the last value."""
     there = mean[np.isfinite(mean)]
     mark = tag("i", class_=line.look)
     return tag("span", mark, line.name, " ", tag("em", number(there[-1], 3) if len(there) else "not finite"))
@@ -114,7 +126,7 @@ def _title(panel):
 
 
 def _lines(panel, series):
-    """What a panel shows: of each player, and dashed, what was measured on held-out samples."""
+    """Yield the lines of a panel: one for each player, and a dashed one for its values on held-out samples."""
     for i, (key, (steps, values)) in enumerate(series.items()):
         player = key.removesuffix(panel.suffix).strip("_")
         tested = player.startswith("test")
@@ -131,13 +143,13 @@ def _span(arrays, log):
 
 
 def _scale(low, high, log):
-    """The function that takes low to 0 and high to 1."""
+    """Return the function that maps low to 0 and high to 1."""
     f = np.log if log else np.asarray
     return lambda x: (f(x) - f(low)) / (f(high) - f(low))
 
 
 def _path(x, y, kind):
-    """A line through points in [0, 1] that breaks where y is NaN; a single point becomes a dot."""
+    """Return a line through points in [0, 1] that is interrupted where y is NaN; a single point becomes a dot."""
     stride = -(-len(x) // _MOST)
     words, pen = [], "M"
     for at, value in zip(x[::stride], np.clip(y[::stride], -1, 2), strict=True):
@@ -151,7 +163,7 @@ def _path(x, y, kind):
 
 
 def _ticks(low, high):
-    """Round numbers in [low, high], at least three: multiples of 1, 2 or 5 times a power of ten."""
+    """Return at least three round numbers in [low, high]: multiples of 1, 2 or 5 times a power of ten."""
     power = math.floor(math.log10(high - low))
     steps = (m * 10.0 ** (power - k) for k in (0, 1) for m in (5, 2, 1))
     ticks = ([float(f"{k * s:.10g}") for k in range(math.ceil(low / s), math.floor(high / s) + 1)] for s in steps)
@@ -159,7 +171,7 @@ def _ticks(low, high):
 
 
 def _logarithmic_ticks(low, high):
-    """Powers of ten in [low, high], every k-th if they are many; 2 and 5 times them too if they are few."""
+    """Return the powers of ten in [low, high]: every k-th if there are many; if there are few, also times 2 and 5."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     factors = (1, 2, 5) if high < 50 * low else (1,)
     every = -(-(last - first) // _DECADES)

@@ -1,20 +1,41 @@
-"""One page for several runs: their last samples, where their settings differ, metrics, and curves over each other."""
+"""Comparison of several runs on one page: last samples, settings that differ, metrics, and curves in common charts."""
+
+from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import replacing
 from . import charts, facts, measured
 from .frames import frames, picture
-from .markup import page, section, tag
+from .markup import aside, page, section, tag
 
-MOST = len(charts.COLORS)
+if TYPE_CHECKING:
+    from ..runs import Run
+    from ..types import PathLike
+
+__all__ = ["MOST", "compare"]
+
+MOST: int = len(charts.COLORS)
+"""The most runs that a page compares: more colours could not be told apart."""
 
 
-def compare(runs, path):
-    """Write a page on two to `MOST` `Run`s to the file `path`, complete or not at all.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    ValueError for too few, too many or the same run twice, and for a path that does not end in .html.
+
+def compare(runs: Sequence[Run], path: PathLike) -> None:
+    """Write a page that compares several runs.
+
+    Args:
+        runs: From two to `MOST` runs.
+        path: The .html file, which is written completely or not at all.
+
+    Raises:
+        ValueError: If there are too few or too many runs, a run is given twice, or the path does not end in .html.
+        RunError: If the configuration of a run cannot be read.
     """
     _check(runs, Path(path))
     found = [facts.read(run) for run in runs]
@@ -26,7 +47,7 @@ def compare(runs, path):
         section("Differences", *_differences(names, found)),
         section("Metrics", *_metrics(names, found)),
         section("Curves", *_curves(names, found)),
-        section("Once more", *(tag("pre", tag("code", facts.command(f.preset, f.config))) for f in found)),
+        section("Reproduce", *(tag("pre", tag("code", facts.command(f.preset, f.config))) for f in found)),
     )
     with replacing(path) as file:
         file.write(content)
@@ -35,7 +56,7 @@ def compare(runs, path):
 def _check(runs, path):
     folders = [run.folder.resolve() for run in runs]
     if len(runs) < 2:
-        raise ValueError(f"compare needs at least two runs, got {len(runs)}; of a single one there is `minigan report`")
+        raise ValueError(f"compare needs at least two runs, got {len(runs)}; for a single run use `minigan report`")
     if len(runs) > MOST:
         raise ValueError(f"compare takes at most {MOST} runs, got {len(runs)}: more colours cannot be told apart")
     if twice := [folder for folder, n in Counter(folders).items() if n > 1]:
@@ -45,7 +66,7 @@ def _check(runs, path):
 
 
 def _names(found):
-    """The folders' names, or their paths where two have the same."""
+    """Return the names of the folders, or their paths if two have the same name."""
     names = [one.name for one in found]
     return names if len(set(names)) == len(names) else [str(one.folder) for one in found]
 
@@ -55,7 +76,7 @@ def _title(names):
 
 
 def _card(i, name, run, found):
-    """A run's mark and name, how far it came, and its last picture."""
+    """Return a run's colour and name, how far it came, and its last picture."""
     last, _ = frames(run.samples, most=1)
     state = f"{found.preset}, step {found.step:,} of {found.config.steps:,}, {measured.duration(found.seconds)}"
     heading = tag("h3", _mark(i), name, tag("span", state))
@@ -72,7 +93,7 @@ def _differences(names, found):
     rows = {field: [settings.get(field) for settings in all_settings] for field in fields}
     rows = {field: values for field, values in rows.items() if any(value != values[0] for value in values)}
     if not rows:
-        return [tag("p", "None: their settings are equal.", class_="aside")]
+        return [aside("None: their settings are equal.")]
     cells = {f: ["does not apply" if v is None else measured.shown(v) for v in values] for f, values in rows.items()}
     return [_table("setting", names, cells)]
 
@@ -81,11 +102,11 @@ def _metrics(names, found):
     given = [one.evaluation.get("metrics", {}) for one in found]
     metrics = dict.fromkeys(metric for one in given for metric in one)
     if not metrics:
-        return [tag("p", "None has been measured yet: ", tag("code", "minigan evaluate RUN"), class_="aside")]
+        return [aside("None has been measured yet: ", tag("code", "minigan evaluate RUN"))]
     cells = {metric: [_cell(one.get(metric)) for one in given] for metric in metrics}
     missing = [name for name, one in zip(names, given, strict=True) if not one]
-    aside = f" Not measured yet: {', '.join(missing)}." if missing else ""
-    return [_table("metric", names, cells), tag("p", measured.EXPLAINED + aside, class_="aside")]
+    not_yet = f" Not measured yet: {', '.join(missing)}." if missing else ""
+    return [_table("metric", names, cells), aside(measured.EXPLAINED + not_yet)]
 
 
 def _cell(metric):
@@ -95,7 +116,7 @@ def _cell(metric):
 
 
 def _table(what, names, rows):
-    """A table with a column for each run; where there is no room for columns, each row is a list."""
+    """Return a table with a column for each run; on a narrow page each row becomes a list."""
     head = tag("tr", tag("th", what, scope="col"), *(tag("th", _mark(i), n, scope="col") for i, n in enumerate(names)))
     body = [
         tag("tr", tag("th", name, scope="row"), *(tag("td", c, data_run=n) for n, c in zip(names, cells, strict=True)))
@@ -107,5 +128,5 @@ def _table(what, names, rows):
 def _curves(names, found):
     drawn = charts.overlaid({name: one.records for name, one in zip(names, found, strict=True)})
     if not drawn:
-        return [tag("p", "Nothing has been logged yet.", class_="aside")]
-    return [tag("div", *drawn, class_="charts"), tag("p", "Means over a fortieth of each run.", class_="aside")]
+        return [aside("Nothing has been logged yet.")]
+    return [tag("div", *drawn, class_="charts"), aside("Lines are moving means over a fortieth of each run.")]

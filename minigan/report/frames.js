@@ -1,4 +1,4 @@
-// Turns every strip of pictures into one picture and a slider.  Without it the strip is there to be read.
+// Turn every strip of pictures into one picture and a slider.  Without this script the whole strip is shown.
 for (const figure of document.querySelectorAll("figure.frames")) {
   const frames = figure.querySelectorAll("li");
   const slider = figure.querySelector("input");

@@ -1,22 +1,37 @@
-"""The pictures that a run drew of itself, as data: URIs of bounded size, and the strip that shows them over time."""
+"""Pictures of a run's samples as data: URIs of limited size, and the strip that shows them over the steps."""
+
+from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from ..optional import require
 from .markup import tag
 
-FRAMES = 25  # of one run, in one report
-SIDE = 720  # pixels
-_LARGE = 128 << 10  # bytes, from which on a picture is not taken as it is
-_WEBP = {"quality": 80, "method": 2}  # a quarter of a PNG's bytes for points, in a fifth of the time of method 4
-_WIDE = 560  # CSS pixels, up to which small pictures are enlarged
+if TYPE_CHECKING:
+    from .markup import Html
+
+__all__ = ["FRAMES", "SIDE", "Frame", "frames", "picture", "strip"]
+
+FRAMES: int = 25
+"""The most pictures of one run in a report."""
+
+SIDE: int = 720
+"""The most pixels of a picture along its longer side."""
+
+_LARGE = 128 << 10  # bytes: a picture with more is encoded anew
+_WEBP: dict[str, Any] = {"quality": 80, "method": 2}  # a quarter of the bytes of a PNG of points; method 4 is 5x slower
+_WIDE = 560  # CSS pixels: small pictures are enlarged up to this width
 
 
 @dataclass(frozen=True)
 class Frame:
-    """One picture: the step, its source as a data: URI, and its size in pixels."""
+    """One picture: its step, its source as a data: URI, and its size in pixels."""
 
     step: int
     source: str
@@ -24,21 +39,32 @@ class Frame:
     height: int
 
 
-def frames(folder, most=FRAMES):
-    """([Frame], how many there are): at most `most` of the pictures step-*.png in `folder`, evenly spaced.
+def frames(folder: Path, most: int = FRAMES) -> tuple[list[Frame], int]:
+    """Read the pictures step-*.png of a folder, evenly spaced and always with the last one.
 
-    The last is always among them; a picture that cannot be read is left out.
+    Pictures that cannot be read are left out.
+
+    Args:
+        folder: The folder of a run's samples.
+        most: The most pictures to read.
+
+    Returns:
+        The pictures, and the number of pictures in the folder.
+
+    Raises:
+        ImportError: If Pillow is not installed.
     """
+    require("PIL", "a report with pictures", "Pillow")
     paths = sorted(folder.glob("step-*.png"), key=_step)
     n, last = min(most, len(paths)), len(paths) - 1
     chosen = [paths[last - i * last // max(n - 1, 1)] for i in reversed(range(n))]
-    with ThreadPoolExecutor() as pool:  # Pillow works without the interpreter's lock
+    with ThreadPoolExecutor() as pool:  # Pillow releases the interpreter's lock
         found = list(pool.map(_frame, chosen))
     return [frame for frame in found if frame], len(paths)
 
 
-def strip(shown):
-    """All of the frames side by side; the page's script makes one picture of them, and a slider."""
+def strip(shown: Sequence[Frame]) -> Html:
+    """Return all frames side by side; the page's script turns them into one picture with a slider."""
     items = [tag("li", picture(frame), tag("span", f"step {frame.step:,}")) for frame in shown]
     last = len(items) - 1
     slider = tag("input", type="range", min=0, max=last, value=last, aria_label="Step of the training")
@@ -48,8 +74,8 @@ def strip(shown):
     )  # fmt: skip
 
 
-def picture(frame, of="samples"):
-    """An image element; small pictures are enlarged by a whole number, so that their pixels stay square."""
+def picture(frame: Frame, of: str = "samples") -> Html:
+    """Return an image element; small pictures are enlarged by a whole factor, so that their pixels stay square."""
     wide = _shown_width(frame)
     return tag(
         "img", src=frame.source, alt=f"{of} at step {frame.step:,}", width=wide,

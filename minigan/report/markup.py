@@ -1,22 +1,31 @@
-"""HTML that cannot be injected: what is not `Html` already is escaped, and the page allows no script but its own."""
+"""HTML that is safe against injection: text is escaped unless it is `Html`, and a page allows no script but its own."""
+
+from __future__ import annotations
 
 import base64
 import hashlib
 from functools import cache
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["Html", "aside", "definitions", "join", "page", "section", "tag"]
 
 _VOID = {"img", "input", "link", "meta"}
 
 
 class Html(str):
-    """Markup, which is left as it is; any other string is text."""
+    """Markup, which is not escaped again; any other string is text."""
 
 
-def tag(name, /, *children, **attributes):
-    """<name attributes>children</name>: a trailing _ is taken off the names of attributes, and _ becomes -.
+def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
+    """Return the element <name attributes>children</name>.
 
-    Children and attributes that are None are left out, an attribute of True has no value.
+    In names of attributes a trailing _ is removed and any other _ becomes -.  Children and attributes that are None are
+    left out; an attribute that is True has no value.
     """
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}
     words = [name, *(key if value is True else f'{key}="{escape(str(value))}"' for key, value in given.items())]
@@ -24,13 +33,13 @@ def tag(name, /, *children, **attributes):
     return Html(start if name in _VOID else f"{start}{join(children)}</{name}>")
 
 
-def join(children):
-    """One piece of markup from many, of which those that are None are left out."""
+def join(children: Iterable[Any]) -> Html:
+    """Concatenate pieces of markup and text; None is left out."""
     return Html("".join(c if isinstance(c, Html) else escape(str(c)) for c in children if c is not None))
 
 
-def page(title, *sections):
-    """The bytes of a whole document, with its style and its script inside and everything else forbidden."""
+def page(title: str, *sections: Html | None) -> bytes:
+    """Return a whole document, with its style and its script inside; it may load nothing else."""
     script = _file("frames.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
@@ -47,14 +56,19 @@ def page(title, *sections):
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang='en')}\n".encode(errors="replace")
 
 
-def section(heading, *children):
-    """A part of the page with its heading beside it, or above it where the page is narrow; None without children."""
-    children = [child for child in children if child]
-    return tag("section", tag("h2", heading), tag("div", *children)) if children else None
+def section(heading: str, *children: Any) -> Html | None:
+    """Return a section with its heading beside it, or above it on a narrow page; None if there are no children."""
+    shown = [child for child in children if child]
+    return tag("section", tag("h2", heading), tag("div", *shown)) if shown else None
 
 
-def definitions(pairs, kind="facts"):
-    """A list of {name: text}: as many columns as there is room for ("facts"), or one below the other ("rows")."""
+def aside(*children: Any) -> Html:
+    """Return a paragraph in small muted text."""
+    return tag("p", *children, class_="aside")
+
+
+def definitions(pairs: Mapping[str, Any], kind: str = "facts") -> Html:
+    """Return a list of {name: text}: in as many columns as fit ("facts"), or one below the other ("rows")."""
     return tag("dl", *(tag("div", tag("dt", name), tag("dd", value)) for name, value in pairs.items()), class_=kind)
 
 

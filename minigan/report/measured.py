@@ -1,18 +1,29 @@
-"""What `minigan evaluate` measured, as a table, and the words for numbers and settings."""
+"""Results of `minigan evaluate` as a table, and numbers and settings as text."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, Any
 
 from .charts import number
 from .markup import tag
 
-EXPLAINED = (
-    "The floor is what real data, or a perfect sampler, score by the same protocol, with its 5 % and 95 % quantiles. "
-    "A dot marks a value between these, which one run cannot tell from real."
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .markup import Html
+
+__all__ = ["EXPLAINED", "duration", "floor", "shown", "table", "value"]
+
+EXPLAINED: str = (
+    "The floor is the score of real data, or of a perfect sampler, by the same protocol; its 5\N{NO-BREAK SPACE}% and "
+    "95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles: one run cannot tell "
+    "it from the score of real data."
 )
 
 
-def table(metrics):
-    """A row for each metric: its value with the standard error, and the floor with its range."""
+def table(metrics: Mapping[str, Mapping[str, Any]]) -> Html:
+    """Return a table with a row for each metric: its value and standard error, and its floor and the floor's range."""
     head = tag("tr", *(tag("th", name, scope="col") for name in ("metric", "value", "floor")))
     rows = [
         tag("tr", tag("th", name, scope="row"), tag("td", value(found)), tag("td", floor(found)))
@@ -21,42 +32,42 @@ def table(metrics):
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="metrics")
 
 
-def value(found):
-    """A metric's value, standard error and, where it lies within the floor's range, a mark."""
+def value(found: Mapping[str, Any]) -> Html:
+    """Return a metric's value and standard error, with a dot if the value is within the floor's range."""
     low, high = _span(found)
     error, x = _entry(found, "standard_error"), _entry(found, "value")
-    mark = tag("i", class_="real", title="as real data score") if low <= x <= high else None
+    mark = tag("i", class_="real", title="within the range of real data") if low <= x <= high else None
     return tag("span", number(x), tag("small", f" ± {number(error, 2)}") if math.isfinite(error) else None, mark)
 
 
-def floor(found):
-    """A metric's floor and the range of its draws."""
+def floor(found: Mapping[str, Any]) -> Html:
+    """Return a metric's floor and its 5 % and 95 % quantiles."""
     low, high = _span(found)
     spread = f" [{number(low, 3)},\N{NO-BREAK SPACE}{number(high, 3)}]"
     return tag("span", number(_entry(found, "floor")), tag("small", spread))
 
 
 def _span(found):
-    """The floor's 5 % and 95 % quantiles."""
+    """Return the 5 % and 95 % quantiles of the floor."""
     pair = found.get("floor_range")
     return tuple(map(_float, pair)) if isinstance(pair, list) and len(pair) == 2 else (math.nan, math.nan)
 
 
 def _entry(found, key):
-    """A number of a metric, NaN if there is none; JSON has infinity as a string."""
+    """Return a number of a metric, NaN if there is none.  JSON stores infinity as a string, which is read as well."""
     return _float(found.get(key))
 
 
-def duration(seconds):
-    """So many seconds in words."""
+def duration(seconds: float) -> str:
+    """Format a number of seconds, such as "3 min 20 s"."""
     minutes, hours = divmod(round(seconds), 60), divmod(round(seconds / 60), 60)
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     return "{} min {} s".format(*minutes) if seconds < 3600 else "{} h {} min".format(*hours)
 
 
-def shown(value):
-    """A setting as text."""
+def shown(value: Any) -> str:
+    """Format the value of a setting."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     return repr(value).removesuffix(".0") if isinstance(value, float) else str(value) or "none"

@@ -1,18 +1,37 @@
-"""report.html: one run, from what it is to the command that trains it again."""
+"""Report of one run, report.html: what it is, its samples, curves, metrics and settings, and how to reproduce it."""
+
+from __future__ import annotations
 
 import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import replacing
 from ..presets import PRESETS
+from ..presets.changes import changes
 from . import charts, facts, measured
 from .frames import frames, strip
-from .markup import definitions, page, section, tag
+from .markup import aside, definitions, page, section, tag
 
-FINDINGS = 20  # shown, the first ones
+if TYPE_CHECKING:
+    from ..runs import Run
+
+__all__ = ["FINDINGS", "report"]
+
+FINDINGS: int = 20
+"""The most findings of the diagnosis that a report shows."""
 
 
-def report(run):
-    """Write RUN/report.html, complete or not at all.  Returns its path.  RunError if the folder holds no whole run."""
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def report(run: Run) -> Path:
+    """Write report.html into the folder of a run, completely or not at all, and return its path.
+
+    Raises:
+        RunError: If the configuration of the run cannot be read.
+    """
     found = facts.read(run)
     content = page(
         f"{found.preset}: {found.name}",
@@ -21,7 +40,7 @@ def report(run):
         section("Curves", *_curves(found)),
         section("Metrics", *_metrics(found)),
         section("Diagnosis", *_diagnosis(found)),
-        section("Once more", *_once_more(found)),
+        section("Reproduce", *_reproduce(found)),
         section("Settings", *_settings(found)),
     )
     path = run.folder / "report.html"
@@ -65,40 +84,43 @@ def _state(found):
 def _samples(run, config):
     shown, drawn = frames(run.samples)
     if not shown:
-        return [tag("p", "No picture has been drawn yet.", class_="aside")]
-    note = f"Always from the same {'inputs' if config.model == 'unet' else 'noise'}."
+        return [aside("No picture has been drawn yet.")]
+    note = f"All pictures are drawn from the same {'inputs' if config.model == 'unet' else 'noise'}."
     if len(shown) < drawn:
-        note += f" {len(shown)} of {drawn} pictures."
-    return [strip(shown), tag("p", note, class_="aside")]
+        note += f" Shown are {len(shown)} of {drawn} pictures."
+    return [strip(shown), aside(note)]
 
 
 def _curves(found):
     drawn = charts.curves(found.records)
     if not drawn:
-        return [tag("p", "Nothing has been logged yet.", class_="aside")]
-    note = "Faint: as logged. Strong: the mean of a fortieth of the run, whose last value stands beside the name."
-    return [tag("div", *drawn, class_="charts"), tag("p", note, class_="aside")]
+        return [aside("Nothing has been logged yet.")]
+    note = (
+        "Faint lines are the logged values. Strong lines are their moving mean over a fortieth of the run; the last "
+        "value of the mean is beside the name."
+    )
+    return [tag("div", *drawn, class_="charts"), aside(note)]
 
 
 def _metrics(found):
     if not found.evaluation:
         if found.config.model == "unet":
-            return ["A translation is judged by its error on held-out inputs, among the curves."]
-        return [tag("p", "Not measured yet: ", tag("code", f"minigan evaluate {_path(found)}"), class_="aside")]
+            return ["A translation is judged by its error on held-out inputs, which is among the curves."]
+        return [aside("Not measured yet: ", tag("code", f"minigan evaluate {_path(found)}"))]
     step, seed = (found.evaluation.get(key) for key in ("step", "seed"))
-    newer = "" if step == found.step else f" at step {step}, before training went on"
-    note = f"Measured{newer} with seed {seed}. {measured.EXPLAINED}"
-    return [measured.table(found.evaluation["metrics"]), tag("p", note, class_="aside")]
+    older = "" if step == found.step else f" at step {step}, before training went on,"
+    note = f"Measured{older} with seed {seed}. {measured.EXPLAINED}"
+    return [measured.table(found.evaluation["metrics"]), aside(note)]
 
 
 def _diagnosis(found):
     if not found.findings:
         examined = found.config.model not in ("unet", "vae")
-        none = "Nothing that usually goes wrong was found." if examined else "There is one for GANs from noise alone."
-        return [tag("p", none, class_="aside")]
+        none = "None of the usual problems was found." if examined else "Only GANs that start from noise are diagnosed."
+        return [aside(none)]
     rows = [_finding(finding) for finding in found.findings[:FINDINGS]]
     more = len(found.findings) - FINDINGS
-    return [*rows, tag("p", f"The first {FINDINGS} of {FINDINGS + more} findings.", class_="aside") if more > 0 else ""]
+    return [*rows, aside(f"The first {FINDINGS} of {FINDINGS + more} findings.") if more > 0 else ""]
 
 
 def _finding(finding):
@@ -113,16 +135,17 @@ def _sentence(text):
     return f"{text[:1].upper()}{text[1:]}." if isinstance(text, str) else str(text)
 
 
-def _once_more(found):
+def _reproduce(found):
     name, _ = facts.base(found.preset)
     parts = [tag("pre", tag("code", facts.command(found.preset, found.config)))]
     if name != found.preset:
-        parts.append(tag("p", f"{found.preset} is unknown here, so the command starts from {name}.", class_="aside"))
+        unknown = f"This version does not know the preset {found.preset}, so the command starts from {name}."
+        parts.append(aside(unknown))
     if not found.finished:
-        parts += [tag("p", "To go on:")]
+        parts += [tag("p", "To continue the training:")]
         parts += [tag("pre", tag("code", f"minigan train --out {_path(found)} --resume"))]
-    note = f"Seed {found.config.seed}. On an equal machine with these versions it is equal to the bit."
-    parts += [tag("p", note, class_="aside")] if found.sessions else []
+    note = f"With seed {found.config.seed}, the versions below and the same kind of machine, it is equal to the bit."
+    parts += [aside(note)] if found.sessions else []
     return [*parts, *(_session(session) for session in found.sessions[-1:]), *_earlier(found.sessions)]
 
 
@@ -134,21 +157,22 @@ def _session(session):
 
 
 def _earlier(sessions):
-    """What was different before a run was resumed."""
+    """Yield notes on differences between the last session of a resumed run and the earlier ones."""
     for session in sessions[:-1]:
         step, versions, steps = (session.get(key) for key in ("step", "versions", "steps"))
         if versions != sessions[-1].get("versions"):
-            yield tag("p", f"From step {step} on other versions trained it: see sessions.jsonl.", class_="aside")
+            yield aside(f"From step {step} on, other versions were in use: see sessions.jsonl.")
         if steps != sessions[-1].get("steps"):
-            yield tag("p", f"From step {step} on it was trained with steps={steps}, then for longer.", class_="aside")
+            yield aside(f"From step {step} on, the run was planned for steps={steps}; it was extended later.")
 
 
 def _settings(found):
     name, start = facts.base(found.preset)
-    changed = facts.differences(found.config, start)
+    changed = changes(found.config, start)
     rows = [_setting(field, value, changed.get(field)) for field, value in facts.settings(found.config).items()]
-    note = f"Bold: not as in {name}, whose value stands before it." if changed else f"All as in {name}."
-    return [tag("dl", *rows, class_="settings"), tag("p", note, class_="aside")]
+    bold = f"Bold: different from {name}, whose value is crossed out."
+    note = bold if changed else f"All settings are those of {name}."
+    return [tag("dl", *rows, class_="settings"), aside(note)]
 
 
 def _setting(field, value, changed):

@@ -1,20 +1,23 @@
-"""Pictures of a GAN: what it draws, how it got there, and how it compares.
+"""Pictures of a GAN: its samples, its training, and its comparison with others.
 
 | picture | shows |
 |---|---|
 | `image_grid`, `save_grid` | samples, pixel for pixel |
 | `interpolation`, with `slerp` | the images between pairs of latent points |
-| `neighbours` | generated images, each beside the nearest real ones |
+| `neighbours` | generated images, each beside the nearest real images |
 | `curves` | losses, penalty and gradient norms over the steps of a run |
 | `plane` | points in the plane over the critic's surface, and the generator's image of a latent grid |
 | `save_gif`, `training_gif` | training from fixed noise, animated |
-| `seeds` | every seed's number for every method, with the floor and the published value |
+| `seeds` | the number of every seed for every method, with the floor and the published value |
 
-`show` puts a figure where its reader is: beside the script that draws it, or in the notebook.
 `interpolation`, `neighbours`, `curves`, `plane` and `seeds` write a .png, .svg or .pdf file, complete or not at all,
-and return the matplotlib Figure; a path of None only draws.  `pixels` turns a figure into a frame of an animation.  All
-share the look of `style`, and none touches pyplot or any other global state: threads and processes may draw at once.
+and return the matplotlib Figure, which a notebook shows; with a path of None they write no file.  `show` saves a figure
+beside the running script or displays it in the notebook, and `pixels` turns a figure into a frame of an animation.  All
+figures share the colours and sizes of `style`.  None uses pyplot or any other global state, so threads and processes
+may draw at the same time.  matplotlib and Pillow are imported with the first picture.
 """
+
+from __future__ import annotations
 
 from .animation import save_gif, training_gif
 from .curves import curves
@@ -42,3 +45,7 @@ __all__ = [
     "slerp",
     "training_gif",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,42 +1,82 @@
-"""Training as an animated GIF: the same noise, drawn again and again by the generator as it learns."""
+"""Training as an animated GIF: the generator's images of the same noise, step after step."""
+
+from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..files import replacing
+from ..optional import require
 
-COLORS = 255  # a palette has 256, and the writer marks unchanged pixels with the last one
-GRAYS = 32  # halve the file of handwritten digits, and cannot be told from 256
+if TYPE_CHECKING:
+    from ..types import Array, PathLike
+
+__all__ = ["COLORS", "GRAYS", "save_gif", "training_gif"]
+
+COLORS: int = 255
+"""The most colours of a GIF: its palette has 256, and the last one marks unchanged pixels."""
+
+GRAYS: int = 32
+"""Shades of gray of `training_gif`: they look like 256 and halve the file of handwritten digits."""
+
 _BAR = 4  # pixels: the height of the line that shows how far training is
 _SHORTEST = 0.02  # seconds: browsers slow down anything faster
-_WIDEST = 800  # pixels of a frame: a page at full size would make files of many megabytes
+_WIDEST = 800  # pixels of a frame: wider ones would make files of many megabytes
 _STEP = re.compile(r"step-(\d+)\.png")
 
 
-def save_gif(path, frames, *, seconds=0.15, hold=2.0, colors=COLORS):
-    """Write uint8 pictures (H, W), (H, W, 1) or (H, W, 3), all of one shape, as a GIF that repeats for ever.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    seconds: for each frame, to 1/100.  hold: for the last one.  A frame that equals the one before is not stored: that
-    one stays longer.
-    colors: the most to use.  Pictures that have no more keep theirs exactly; others take the nearest of so many, the
-    same for all frames, so that nothing flickers: even steps of gray, or colours chosen by median cut.
+
+def save_gif(
+    path: PathLike, frames: Iterable[Array], *, seconds: float = 0.15, hold: float = 2.0, colors: int = COLORS
+) -> None:
+    """Write pictures as an animated GIF that repeats forever.
+
+    A frame that equals the one before is not stored; the one before is shown for longer instead.
+
+    Args:
+        path: The .gif file, which is written completely or not at all.
+        frames: uint8 pictures (H, W), (H, W, 1) or (H, W, 3), all of one shape.
+        seconds: Time for each frame, rounded to 1/100 s.
+        hold: Time in seconds for the last frame.
+        colors: The most colours to use.  If the frames have no more in total, they are stored exactly.  Otherwise each
+            pixel takes the nearest of one palette for all frames, so that nothing flickers: even steps of gray, or
+            colours chosen by median cut.
+
+    Raises:
+        TypeError: If a frame is not uint8.
+        ValueError: If there are no frames, their shapes do not fit, or a number is out of range.
+        ImportError: If Pillow is not installed.
     """
-    frames = _checked(list(frames))
+    pictures = _checked(list(frames))
     if not 2 <= colors <= COLORS:
         raise ValueError(f"colors must be from 2 to {COLORS}, got {colors}")
-    durations = [_milliseconds("seconds", seconds)] * (len(frames) - 1) + [_milliseconds("hold", hold)]
-    first, *others = _indexed(frames, colors)
+    durations = [_milliseconds("seconds", seconds)] * (len(pictures) - 1) + [_milliseconds("hold", hold)]
+    first, *others = _indexed(pictures, colors)
     with replacing(path) as file:
         first.save(file, "GIF", save_all=True, append_images=others, duration=durations, loop=0, disposal=1)
 
 
-def training_gif(path, folder, *, seconds=0.15, hold=2.0):
-    """The pictures `step-*.png` of a run's folder of samples as one GIF, in the order of their steps.
+def training_gif(path: PathLike, folder: PathLike, *, seconds: float = 0.15, hold: float = 2.0) -> None:
+    """Write the pictures of a run as an animated GIF, in the order of their steps.
 
-    A line along the bottom grows with the step.  Pictures wider than 800 pixels are reduced to a half, a third, ...
-    Raises ValueError if there are none, or one is not a picture.
+    A line along the bottom grows with the step.  Pictures wider than 800 pixels are reduced by a whole factor.
+
+    Args:
+        path: The .gif file, which is written completely or not at all.
+        folder: The folder of a run's samples, with pictures called step-*.png.
+        seconds: Time for each frame, rounded to 1/100 s.
+        hold: Time in seconds for the last frame.
+
+    Raises:
+        ValueError: If there are no such pictures, or one of them cannot be read.
+        ImportError: If Pillow is not installed.
     """
     pictures = sorted((int(found[1]), file) for file in Path(folder).iterdir() if (found := _STEP.fullmatch(file.name)))
     if not pictures:
@@ -47,6 +87,7 @@ def training_gif(path, folder, *, seconds=0.15, hold=2.0):
 
 
 def _read(file):
+    require("PIL", "training_gif", "Pillow")
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -64,7 +105,8 @@ def _with_bar(frame, part):
 
 
 def _indexed(frames, colors):
-    """The frames as Pillow images with one palette."""
+    """Return the frames as Pillow images with one palette."""
+    require("PIL", "save_gif", "Pillow")
     from PIL import Image
 
     found = _all_colors(frames, colors)
@@ -87,7 +129,7 @@ def _with_palette(index, colors):
 
 
 def _all_colors(frames, most):
-    """The colours of all the frames in ascending order, or None if there are more than `most`."""
+    """Return the colours of all frames in ascending order, or None if there are more than `most`."""
     colors = np.empty(0, np.uint32)
     for frame in frames:
         colors = np.union1d(colors, _packed(frame))
@@ -97,7 +139,7 @@ def _all_colors(frames, most):
 
 
 def _packed(frame):
-    """Every pixel as one number, 0xRRGGBB."""
+    """Return every pixel as one number, 0xRRGGBB."""
     if frame.ndim == 2:
         return frame * np.uint32(0x010101)
     return frame.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)
@@ -105,17 +147,17 @@ def _packed(frame):
 
 def _milliseconds(name, seconds):
     if not _SHORTEST <= seconds <= 655:
-        raise ValueError(f"{name} must be from {_SHORTEST} to 655, the most that a GIF can say, got {seconds}")
+        raise ValueError(f"{name} must be from {_SHORTEST} to 655 seconds, the limits of a GIF, got {seconds}")
     return 10 * round(100 * seconds)
 
 
 def _checked(frames):
     if not frames:
-        raise ValueError("frames are empty: an animation needs at least one")
+        raise ValueError("frames is empty: an animation needs at least one frame")
     frames = [np.asarray(frame) for frame in frames]
     for i, frame in enumerate(frames):
         if frame.dtype != np.uint8:
-            raise TypeError(f"frame {i} must be uint8, as image_grid and pixels give it, got {frame.dtype}")
+            raise TypeError(f"frame {i} must be uint8, as from image_grid or pixels, got {frame.dtype}")
         if frame.ndim not in (2, 3) or frame.shape[2:] not in ((), (1,), (3,)) or not frame.size:
             raise ValueError(f"frame {i} must have shape (H, W), (H, W, 1) or (H, W, 3), got {frame.shape}")
         if frame.shape != frames[0].shape:

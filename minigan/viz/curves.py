@@ -1,23 +1,40 @@
 """Losses, penalty and gradient norms over the steps of a run, from the lines of its metrics.jsonl."""
 
+from __future__ import annotations
+
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .style import CRITIC, CYCLE, GENERATOR, MUTED, PENALTY, SMALL, WIDTH, Page, legend, number_axis, save
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..types import Array, PathLike
+
+__all__ = ["curves"]
+
 _COLORS = {"critic": CRITIC, "generator": GENERATOR, "penalty": PENALTY}
 _TOP, _LEFT, _RIGHT, _PANEL, _GAP = 0.21, 0.62, 0.25, 1.45, 0.3  # inches
-WINDOW = 40  # the mean runs over one part in so many of a run, an odd number
-MANY = 100  # lines, from which on outliers are left out
-_POINT = {"marker": "o", "markersize": 4}  # a line of one point is invisible
+WINDOW = 40  # the moving mean is over this fraction, 1 / WINDOW, of a run, an odd number of lines
+MANY = 100  # from this number of lines on, the axes leave out outliers
+_POINT = {"marker": "o", "markersize": 4}  # without a marker a line of one point is invisible
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @dataclass(frozen=True)
 class _Panel:
+    """One chart: its title, the suffix of the keys that it draws, and whether its axis is logarithmic."""
+
     title: str
-    suffix: str  # of the keys that it draws
+    suffix: str
     log: bool = False
 
 
@@ -32,11 +49,25 @@ PANELS = (
 _SUFFIXES = tuple(panel.suffix for panel in PANELS)
 
 
-def curves(path, records, *, title="Training", caption=None):
-    """One panel each for the losses, the penalty and the norms of the gradients, as far as they were logged.
+def curves(
+    path: PathLike | None, records: Iterable[Mapping[str, Any]], *, title: str = "Training", caption: str | None = None
+) -> Figure:
+    """Draw the losses, the penalty and the gradient norms of a run over its steps, a panel for each that was logged.
 
-    records: the lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name; drawn are "*_loss",
-    "*negative_elbo", "content", "*_l1", "penalty" and "*_gradient", any of which may be missing from any line.
+    Args:
+        path: The .png, .svg or .pdf file to write; None writes no file.
+        records: The lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name.  Drawn are
+            "*_loss", "*negative_elbo", "content", "*_l1", "penalty" and "*_gradient"; any may be missing from any line.
+        title: Title of the figure.
+        caption: Text below the figure; None explains what is drawn.
+
+    Raises:
+        TypeError: If a value that would be drawn is no number.
+        ValueError: If there is nothing to draw, or the steps do not increase.
+
+    Example:
+        run = minigan.runs.Run.open("runs/digits-1")
+        viz.curves("curves.png", run.read_log())
     """
     records = list(records)
     _check(records)
@@ -52,7 +83,7 @@ def curves(path, records, *, title="Training", caption=None):
         axes = page.axes(_LEFT, _TOP + i * (_PANEL + _GAP), WIDTH - _LEFT - _RIGHT, _PANEL)
         _draw(axes, panel, found, window, clip)
         axes.set_xlim(limits)
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(_whole_numbers())
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.tick_params(labelbottom=i == len(panels) - 1)
         name = panel.title + ", logarithmic" * panel.log
@@ -63,10 +94,17 @@ def curves(path, records, *, title="Training", caption=None):
     return save(path, page.figure)
 
 
+def _whole_numbers():
+    from matplotlib.ticker import AutoLocator
+
+    locator = AutoLocator()
+    locator.set_params(integer=True)
+    return locator
+
+
 def _draw(axes, panel, found, window, clip):
-    shown = []
-    for i, (key, (steps, values)) in enumerate(found.items()):
-        name = key.removesuffix(panel.suffix).strip("_") or panel.title
+    shown, names = [], [key.removesuffix(panel.suffix).strip("_") or panel.title for key in found]
+    for i, (name, (steps, values)) in enumerate(zip(names, found.values(), strict=True)):
         color = _COLORS.get(name, CYCLE[i % len(CYCLE)])
         raw = np.where(drawable(values, panel.log), values, np.nan)
         mean = smoothed(raw, window, panel.log)
@@ -75,12 +113,15 @@ def _draw(axes, panel, found, window, clip):
         shown += list(raw[np.isfinite(raw)])
     axes.set_ylim(value_limits(np.array(shown or [1.0]), panel.log, clip))
     number_axis(axes.yaxis, panel.log)
-    if len(found) > 1 or name != panel.title:
+    if names != [panel.title]:
         legend(axes)
 
 
-def smoothed(values, window, log):
-    """The centred mean over `window` numbers (geometric on a logarithmic axis), of fewer at the ends and over gaps."""
+def smoothed(values: Array, window: int, log: bool) -> Array:
+    """Return the centred moving mean over `window` numbers, over fewer at the ends and beside NaN.
+
+    The mean is geometric on a logarithmic axis.
+    """
     there = np.isfinite(values)
     x = np.where(there, values, 1)
     x = np.where(there, np.log(x) if log else x, 0)
@@ -90,20 +131,25 @@ def smoothed(values, window, log):
     return np.exp(mean) if log else mean
 
 
-def value_limits(values, log, clip):
-    """Limits about all values or, to clip, all but the wildest hundredth, lest one spike flatten the rest."""
+def value_limits(values: Array, log: bool, clip: bool) -> tuple[float, float]:
+    """Return the limits of an axis for the values.
+
+    clip: leave out the most extreme hundredth of the values, so that no spike flattens the rest.
+    """
     low, high = np.quantile(np.log(values) if log else values, (0.005, 0.995) if clip else (0, 1))
     margin = 0.08 * (high - low) or 0.1 * abs(low) or 1.0
     low, high = low - margin, high + margin
     return (math.exp(low), math.exp(high)) if log else (low, high)
 
 
-def step_limits(records):
+def step_limits(records: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the limits of the axis of steps."""
     first, last = records[0]["step"], records[-1]["step"]
     return (first, last) if last > first else (first - 1, first + 1)
 
 
-def drawable(values, log):
+def drawable(values: Array, log: bool) -> Array:
+    """Return which values can be drawn: the finite ones and, on a logarithmic axis, only positive ones."""
     return np.isfinite(values) & (values > 0) if log else np.isfinite(values)
 
 
@@ -115,14 +161,14 @@ def _first_bad(steps, values, log):
 def _caption(window, clip, bad):
     text = f"Thin: values as logged; thick: their centred mean over {window}." if window > 1 else "Values as logged."
     if clip:
-        text += "  Each axis leaves out the wildest 1 % of its values."
+        text += "  Each axis leaves out the most extreme 1 % of its values."
     if math.isfinite(bad):
         text += f"  Dotted: step {bad:,}, the first with a value that cannot be drawn: not finite, or a norm of 0."
     return text
 
 
-def series(records, suffix):
-    """{key: (steps, values)} for the keys that end so, the critic's before the generator's."""
+def series(records: Sequence[Mapping[str, Any]], suffix: str) -> dict[str, tuple[Array, Array]]:
+    """Return {key: (steps, values)} for the keys that end with the suffix, in alphabetical order."""
     keys = sorted({key for record in records for key in record if key.endswith(suffix)})
     columns = {key: _column(records, key) for key in keys}
     return {key: column for key, column in columns.items() if len(column[0])}

@@ -1,4 +1,9 @@
-"""The straightest ways through latent space, and the images along them."""
+"""Spherical interpolation in latent space, and the images along it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -6,16 +11,39 @@ from ..metrics.inputs import array
 from .images import GAP, checked_images, image_grid, image_page
 from .style import save
 
-_PARALLEL = 1e-7  # the sine below which two directions span no plane
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..types import Array, ArrayLike, PathLike, Tensor
+
+__all__ = ["interpolation", "slerp"]
+
+_PARALLEL = 1e-7  # the sine below which two directions count as parallel
 
 
-def slerp(a, b, t):
-    """Spherical interpolation from a (t = 0) to b (t = 1), both (..., d), at the numbers t of shape S: (..., *S, d).
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    (sin((1 - t) w) a + sin(t w) b) / sin w, w the angle between a and b.  Between vectors of one length the length is
-    kept, as a normal latent of many dimensions needs: its mass lies near the sphere of radius sqrt(d), and a straight
-    line cuts through the empty inside.  Vectors that are parallel, opposite (no shortest way on the sphere) or 0 are
-    joined by the straight line a + t (b - a).
+
+def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
+    """Spherical interpolation from a (t = 0) to b (t = 1).
+
+    It is (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b.  If a and b have the same length,
+    so has every point between them.  That matters for a normal latent of many dimensions: its mass lies near the
+    sphere of radius sqrt(d), and a straight line would pass through the empty inside.  Vectors that are parallel,
+    opposite (there is no unique shortest way on the sphere) or 0 are joined by the straight line a + t (b - a).
+
+    Args:
+        a: Points (..., d), floats.
+        b: Points of the same shape.
+        t: Numbers of any shape S, from 0 to 1.
+
+    Returns:
+        An array (..., *S, d).
+
+    Raises:
+        ValueError: If the shapes of a and b differ, or a number is not finite.
+
     Sources: K. Shoemake, "Animating rotation with quaternion curves", 1985; T. White, "Sampling generative networks",
     2016, section 2.1.
     """
@@ -23,7 +51,7 @@ def slerp(a, b, t):
     t = np.asarray(t, np.float64)
     if not np.isfinite(t).all():
         raise ValueError("t must be finite, from 0 (a) to 1 (b)")
-    expand = (..., *(None,) * t.ndim)
+    expand: tuple[Any, ...] = (..., *(None,) * t.ndim)
     angle = _angle(a, b)[expand]
     sine = np.sin(angle)
     straight = sine < _PARALLEL
@@ -34,10 +62,29 @@ def slerp(a, b, t):
     return (of_a * a[expand] + of_b * b[expand]).astype(np.result_type(a, b))
 
 
-def interpolation(path, draw, a, b, steps=11, *, title="Spherical interpolation", caption=None):
-    """The images between pairs of latent points: one row for each pair, `steps` columns from a to b.
+def interpolation(
+    path: PathLike | None,
+    draw: Callable[[Array], Tensor | ArrayLike],
+    a: Tensor | ArrayLike,
+    b: Tensor | ArrayLike,
+    steps: int = 11,
+    *,
+    title: str = "Spherical interpolation",
+    caption: str | None = None,
+) -> Figure:
+    """Draw the images between pairs of latent points, a row for each pair.
 
-    draw(z (N, d)) -> images (N, H, W, C) in [-1, 1].  a, b: latent points (rows, d).
+    Args:
+        path: The .png, .svg or .pdf file to write; None writes no file.
+        draw: Function from latent points (N, d) to images (N, H, W, C) in [-1, 1].
+        a: Latent points (rows, d) at which the rows start.
+        b: Latent points (rows, d) at which they end.
+        steps: The number of images in a row, at least 2.
+        title: Title of the figure.
+        caption: Text below the figure; None explains what is drawn.
+
+    Raises:
+        ValueError: If a, b or the images do not have the shape or the values that are needed.
     """
     a, b = _latents(a=a, b=b)
     if a.ndim != 2 or steps < 2:
@@ -56,7 +103,7 @@ def interpolation(path, draw, a, b, steps=11, *, title="Spherical interpolation"
 
 
 def _angle(a, b):
-    """The angle between the directions of a and b, accurate also near 0 and pi (W. Kahan); 0 if one has none."""
+    """Return the angle between a and b, accurate also near 0 and pi (W. Kahan's formula); 0 if one of them is 0."""
     a, b = (x.astype(np.float64) for x in (a, b))
     lengths = [np.linalg.norm(x, axis=-1, keepdims=True) for x in (a, b)]
     u, v = (np.divide(x, n, out=np.zeros_like(x), where=n > 0) for x, n in zip((a, b), lengths, strict=True))
@@ -64,7 +111,7 @@ def _angle(a, b):
     return np.where((lengths[0] > 0) & (lengths[1] > 0), angle[..., None], 0)[..., 0]
 
 
-def _latents(**named):
+def _latents(**named: Tensor | ArrayLike) -> list[Array]:
     arrays = {name: array(x) for name, x in named.items()}
     shapes = [x.shape for x in arrays.values()]
     if shapes[0] != shapes[1] or not shapes[0]:
@@ -72,4 +119,4 @@ def _latents(**named):
     for name, x in arrays.items():
         if x.dtype.kind != "f" or not np.isfinite(x).all():
             raise ValueError(f"{name} must hold floats, none of them NaN or infinite, got an array of {x.dtype}")
-    return arrays.values()
+    return list(arrays.values())

@@ -1,4 +1,8 @@
-"""Does it memorise?  Generated images, each beside the real ones that are nearest to it."""
+"""Generated images beside their nearest real images, to see whether a generator memorises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -6,14 +10,39 @@ from ..metrics.distances import blocks
 from .images import GAP, checked_images, image_grid, image_page
 from .style import save
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..types import Array, ArrayLike, PathLike, Tensor
+
+__all__ = ["nearest", "neighbours"]
+
 _GUTTER = 6  # pixels between the generated images and the real ones
 
 
-def neighbours(path, generated, real, k=6, *, title="Generated images and their nearest real neighbours", caption=None):
-    """One row for each generated image: itself, then the k nearest of the real ones, the nearest first.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    generated, real: (n, H, W, C) and (N, H, W, C), floats in [-1, 1] or uint8.  Distances are Euclidean, over all
-    pixels.
+
+def neighbours(
+    path: PathLike | None, generated: Tensor | ArrayLike, real: Tensor | ArrayLike, k: int = 6,
+    *, title: str = "Generated images and their nearest real neighbours", caption: str | None = None,
+) -> Figure:  # fmt: skip
+    """Draw each generated image in a row with its k nearest real images, the nearest first.
+
+    Distances are Euclidean, over all pixels.
+
+    Args:
+        path: The .png, .svg or .pdf file to write; None writes no file.
+        generated: Images (n, H, W, C), floats in [-1, 1] or uint8.
+        real: Images (N, H, W, C), floats in [-1, 1] or uint8.
+        k: The number of neighbours, at most N.
+        title: Title of the figure.
+        caption: Text below the figure; None explains what is drawn.
+
+    Raises:
+        TypeError: If the images are neither floats nor uint8.
+        ValueError: If shapes do not fit, values are out of range, or k is.
     """
     generated, real = checked_images("generated", generated), checked_images("real", real)
     if generated.shape[1:] != real.shape[1:]:
@@ -32,11 +61,20 @@ def neighbours(path, generated, real, k=6, *, title="Generated images and their 
     return save(path, image_page(grid, _headings(real.shape[2], k), title, caption))
 
 
-def nearest(generated, real, k):
-    """(index, distance), both (n, k), of the k real images nearest to each generated one, in ascending order."""
+def nearest(generated: Array, real: Array, k: int) -> tuple[Array, Array]:
+    """Find the k nearest real images of each generated image.
+
+    Args:
+        generated: Images (n, H, W, C).
+        real: Images (N, H, W, C).
+        k: The number of neighbours, at most N.
+
+    Returns:
+        The indices and the Euclidean distances of the neighbours, both (n, k), the nearest first.
+    """
     x, y = (images.reshape(len(images), -1) for images in (generated, real))
     index = np.concatenate([_smallest(squared, k) for _, squared in blocks(x, y)])
-    distance = np.linalg.norm(x[:, None].astype(np.float64) - y[index], axis=2)  # without cancellation: a copy has 0
+    distance = np.linalg.norm(x[:, None].astype(np.float64) - y[index], axis=2)  # no cancellation: a copy has 0
     order = np.argsort(distance, axis=1, kind="stable")
     return np.take_along_axis(index, order, 1), np.take_along_axis(distance, order, 1)
 

@@ -1,30 +1,68 @@
-"""A GAN in the plane: samples over the critic's surface, and what the generator does to a grid of its latent space."""
+"""A GAN in the plane: samples over the critic's surface, and the generator's image of a grid in its latent space."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..metrics.inputs import array, feature_sets
 from .style import FAKE, GREEN, MUTED, ORANGE, REAL, SMALL, WIDTH, Page, legend, number_axis, save
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..types import Array, ArrayLike, PathLike, Tensor
+
+__all__ = ["plane"]
+
 _SIDE, _LEFT, _TOP, _GAP = 2.78, 0.5, 0.28, 0.32  # inches
-_CELLS = 160  # of the critic's surface, along each axis
-_LINES, _FINE = 21, 241  # of the latent grid, and points along each line
+_CELLS = 160  # cells of the critic's surface along each axis
+_LINES, _FINE = 21, 241  # lines of the latent grid in each direction, and points along a line
 _SURFACE = ("#8C8C8C", "#FFFFFF")
 
 
-def plane(
-    path, real, fake, critic=None, generator=None,
-    *, latent=2, limits=None, title="Samples in the plane", caption=None,
-):  # fmt: skip
-    """Real and generated points over the critic's surface; beside it, the generator's image of a latent grid.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    real, fake: points (N, 2), in the units of the data.
-    critic(points (M, 2)) -> values (M,) or (M, 1).  generator(z (M, latent)) -> points (M, 2).  Both are functions of
-    float32 arrays, so that scaling between the units of the data and of the networks is the caller's.
-    limits: (low, high) of both axes, for the frames of an animation; a square about the real points if None.
-    The grid is the square [-r, r]^2, r = max(2, sqrt(latent)), so that it reaches the lengths that a normal z has; for
-    more than two latent numbers it is the slice in which all but the first two are 0.
+
+def plane(
+    path: PathLike | None,
+    real: Tensor | ArrayLike,
+    fake: Tensor | ArrayLike,
+    critic: Callable[[Array], Tensor | ArrayLike] | None = None,
+    generator: Callable[[Array], Tensor | ArrayLike] | None = None,
+    *,
+    latent: int = 2,
+    limits: tuple[float, float] | None = None,
+    title: str = "Samples in the plane",
+    caption: str | None = None,
+) -> Figure:
+    """Draw real and generated points over the critic's surface, and beside it the generator's image of a latent grid.
+
+    The functions take and return the units of the data; a network that was trained on scaled points needs the scaling
+    around it.  The grid is the square [-r, r]^2 with r = max(2, sqrt(latent)), which reaches the typical length of a
+    normal z.  If there are more than two latent numbers, all except the first two are 0 on it.
+
+    Args:
+        path: The .png, .svg or .pdf file to write; None writes no file.
+        real: Points (N, 2).
+        fake: Generated points (M, 2).
+        critic: Function from float32 points (K, 2) to values (K,) or (K, 1); None draws no surface.
+        generator: Function from float32 latent points (K, latent) to points (K, 2); None draws no grid.
+        latent: The number of latent numbers, at least 2.
+        limits: (low, high) of both axes, the same for all frames of an animation; None for a square around the real
+            points.
+        title: Title of the figure.
+        caption: Text below the figure; None explains what is drawn.
+
+    Raises:
+        ValueError: If a shape does not fit, or a value is not finite.
+
+    Example:
+        viz.plane("plane.png", real, fake, lambda x: critic(mg.Tensor(x)), lambda z: generator(mg.Tensor(z)))
     """
     real, fake = _points(real, fake)
     if latent < 2:
@@ -59,7 +97,7 @@ def _surface(axes, bar, critic, window):
     x, y = (np.linspace(low, high, _CELLS) for low, high in window)
     points = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2).astype(np.float32)
     values = _values("critic", critic, points, (len(points),)).reshape(len(y), len(x))
-    low, high = np.quantile(values, (0.1, 0.98))  # the corners, far from all data, have the lowest
+    low, high = np.quantile(values, (0.1, 0.98))  # the lowest values are in the corners, far from all data
     if high - low < 1e-6 * max(abs(low), 1e-6):
         low, high = low - 0.5, high + 0.5
     levels = np.linspace(low, high, 13)
@@ -106,7 +144,7 @@ def _shades():
 
 
 def _values(name, function, inputs, shape):
-    """What a function of the caller gives, of that shape and finite."""
+    """Return the values of the caller's function, checked for their shape and for NaN and infinity."""
     values = array(function(inputs))
     if values.size != math.prod(shape) or len(values) != shape[0]:
         raise ValueError(f"{name} was given {inputs.shape} and returned {values.shape}, expected {shape}")
@@ -123,7 +161,7 @@ def _points(real, fake):
 
 
 def _window(real, limits):
-    """((low, high) of x, of y): one square, with a margin about the real points."""
+    """Return the limits of both axes: a square around the real points, with a margin."""
     if limits is not None:
         low, high = limits
         if not -math.inf < low < high < math.inf:
@@ -147,7 +185,7 @@ def _caption(real, fake, window, critic, latent):
     text = f"{len(real):,} real and {len(fake):,} generated points"
     text += f", {_outside(fake, window):,} of these beyond the frame." if _outside(fake, window) else "."
     if critic:
-        text += "  Shading: the critic's value, lighter for what it takes for real."
+        text += "  Shading: the critic's value; lighter means more real."
     if latent:
         radius = f"{_radius(latent):.3g}"
         text += f"  Right: the generator's image of a square grid, from −{radius} to {radius}, of "

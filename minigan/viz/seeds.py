@@ -1,16 +1,27 @@
-"""The outcome of a protocol: the number of every seed, never the best one, beside the floor and what was published."""
+"""Results of a protocol: the numbers of all seeds, never the best one alone, with floors and published values."""
+
+from __future__ import annotations
 
 import math
+from collections.abc import Collection, Mapping
 from textwrap import wrap
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .style import BLACK, BLUE, INK, RULE, SMALL, VERMILLION, WIDTH, Page, font, number_axis, save
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..types import ArrayLike, PathLike
+
+__all__ = ["seeds"]
+
 _ROW, _GAP, _TOP, _RIGHT = 0.36, 0.25, 0.3, 0.2  # inches
-_LETTER, _LETTERS = 0.068, 38  # of a method's name: how wide one is, how many there are in a line
-_SPREAD = 0.64  # of a row's height, over which its seeds are spread, the first at the top
-_SEED = {
+_LETTER, _LETTERS = 0.068, 38  # of a method's name: width of a letter in inches, the most letters in a line
+_SPREAD = 0.64  # fraction of a row's height over which its seeds are spread, the first at the top
+_SEED: dict[str, Any] = {
     "marker": "o",
     "markersize": 3.5,
     "color": BLUE,
@@ -18,22 +29,53 @@ _SEED = {
     "markeredgewidth": 0.8,
     "zorder": 3,
 }
-_MEDIAN = {"marker": "|", "markersize": 19, "color": BLACK, "markeredgewidth": 1.6}
-_PUBLISHED = {"marker": "D", "markersize": 4.5, "color": VERMILLION, "markeredgecolor": "white", "zorder": 2.5}
+_MEDIAN: dict[str, Any] = {"marker": "|", "markersize": 19, "color": BLACK, "markeredgewidth": 1.6}
+_PUBLISHED: dict[str, Any] = {
+    "marker": "D",
+    "markersize": 4.5,
+    "color": VERMILLION,
+    "markeredgecolor": "white",
+    "zorder": 2.5,
+}
 
 
-def seeds(path, results, *, floors=None, published=None, log=(), title="Every seed", caption=None):
-    """A strip of numbers, one for each seed, for every method (row) and metric (column).
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    results: {method: {metric: numbers, one for each seed}}; the columns are the metrics in the order in which they are
-        first met.  A method without a metric leaves its place empty; infinity is an arrow at the edge.
-    floors: {metric: (5 % quantile, 95 % quantile)} of a perfect sampler, as in `Measurement.floor_range`.
-    published: {method: {metric: number}}.  log: the metrics with a logarithmic axis.
+
+def seeds(
+    path: PathLike | None,
+    results: Mapping[str, Mapping[str, ArrayLike]],
+    *,
+    floors: Mapping[str, tuple[float, float]] | None = None,
+    published: Mapping[str, Mapping[str, float]] | None = None,
+    log: Collection[str] = (),
+    title: str = "Every seed",
+    caption: str | None = None,
+) -> Figure:
+    """Draw the number of every seed, with a row for each method and a column for each metric.
+
+    Args:
+        path: The .png, .svg or .pdf file to write; None writes no file.
+        results: {method: {metric: numbers, one for each seed}}.  The columns are in the order in which the metrics
+            first appear.  If a method has no numbers for a metric, that cell is empty.  Infinity is an arrow at the
+            edge.
+        floors: {metric: (5 % quantile, 95 % quantile)} of a perfect sampler, as in `Measurement.floor_range`.
+        published: {method: {metric: published number}}.
+        log: The metrics whose axis is logarithmic.
+        title: Title of the figure.
+        caption: Text below the figure; None explains what is drawn.
+
+    Raises:
+        ValueError: If there are no numbers, one is NaN, or a name in floors, published or log is not in results.
+
+    Example:
+        viz.seeds("seeds.png", {"GAN": {"modes": [6, 7, 2]}, "WGAN-GP": {"modes": [8, 8, 8]}})
     """
     floors, published = floors or {}, published or {}
     methods, metrics = list(results), list(dict.fromkeys(metric for found in results.values() for metric in found))
     _check(results, floors, published, metrics, log)
-    names = [wrap(method, _LETTERS, max_lines=2) for method in methods]  # as many lines as a row has room for
+    names = [wrap(method, _LETTERS, max_lines=2) for method in methods]  # a row has room for two lines
     left = 0.25 + _LETTER * max(len(line) for lines in names for line in lines)
     height = _ROW * len(methods)
     width = (WIDTH - left - _RIGHT - _GAP * (len(metrics) - 1)) / len(metrics)
@@ -69,8 +111,8 @@ def _strips(axes, rows, floor, log):
 
 
 def _at_edge(axes, heights):
-    """Infinite numbers, as arrows where the axis ends."""
-    where = axes.get_yaxis_transform()  # x in parts of the axis, y in rows
+    """Draw infinite numbers as arrows at the end of the axis."""
+    where = axes.get_yaxis_transform()  # x as a fraction of the axis, y in rows
     look = _SEED | {"marker": ">"}
     axes.plot([1] * len(heights), heights, linestyle="", clip_on=False, transform=where, **look)
 
@@ -92,7 +134,7 @@ def _legend(page, top, floors, published):
     from matplotlib.patches import Patch
 
     handles = [Line2D([], [], linestyle="", label="a seed", **_SEED)]
-    handles += [Line2D([], [], linestyle="", label="median", **_MEDIAN | {"markersize": 9})]
+    handles += [Line2D([], [], linestyle="", label="median", **dict(_MEDIAN, markersize=9))]
     handles += [Line2D([], [], linestyle="", label="published", **_PUBLISHED)] if published else []
     handles += [Patch(color=RULE, label="perfect sampler, 5 to 95 %")] if floors else []
     page.figure.legend(

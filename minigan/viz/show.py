@@ -1,18 +1,34 @@
-"""A picture where its reader is: beside the script that draws it, or in the notebook."""
+"""Display of a figure where its reader is: in a file beside the running script, or in the notebook."""
 
-import io
+from __future__ import annotations
+
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..check.claims import is_collecting
-from .style import save
+from .style import png, save
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["show"]
 
 
-def show(draw, name):
-    """Draw a picture, draw() -> Figure, and show it.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    Of a script it becomes figures/NAME.png beside it, and the path is printed; in a notebook it is displayed.  Nothing
-    is drawn where claims are only verified, and where there is neither.
+
+def show(draw: Callable[[], Figure], name: str) -> None:
+    """Draw a figure and show it to the reader of a script or a notebook.
+
+    A script writes figures/NAME.png beside itself and prints the path; a notebook displays the figure.  Nothing is
+    drawn at a plain Python prompt, or while `minigan verify` runs the script.
+
+    Args:
+        draw: Function without arguments that draws the figure.
+        name: Name of the file, without its ending.
     """
     script = _script()
     if is_collecting() or (script is None and "IPython" not in sys.modules):
@@ -27,7 +43,7 @@ def show(draw, name):
 
 
 def _script():
-    """The running script, or None in a notebook and at a prompt."""
+    """Return the path of the running script, or None in a notebook and at a prompt."""
     import __main__
 
     file = getattr(__main__, "__file__", None)
@@ -37,6 +53,5 @@ def _script():
 def _display(figure):
     from IPython.display import Image, display
 
-    png = io.BytesIO()
-    figure.savefig(png, format="png")
-    display(Image(png.getvalue(), width=int(figure.get_figwidth() * 100)))
+    picture, width = png(figure)
+    display(Image(picture, width=width))

@@ -1,16 +1,63 @@
-"""One look for every picture: colours, sizes, the page they are laid out on, and how it is saved.
+"""The common look of all figures: colours, sizes, the layout of a page, and how it is saved.
 
-The colours are those of M. Okabe and K. Ito, "Color universal design", 2008, which every kind of colour vision tells
-apart; those that meet in one picture differ in lightness too, for a printer without colour.
-matplotlib is imported by the first picture, and used through its objects alone: no pyplot and no rcParams.
+The colours are those of M. Okabe and K. Ito, "Color universal design", 2008, which can be told apart with every kind of
+colour vision.  Colours that are used in one figure also differ in lightness, for printers without colour.  matplotlib
+is imported with the first figure, and used only through its objects, without pyplot and rcParams.
 """
 
+from __future__ import annotations
+
+import io
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..files import replacing
+from ..optional import require
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import XAxis, YAxis
+    from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.text import Text
+
+    from ..types import Array, PathLike
+
+__all__ = [
+    "BLACK",
+    "BLUE",
+    "CRITIC",
+    "CYCLE",
+    "DPI",
+    "FAKE",
+    "GENERATOR",
+    "GREEN",
+    "INK",
+    "LABEL",
+    "MUTED",
+    "ORANGE",
+    "PENALTY",
+    "PURPLE",
+    "REAL",
+    "RULE",
+    "SKY",
+    "SMALL",
+    "TITLE",
+    "VERMILLION",
+    "WIDTH",
+    "YELLOW",
+    "Page",
+    "font",
+    "legend",
+    "number_axis",
+    "pixels",
+    "plain",
+    "png",
+    "save",
+]
 
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILLION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
@@ -20,52 +67,82 @@ REAL, FAKE = BLUE, VERMILLION  # samples
 CRITIC, GENERATOR, PENALTY = BLACK, VERMILLION, SKY  # players
 INK, MUTED, RULE = "#222222", "#666666", "#DDDDDD"  # text, side remarks, grid lines
 
-WIDTH = 6.5  # inches: the text of a page, on A4 or letter
+WIDTH = 6.5  # inches: the width of the text on a page of A4 or letter
 DPI = 200
 TITLE, LABEL, SMALL = 10, 8, 7  # points
 
-_LINE = 1.45 * SMALL / 72  # inches, of a caption
+_LINE = 1.45 * SMALL / 72  # inches: the height of a line of a caption
 _ABOVE, _BELOW, _MARGIN = 0.38, 0.12, 0.1
-_NO_DATE = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+_NO_DATE: dict[str, dict[str, Any]] = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class Page:
-    """A figure with a title above, a caption below, and a body between them that is laid out in inches.
+    """Figure with a title above, a caption below, and between them a body that is laid out in inches.
 
-    Nothing is fitted to its contents, so the frames of an animation never jump, and an image that is given as many
-    inches as it has pixels / DPI is drawn pixel for pixel.
+    Nothing is fitted to the contents, so the frames of an animation never jump, and an image that is n / DPI inches
+    wide, with n its width in pixels, is drawn pixel for pixel.
+
+    Args:
+        height: Height of the body in inches.
+        title: Text above it; "" leaves no room for one.
+        caption: Text below it, broken into lines; "" leaves no room for one.
+        width: Width of the whole page in inches.
+
+    Attributes:
+        figure: The matplotlib Figure.
+        width: Width of the whole page in inches.
+        height: Height of the whole page in inches.
+        top: Distance in inches from the upper edge of the page to the body.
     """
 
-    def __init__(self, height, title="", caption="", width=WIDTH):
-        from matplotlib.figure import Figure
+    figure: Figure
+    width: float
+    height: float
+    top: float
+
+    def __init__(self, height: float, title: str = "", caption: str = "", width: float = WIDTH):
+        require("matplotlib", "minigan.viz")
+        from ._figure import Picture
 
         lines = _wrap(caption, width - 2 * _MARGIN)
         self.top = _ABOVE if title else _MARGIN
         below = _BELOW + len(lines) * _LINE if lines else 0
         self.width, self.height = _whole(width), _whole(self.top + height + below + _MARGIN)
-        self.figure = Figure(figsize=(self.width, self.height), dpi=DPI, facecolor="white")
+        self.figure = Picture(figsize=(self.width, self.height), dpi=DPI, facecolor="white")
         self.text(_MARGIN, 0.12 - self.top, title, TITLE, weight="bold")
         self.text(_MARGIN, height + _BELOW, "\n".join(lines), SMALL, color=MUTED, linespacing=1.4)
 
-    def text(self, left, top, text, size=LABEL, color=INK, ha="left", **more):
-        """Text whose top is `top` inches below the top of the body."""
+    def text(
+        self, left: float, top: float, text: str, size: float = LABEL, color: str = INK, ha: str = "left", **more: Any
+    ) -> Text:
+        """Write text at a place in inches from the left edge of the page and the top of the body.
+
+        `more` are properties of a matplotlib Text.
+        """
         x, y = left / self.width, 1 - (self.top + top) / self.height
         return self.figure.text(x, y, text, ha=ha, va="top", color=color, fontdict=font(size), **more)
 
-    def axes(self, left, top, width, height, **more):
-        """Axes in inches from the left edge of the page and the top of the body."""
+    def axes(self, left: float, top: float, width: float, height: float, **more: Any) -> Axes:
+        """Add axes at a place in inches from the left edge of the page and the top of the body.
+
+        `more` are options of `Figure.add_axes`.
+        """
         bottom = self.height - self.top - top - height
         box = (left / self.width, bottom / self.height, width / self.width, height / self.height)
         return plain(self.figure.add_axes(box, **more))
 
 
-def font(size):
-    """The font that comes with matplotlib, so that pictures are alike on every machine."""
+def font(size: float) -> dict[str, Any]:
+    """Return the properties of the font that comes with matplotlib, so that figures look alike on every machine."""
     return {"family": "DejaVu Sans", "size": size}
 
 
-def plain(axes):
-    """The same axes without a box, with small muted ticks and hair lines."""
+def plain(axes: Axes) -> Axes:
+    """Take the box from axes and give them small muted ticks and thin grid lines.  Returns the axes."""
     axes.set_facecolor("white")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set(color=MUTED, linewidth=0.6)
@@ -76,12 +153,15 @@ def plain(axes):
     return axes
 
 
-def number_axis(axis, log=False):
-    """Plain numbers along an axis (0.001, not a power of ten), at 1, 2 and 5 if it is logarithmic and short."""
+def number_axis(axis: XAxis | YAxis, log: bool = False) -> None:
+    """Label an axis with plain numbers (0.001 rather than a power of ten).
+
+    log: make the axis logarithmic, with labels at 1, 2 and 5 times powers of ten if it is short.
+    """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
     if log:
-        axis._set_axes_scale("log")
+        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
         low, high = axis.get_view_interval()
         short = high < 50 * low
         axis.set_major_locator(LogLocator(subs=(1, 2, 5) if short else (1,), numticks=7))
@@ -93,16 +173,24 @@ def number_axis(axis, log=False):
     axis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.4g}".replace("-", "\N{MINUS SIGN}")))
 
 
-def legend(axes, columns=4):
-    """A legend on one line just above the axes, where it hides nothing."""
+def legend(axes: Axes, columns: int = 4) -> Legend:
+    """Add a legend just above the axes, where it hides nothing, with so many columns."""
     return axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.1, borderpad=0.1,
         handlelength=1.4, handletextpad=0.5, columnspacing=1.4, labelcolor=INK, prop=font(SMALL),
     )  # fmt: skip
 
 
-def save(path, figure):
-    """Write a figure as .png, .svg or .pdf, complete or not at all; a path of None writes nothing.  Returns figure."""
+def save(path: PathLike | None, figure: Figure) -> Figure:
+    """Write a figure to a file, completely or not at all, and return the figure.
+
+    Args:
+        path: The file, which must end in .png, .svg or .pdf; None writes no file.
+        figure: A matplotlib Figure.
+
+    Raises:
+        ValueError: If the path has another ending.
+    """
     if path is not None:
         kind = Path(path).suffix.lower().removeprefix(".")
         if kind not in _NO_DATE:
@@ -112,8 +200,15 @@ def save(path, figure):
     return figure
 
 
-def pixels(figure, dpi=100):
-    """A figure as a uint8 picture (H, W, 3), for `save_gif`."""
+def png(figure: Figure) -> tuple[bytes, int]:
+    """Return a figure as the bytes of a PNG, and the width in pixels at which a notebook shows it."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png")
+    return file.getvalue(), int(figure.get_figwidth() * 100)
+
+
+def pixels(figure: Figure, dpi: float = 100) -> Array:
+    """Render a figure as a uint8 picture (H, W, 3), such as `save_gif` takes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     before = figure.dpi
@@ -125,7 +220,7 @@ def pixels(figure, dpi=100):
 
 
 def _wrap(caption, width):
-    """The lines of a caption of so many inches; a character is some .51 of the font's size wide."""
+    """Break a caption into lines of so many inches; the width of a character is about 0.51 times the font's size."""
     return textwrap.wrap(caption, int(width * 72 / (0.51 * SMALL)))
 
 

@@ -1,9 +1,11 @@
-"""`minigan verify` on chapters made here."""
+"""`minigan verify` on chapters that the tests write."""
 
 import json
+import re
 
 import pytest
 
+from minigan import verify
 from minigan.cli import main
 
 GOOD = """
@@ -68,6 +70,21 @@ def test_whatever_fails_is_the_exit_status(course, capsys, text, said):
     assert said in printed
     assert "1 FAIL" in printed
     assert "holds  1.1" in printed
+
+
+def test_the_measure_of_a_distance_is_named_unless_it_is_relative(course, capsys):
+    text = GOOD.format(n=3).replace("tolerance=", 'measure="{}", tolerance=')
+    for measure, named in (("absolute", "1e-12 abs.    one"), ("excess", "1e-12 excess  one")):
+        course("ch03_third", text.format(measure))
+        assert main(["verify", "3"]) == 0
+        assert named in capsys.readouterr().out
+
+
+def test_a_chapter_prints_as_a_summary_of_its_claims(course, tmp_path):
+    first, second = verify.chapters(tmp_path / "tutorials")
+    assert re.fullmatch(r"<ch01_first: 1 claims, all hold; 1 wrong variants rejected; \d s>", repr(verify.run(first)))
+    second.write_text("1 / 0")
+    assert repr(verify.run(second)) == "<ch02_second: ZeroDivisionError: division by zero>"
 
 
 def test_an_unknown_chapter_is_one_sentence(course, capsys):

@@ -1,4 +1,4 @@
-"""The profile: exact counts, bytes and, on a clock that only the operations move, times."""
+"""The profile: exact counts and bytes, and exact times by a clock that only the operations move."""
 
 import threading
 from importlib import import_module
@@ -13,7 +13,7 @@ from minigan.op import current_watch, op
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock in seconds; clock(n) lets n of them pass."""
+    """Replace the clock by one that stands still; clock(n) moves it by n seconds."""
     now = [0.0]
 
     def wait(seconds):
@@ -41,7 +41,7 @@ def names(p):
 
 
 def slow_square(wait):
-    """x^2 in 3 s; its vjp takes 5 s, and 2 s in another operation, whose own vjps take 11 s and 100 s."""
+    """Return an operation x^2 of 3 s, whose vjp takes 5 s and 2 s in another one, whose vjps take 11 s and 100 s."""
 
     def pull_a(g, b):
         wait(11)
@@ -93,7 +93,7 @@ def test_the_derivative_of_a_derivative_belongs_to_the_operation_it_comes_from(c
 
 
 def test_what_a_sweep_does_between_vjps_has_a_row(clock, monkeypatch):
-    """The sum of two gradients of x, under create_graph an operation that the next sweep goes through."""
+    """The sum of two gradients of x is an operation, which under create_graph the next sweep passes through."""
 
     def pull(g):
         clock(7)
@@ -151,7 +151,7 @@ def test_a_frozen_bias_leaves_its_operation_in_its_layer():
 
 
 def test_what_a_layer_keeps():
-    """x @ w then relu: x for the gradient of w, the result for that of relu; w lives anyway."""
+    """x @ w keeps x for the gradient of w, relu keeps its result; the parameter w does not count."""
     x, w = np.ones((4, 3)), mg.Parameter(np.ones((3, 5)))
     with quiet() as p:
         h = mg.tensor(x) @ w
@@ -380,3 +380,10 @@ def test_a_table_is_no_wider_than_100_columns():
     lines = p.table().splitlines()
     assert 90 < max(map(len, lines)) <= 100
     assert any(line.endswith("…") for line in lines)
+
+
+def test_a_profile_prints_as_its_table():
+    with quiet() as p:
+        ops.exp(np.ones(3))
+    assert repr(p) == p.table()
+    assert "exp" in repr(p)

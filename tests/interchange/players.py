@@ -9,7 +9,7 @@ CLASSES = 10
 
 
 def players(config):
-    """(network, shape of one sample) of each player of a preset, as its trainer builds them."""
+    """Return (network, shape of one sample) for each player of a preset, as its trainer builds it."""
     rng = Generator(0)
     if config.model == "unet":
         body = translation.unet((32, 32, 1), 3, config.generator_width, config.depth, rng=rng)

@@ -1,4 +1,4 @@
-"""onnxruntime draws from the graph what we draw from the network, for the generator of every preset."""
+"""onnxruntime computes from the graph what we compute from the network, for the generator of every preset."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from minigan.interchange import onnx as interchange  # noqa: E402  (it imports o
 
 
 def drawn(model, **given):
-    """What onnxruntime computes."""
+    """Return the output that onnxruntime computes."""
     options = runtime.SessionOptions()
     options.intra_op_num_threads = 1
     session = runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
@@ -62,7 +62,7 @@ def test_the_batch_may_have_any_size():
 
 
 class Written(nn.Module):
-    """Something that a user wrote."""
+    """A layer that a user wrote."""
 
     def __init__(self, function):
         self.layer, self.function = nn.Linear(3, 3, rng=Generator(0)), function

@@ -1,4 +1,4 @@
-"""PyTorch's own layers with our weights give our outputs, for the networks of every preset,."""
+"""PyTorch's own layers with our weights compute our outputs, for the networks of every preset."""
 
 from collections import OrderedDict
 
@@ -18,7 +18,7 @@ from minigan.interchange import torch as interchange  # noqa: E402  (it imports 
 
 
 def in_float64(network):
-    """The network with parameters and buffers of float64."""
+    """Convert the parameters and buffers of a network to float64."""
     for module in network.modules():
         for name, value in list(vars(module).items()):
             if isinstance(value, mg.Parameter):
@@ -41,7 +41,7 @@ def theirs(module, x, labels):
 
 
 def disagreement(network, shape, conditional=False, dtype="float32"):
-    """How far both outputs are apart, relative to the largest number, 1 at least, once the running statistics moved."""
+    """Return the largest difference of both outputs relative to max(1, largest output), after a forward in training."""
     x = Generator(1).normal((4, *shape), dtype)
     labels = [Generator(2).integers(0, CLASSES, (4,))] if conditional else []
     ours(network.train(), x, labels)
@@ -67,12 +67,12 @@ def test_in_float64_they_agree_to_its_precision(name):
     ("network", "shape"),
     [
         (lambda rng: mg.models.dense.generator(7, (6, 4, 3), 16, batch_norm=True, rng=rng), (7,)),
-        (lambda rng: mg.models.dense.critic((6, 4, 3), 16, octaves=2, rng=rng), (6, 4, 3)),
-        (lambda rng: mg.models.dense.critic((6, 4, 3), 16, spectral=True, rng=rng), (6, 4, 3)),
+        (lambda rng: mg.models.dense.discriminator((6, 4, 3), 16, octaves=2, rng=rng), (6, 4, 3)),
+        (lambda rng: mg.models.dense.discriminator((6, 4, 3), 16, spectral=True, rng=rng), (6, 4, 3)),
         (lambda rng: mg.models.dcgan.generator(7, (24, 12, 3), 4, kernel=3, rng=rng), (7,)),
-        (lambda rng: mg.models.dcgan.critic((24, 12, 3), 4, minibatch_std=True, rng=rng), (24, 12, 3)),
-        (lambda rng: mg.gan.PackedCritic(mg.models.dcgan.critic((8, 12, 6), 4, rng=rng), 2), (8, 12, 3)),
-        (lambda rng: networks.Through(mg.gan.Augment(rng=rng), mg.models.dense.critic((4, 4, 1), 8, rng=rng)),
+        (lambda rng: mg.models.dcgan.discriminator((24, 12, 3), 4, minibatch_std=True, rng=rng), (24, 12, 3)),
+        (lambda rng: mg.gan.PackedCritic(mg.models.dcgan.discriminator((8, 12, 6), 4, rng=rng), 2), (8, 12, 3)),
+        (lambda rng: networks.Through(mg.gan.Augment(rng=rng), mg.models.dense.discriminator((4, 4, 1), 8, rng=rng)),
          (4, 4, 1)),
         (lambda rng: nn.Sequential(c=nn.Conv2d(3, 4, 3, 2, ((0, 1), (2, 1)), 2, rng=rng), f=nn.Flatten(),
                                    n=nn.LayerNorm(36), o=nn.Linear(36, 2, rng=rng)), (9, 7, 3)),
@@ -132,10 +132,10 @@ def test_the_module_has_the_mode_of_the_network_and_leaves_pytorch_s_random_numb
 
 
 def test_the_way_back_from_a_module_is_the_same_to_the_bit():
-    network = mg.models.dcgan.critic((28, 28, 1), 4, spectral=True, rng=Generator(0))
+    network = mg.models.dcgan.discriminator((28, 28, 1), 4, spectral=True, rng=Generator(0))
     module, other = (
         interchange.module(network, (28, 28, 1)),
-        mg.models.dcgan.critic((28, 28, 1), 4, spectral=True),
+        mg.models.dcgan.discriminator((28, 28, 1), 4, spectral=True),
     )
     interchange.load(other, module, (28, 28, 1))
     assert all(

@@ -14,7 +14,7 @@ HOSTILE = "<script>window.hacked=1</script><img src=x onerror='window.hacked=1'>
 
 
 def records(steps, seed=0, every=1):
-    """The lines of a metrics.jsonl, as a GAN with a penalty and a test phase would log them."""
+    """Yield the lines of a metrics.jsonl, as a GAN with a penalty and held-out samples logs them."""
     numbers = Generator(seed).uniform((steps // every, 4), 0.1, 2.0)
     for row, step in zip(numbers.tolist(), range(every, steps + 1, every), strict=True):
         line = dict(zip(("critic_loss", "generator_loss", "penalty", "critic_gradient"), row, strict=True))
@@ -27,7 +27,7 @@ def measurement(value, low, high):
 
 @pytest.fixture
 def make_run(tmp_path):
-    """A function that writes a run: make_run(name, preset, config, steps=taken, size=of its pictures, more=...)."""
+    """Return the writer of a run: make_run(name, preset, config, steps=taken, size=of its pictures, more=...)."""
 
     def make(name, preset_name="digits", config=None, steps=40, size=(204, 204), pictures=4, **more):
         config = config or preset(preset_name)
@@ -52,7 +52,7 @@ def make_run(tmp_path):
 
 @pytest.fixture
 def full_run(make_run):
-    """A run with everything in it, every text of which tries to be markup."""
+    """Return a run with all kinds of files, in which every text tries to inject markup."""
     finding = {"name": "collapse" + HOSTILE, "evidence": HOSTILE, "remedy": "Look " + HOSTILE, "step": 20}
     versions = {"minigan": "0.1.0", "BLAS": "openblas-" + "x" * 80, HOSTILE: HOSTILE}
     config = Config(data=HOSTILE + "/" + "long-path-" * 12, steps=40, held_out=20)

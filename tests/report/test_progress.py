@@ -1,4 +1,4 @@
-"""What training writes while it goes on: whole lines where nobody looks at a terminal, a bar where somebody does."""
+"""Output during training: a progress bar on a terminal, whole lines elsewhere."""
 
 import io
 import re

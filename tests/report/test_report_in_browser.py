@@ -1,4 +1,4 @@
-"""The pages in a real browser: on a phone and on a desk, with and without its script, in the dark and in the light."""
+"""The pages in a real browser: on a phone and on a desktop, with and without scripts."""
 
 import json
 import re
@@ -74,7 +74,7 @@ addEventListener("load", async () => {
 
 @pytest.fixture
 def seen(tmp_path, make_run, full_run, measured):
-    """{"page kind": what the browser found there}, of every page, from one start of the browser."""
+    """Return {"page kind": findings} for every page, from one start of the browser."""
     if CHROMIUM is None:
         pytest.skip("no chromium is installed")
     points = make_run("points", "toy-ring", size=(904, 1300), pictures=3)

@@ -1,4 +1,4 @@
-"""report.html: all that it is to hold, from runs that have much, little and nothing to tell."""
+"""Contents of report.html, for complete, incomplete and empty runs."""
 
 import dataclasses
 import json
@@ -23,7 +23,7 @@ TINY = ["--data", "digits-8x8", "--batch-size", "4", "--latent", "3", "--kernel"
 
 
 class Page(HTMLParser):
-    """The text of a page and its attributes; fails where a tag is not closed in order."""
+    """Parser of the text and the attributes of a page; it fails if a tag is not closed in order."""
 
     def __init__(self, path):
         super().__init__()
@@ -106,7 +106,7 @@ def test_metrics_stand_beside_their_floors(make_run, page_of, measured):
     assert [value for _, value in page.attributes].count("real") == 1  # only recall is within its range
     assert page.has("Measured with seed 0.")
     run.log({"step": 41, "seconds": 5.0, "critic_loss": 1.0})
-    assert page_of(run).has("Measured at step 40, before training went on with seed 0.")
+    assert page_of(run).has("Measured at step 40, before training went on, with seed 0.")
     assert page_of(make_run("other")).has("Not measured yet: minigan evaluate")
 
 
@@ -116,7 +116,7 @@ def test_findings_come_with_evidence_and_remedy(make_run, page_of):
     assert page.has("Collapsestep 7The spread is 0.1.Pack the samples.")
     assert page.text.count("The spread is 0.1.") == 20
     assert page.has("The first 20 of 25 findings.")
-    assert page_of(make_run("well")).has("Nothing that usually goes wrong was found.")
+    assert page_of(make_run("well")).has("None of the usual problems was found.")
 
 
 def test_settings_that_differ_from_the_preset_are_marked(make_run, page_of):
@@ -124,14 +124,14 @@ def test_settings_that_differ_from_the_preset_are_marked(make_run, page_of):
     page = page_of(run)
     assert page.has("generator_lr0.001 3e-05")
     assert page.has("conditionalyes no")
-    assert page.has("Bold: not as in digits")
+    assert page.has("Bold: different from digits, whose value is crossed out.")
     assert page.has("minigan train digits --no-conditional --generator-lr 3e-05")
     assert not page.has("octaves")  # belongs to other models
-    assert page_of(make_run("same")).has("All as in digits.")
+    assert page_of(make_run("same")).has("All settings are those of digits.")
 
 
 def altered(config, rng):
-    """The same with a few settings changed at random, in a way that `check` lets pass."""
+    """Change a few settings at random to values that `check` accepts."""
     values = {
         "steps": [1, 12345], "seed": [2**63 + 1], "batch_size": [8], "data": ["a b/$HOME'\"-x", "--seed"],
         "generator_lr": [1e-7, 0.1 + 0.2], "conditional": [True, False], "threads": [3], "latent": [7],
@@ -158,7 +158,7 @@ def test_the_command_gives_the_same_settings(name):
 def test_a_preset_that_is_no_more_starts_from_the_default(make_run, page_of):
     run = make_run("run", "of-old", PRESETS["toy-ring"].config)
     page = page_of(run)
-    assert page.has("of-old is unknown here, so the command starts from digits.")
+    assert page.has("This version does not know the preset of-old, so the command starts from digits.")
     assert page.has("minigan train digits --data ring")
 
 
@@ -167,8 +167,8 @@ def test_versions_and_how_often_it_was_resumed(make_run, page_of):
     sessions = [old, {"step": 20, "steps": 40, "versions": {"numpy": "2.1"}}]
     page = page_of(make_run("run", sessions=sessions))
     assert page.has("numpy2.1")
-    assert page.has("From step 0 on other versions trained it: see sessions.jsonl.")
-    assert page.has("From step 0 on it was trained with steps=20, then for longer.")
+    assert page.has("From step 0 on, other versions were in use: see sessions.jsonl.")
+    assert page.has("From step 0 on, the run was planned for steps=20; it was extended later.")
     assert not page_of(make_run("once", sessions=[old, old | {"step": 7}])).has("From step")
 
 
@@ -181,7 +181,7 @@ def test_cut_off_and_foreign_lines_are_left_out(make_run, page_of):
     (run.samples / "step-0000050.png").write_bytes(b"\x89PNG\r\n\x1a\n of no image")
     page = page_of(run)
     assert page.has("Not measured yet")
-    assert page.has("4 of 5 pictures.")
+    assert page.has("Shown are 4 of 5 pictures.")
     run.config_file.write_text("{")
     with pytest.raises(RunError, match="is not the configuration of a run"):
         report(run)

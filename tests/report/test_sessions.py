@@ -1,4 +1,4 @@
-"""sessions.jsonl: with which versions a run was trained, each time that it began or went on."""
+"""sessions.jsonl: the versions with which a run was trained, each time that it was started or resumed."""
 
 import json
 import platform

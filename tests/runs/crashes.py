@@ -7,8 +7,7 @@ import sys
 from threadpoolctl import threadpool_limits
 
 from minigan.presets import Config
-from minigan.runs import Run
-from minigan.runs import train
+from minigan.runs import Run, train
 from minigan.trainers import trainer_for
 
 LOOP = sys.modules["minigan.runs.loop"]  # the module: its name in the package is the function's

@@ -10,8 +10,7 @@ from minigan import data
 from minigan.cli import main
 from minigan.presets import preset
 from minigan.presets.changes import consequence, refused
-from minigan.runs import Run, RunError, Stopped
-from minigan.runs import train
+from minigan.runs import Run, RunError, Stopped, train
 from minigan.trainers import Trainer, load_data, trainer_for
 
 CONSTANT = dataclasses.replace(TINY, schedule="constant", ema=0.0)

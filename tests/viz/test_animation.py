@@ -10,7 +10,7 @@ rng = np.random.default_rng(0)
 
 
 def decoded(path):
-    """(frames as RGB (n, H, W, 3), milliseconds of each, how often it repeats)"""
+    """Return the frames as RGB (n, H, W, 3), the milliseconds of each, and how often the animation repeats."""
     with Image.open(path) as gif:
         frames, durations = [], []
         for i in range(gif.n_frames):
@@ -58,7 +58,7 @@ def test_many_grays_go_to_the_nearest_step(tmp_path, colors):
 
 
 def test_many_colours_share_one_palette_without_flicker(tmp_path):
-    """What does not change between frames keeps its colour, and every colour is near."""
+    """Pixels that do not change between frames keep their colour, and every colour is close to the true one."""
     y, x = np.mgrid[:40, :40]
     frames = [np.stack([6 * x, 6 * y, np.full_like(x, 50 * i)], -1).astype(np.uint8) for i in range(5)]
     for frame in frames:
@@ -111,7 +111,7 @@ def test_times_and_colours_are_checked(tmp_path):
 
 @pytest.mark.parametrize("c", [1, 3])
 def test_training_gif_in_the_order_of_the_steps(tmp_path, c):
-    """Also where a name has outgrown its zeros; other files are left out, and a line says how far training is."""
+    """The order is that of the numbers, not of the names; other files are left out; a line shows the progress."""
     levels = {0: -0.9, 50: -0.3, 100: 0.3, 1000: 0.8}
     for step, level in levels.items():
         viz.save_grid(tmp_path / f"step-{step:02d}.png", np.full((4, 10, 10, c), level), 2)

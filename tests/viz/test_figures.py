@@ -1,5 +1,6 @@
 """Curves, the plane and seeds: what is drawn is what was given, nothing collides, and nothing global is touched."""
 
+import io
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from minigan.viz import style
 
 
 def overlapping(figure):
-    """Pairs of texts that are drawn over each other, or that leave the page."""
+    """Return the texts that leave the page, and the pairs of texts that overlap."""
     viz.pixels(figure, style.DPI)
     axes = figure.axes
     texts = [t for t in figure.texts if t.get_text()]
@@ -168,7 +169,7 @@ def test_plane_draws_the_points_the_surface_and_the_grid(tmp_path):
 
 
 def test_the_shading_is_where_it_belongs():
-    """A critic that likes the top left is lighter there, in the picture itself."""
+    """If a critic has its highest values at the top left, the picture is lighter there."""
     figure = viz.plane(None, real, real[:1], lambda p: p[:, 1] - p[:, 0])
     page = viz.pixels(figure, style.DPI).astype(float).mean(axis=2)
     box = figure.axes[0].get_window_extent().extents.round().astype(int)
@@ -199,7 +200,7 @@ def test_the_frame_is_set_by_the_real_points_or_by_limits():
     assert "300 real and 202 generated points, 2 of these beyond the frame" in caption(figure)
     assert viz.plane(None, real, fake, limits=(-3, 5)).axes[0].get_ylim() == (-3, 5)
     viz.plane(None, real[:1], fake)  # no extent of its own
-    viz.plane(None, real, fake, critic=lambda p: np.zeros(len(p)))  # no slope
+    viz.plane(None, real, fake, critic=lambda p: np.zeros(len(p)))  # a constant critic
 
 
 @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ assert "matplotlib.pyplot" not in sys.modules
 
 
 def test_colours_differ_for_the_colour_blind_and_in_print():
-    """Okabe and Ito's eight; and those that share a picture differ in luminance."""
+    """There are eight, by Okabe and Ito, and colours that share a figure differ in luminance."""
     assert len({*style.CYCLE, style.YELLOW, style.BLACK}) == 8
 
     def luminance(color):
@@ -359,3 +360,31 @@ def test_colours_differ_for_the_colour_blind_and_in_print():
     for a, b in ((style.REAL, style.FAKE), (style.CRITIC, style.GENERATOR), (style.GREEN, style.ORANGE)):
         brighter, darker = sorted((luminance(a), luminance(b)), reverse=True)
         assert (brighter + 0.05) / (darker + 0.05) > 1.3
+
+
+def test_a_notebook_shows_a_figure_without_pyplot():
+    display = pytest.importorskip("IPython.core.formatters", reason="IPython is not installed: pip install ipython")
+    shown, metadata = display.DisplayFormatter().format(viz.curves(None, records(3)))
+    with Image.open(io.BytesIO(shown["image/png"])) as picture:
+        assert picture.format == "PNG"
+    assert metadata["image/png"] == {"width": int(100 * style.WIDTH)}
+
+
+def test_pictures_without_their_library_are_one_sentence(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    (tmp_path / "step-1.png").write_bytes(b"")
+    with pytest.raises(ImportError, match=r"minigan\.viz needs matplotlib: pip install matplotlib"):
+        viz.curves(None, records(3))
+    for name, write in {
+        "save_grid": lambda path: viz.save_grid(path, np.zeros((1, 4, 4, 1)), 1),
+        "save_gif": lambda path: viz.save_gif(path, np.zeros((2, 4, 4), np.uint8)),
+        "training_gif": lambda path: viz.training_gif(path, tmp_path),
+    }.items():
+        with pytest.raises(ImportError, match=f"{name} needs Pillow: pip install Pillow"):
+            write(tmp_path / "a")
+    assert [file.name for file in tmp_path.iterdir()] == ["step-1.png"]
+
+
+def test_viz_lists_its_functions_and_nothing_else():
+    assert dir(viz) == sorted(viz.__all__)

@@ -22,7 +22,7 @@ def decoded(path):
 
 
 def tiles(picture, n, columns, h, w, scale):
-    """The n images of a picture, read back at the places where they must be."""
+    """Read the n images of a picture back from the places where they must be."""
     small = picture[::scale, ::scale]
     cells = [(2 + i // columns * (h + 2), 2 + i % columns * (w + 2)) for i in range(n)]
     return np.stack([small[top : top + h, left : left + w] for top, left in cells])
@@ -64,7 +64,7 @@ def test_image_grid_says_what_it_needs(given, error, message):
 
 
 def on_page(path, grid):
-    """Is every pixel of the grid on the page, as a square of dots?"""
+    """Return whether every pixel of the grid is on the page, as a square of dots."""
     page = decoded(path)[..., :3]
     h, w, _ = grid.shape
     zoom = min(int((WIDTH - 0.2) * DPI // w), int(8 * DPI // h))
@@ -173,7 +173,7 @@ def test_slerp_of_a_quarter_circle_is_exact():
 @pytest.mark.parametrize("gap", [1e-3, 1e-5, 1e-6, 1e-9])
 @pytest.mark.parametrize("turn", [0, np.pi])
 def test_slerp_near_its_singularities(gap, turn):
-    """Along the circle as long as there is one; nearly opposite vectors are joined by a line only at the very end."""
+    """Vectors are joined along the circle, and by a straight line only if they are opposite within rounding."""
     a, b = np.array([1.0, 0]), np.array([np.cos(turn + gap), np.sin(turn + gap)])
     z = viz.slerp(a, b, 0.5)
     angle = min(turn + gap, 2 * np.pi - turn - gap) / 2 * (1 if turn == 0 else -1)
