@@ -1,54 +1,62 @@
-"""Images from NumPy files: .npy and .npz, read without pickle and without believing what their headers state.
+"""Read images from NumPy files, .npy and .npz, without pickle and without trusting the sizes in their headers.
 
 An .npy file is a magic string, a version, the length of a header, the header (a Python dict as text: element
-type, order, shape) and the elements. An .npz file is a zip archive of .npy files.
+type, order, shape) and the elements. An .npz file is a zip archive of .npy files. NumPy parses the header, which
+costs little once its length is known to be small. The elements are read here, because `numpy.load` allocates the
+whole array that a header promises before it reads the first byte, and ignores bytes after the last element.
 
 Source: NumPy enhancement proposal 1, "A simple file format for NumPy arrays", R. Kern, 2007, with its later
     versions 2.0 and 3.0 as `numpy.lib.format` documents them.
 """
 
+from __future__ import annotations
+
+import io
 import math
-import re
 import struct
+import warnings
 import zipfile
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib import format as npy_format
 
 from .dataset import Dataset, as_labels, to_uint8, with_channel
 from .reading import FormatError, guess, open_binary, read_at_most
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import Any, BinaryIO
+
+    from ..types import Array, PathLike
+
+    _Header = tuple[tuple[int, ...], bool, np.dtype[Any]]  # shape, fortran_order, dtype
 
 __all__ = ["ArrayError", "array_images", "as_pixels", "is_array_file", "read_npy", "read_npz"]
 
 _MAGIC = b"\x93NUMPY"
 _ZIP = b"PK\x03\x04"
-_MAX_HEADER = 1 << 16
+_MAX_HEADER = 10_000  # bytes, as in numpy.load; nearly all of them may be padding
+_MAX_DICT, _MAX_BRACKETS = 1000, 20  # 32 axes of 19 digits need 700 characters and 2 brackets
+_DICT = "a dict of descr, fortran_order and shape"
 _MAX_AXES = 32
 _ELEMENTS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
 _STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ROUNDING = 1e-3  # how far beyond its range a float pixel may lie: what resampling in float16 leaves
+_ROUNDING = 1e-3  # by how much resampling in float16 may leave the range
 
-# What Python's own parser takes for this dict. Possessive quantifiers: no header can make these backtrack.
-_SPACE = r"[ \t\n]*+"
-_ENTRY = (
-    rf"""['"](\w++)['"]{_SPACE}:{_SPACE}"""
-    rf"""('[^'\\]*+'|"[^"\\]*+"|True|False|\([^()]*+\)|\[.*?\](?={_SPACE}[,}}]))"""
-)
-_HEADER = re.compile(
-    rf"{_SPACE}\{{{_SPACE}{_ENTRY}(?:{_SPACE},{_SPACE}{_ENTRY})*+{_SPACE},?+{_SPACE}\}}{_SPACE}", re.DOTALL | re.ASCII
-)
-_SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
-_ENTRIES = re.compile(_ENTRY, re.DOTALL | re.ASCII)
-
-# By these names, in this order, images and labels are looked for in an archive. {} is the part.
+# Images and labels are looked up in an archive by these names, in this order. {} is the part.
 _IMAGE_NAMES = ("images", "{}_images", "x_{}", "x", "arr_0")
 _LABEL_NAMES = ("labels", "{}_labels", "y_{}", "y", "arr_1")
 
 
 class ArrayError(FormatError):
-    """A file is not valid .npy or .npz, or holds no images. Attributes: path, found, expected, cause."""
+    """Error for a file that is not valid .npy or .npz, or that holds no images.
+
+    Attributes: path, found, expected and cause, as in `FormatError`.
+    """
 
 
 def is_array_file(path):
@@ -222,9 +230,10 @@ def _zip_errors(path):
         ) from error
 
 
-def _read_array(stream, path, max_bytes):
-    dtype, shape, order = _read_header(stream, path)
-    # An empty axis would hide the size of the others, which NumPy multiplies all the same.
+def _read_array(stream: BinaryIO, path: Path | str, max_bytes: int) -> Array:
+    """Return the array in a stream of .npy data; `path` is only named in errors."""
+    shape, fortran_order, dtype = _read_header(stream, path)
+    # An axis of 0 would hide the size of the others, which NumPy multiplies all the same.
     if len(shape) > _MAX_AXES or math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
         found, cause = f"a header that promises shape {shape} of {dtype}", "a damaged header, or genuinely so large"
         raise ArrayError(path, found, f"at most {_MAX_AXES} axes and {max_bytes} bytes", cause)
@@ -235,11 +244,12 @@ def _read_array(stream, path, max_bytes):
         raise ArrayError(path, f"{len(body)} bytes of data", expected, "a truncated file or a damaged header")
     if len(body) > promised:
         raise ArrayError(path, "data beyond the last element", expected, "a damaged header or joined files")
-    return np.ndarray(shape, dtype, buffer=body, order=order).astype(dtype.newbyteorder("="), order="C", copy=False)
+    array = np.ndarray(shape, dtype, buffer=body, order="F" if fortran_order else "C")
+    return array.astype(dtype.newbyteorder("="), order="C", copy=False)
 
 
-def _read_header(stream, path):
-    """dtype, shape and order, as the header has them."""
+def _read_header(stream: BinaryIO, path: Path | str) -> _Header:
+    """Return (shape, fortran_order, dtype) as the header states them, if they describe an array of numbers."""
     start = bytes(read_at_most(stream, 8))
     if start[:6] != _MAGIC:
         found = f"first bytes {start[:6].hex(' ')}" if start else "no data at all"
@@ -247,6 +257,7 @@ def _read_header(stream, path):
     if len(start) < 8 or start[6] not in (1, 2, 3) or start[7] != 0:
         found = f"version {'.'.join(map(str, start[6:]))}" if len(start) == 8 else f"only {len(start)} bytes"
         raise ArrayError(path, found, "format version 1.0, 2.0 or 3.0", "a damaged file")
+    # NumPy would allocate what the length states, up to 4 GiB, before it reads.
     width = 2 if start[6] == 1 else 4
     field = read_at_most(stream, width)
     length = int.from_bytes(field, "little")
@@ -254,41 +265,39 @@ def _read_header(stream, path):
     if len(field) < width or len(text) < length:
         found, expected = f"a header of {len(text)} bytes", f"{length} (at most {_MAX_HEADER})"
         raise ArrayError(path, found, expected, "a truncated file or a damaged header")
-    return _parse_header(text.decode("ascii", "replace"), path)
+    return _parse_header(text.decode("latin-1").rstrip(), path)
 
 
-def _parse_header(text, path):
-    entries = _ENTRIES.findall(text) if _HEADER.fullmatch(text) else []
-    values = dict(entries)
-    if sorted(name for name, _ in entries) != ["descr", "fortran_order", "shape"]:
-        expected = "a dict of descr, fortran_order and shape"
-        raise ArrayError(path, f"the header {text[:80].rstrip()!r}", expected, "a damaged header")
-    order = {"True": "F", "False": "C"}.get(values["fortran_order"])
-    shape = _parse_shape(values["shape"])
-    if order is None or shape is None:
-        found = f"fortran_order {values['fortran_order'][:40]}, shape {values['shape'][:40]}"
-        raise ArrayError(path, found, "True or False, and a tuple of sizes", "a damaged header")
-    return _parse_element(values["descr"], path), shape, order
+def _parse_header(text: str, path: Path | str) -> _Header:
+    """Parse the dict with NumPy, unless it is so long or so nested that Python's parser could overflow the stack."""
+    brackets = sum(map(text.count, "([{"))
+    if len(text) > _MAX_DICT or brackets > _MAX_BRACKETS:
+        found = f"a header of {len(text)} characters with {brackets} brackets"
+        raise ArrayError(path, found, _DICT, "records with many fields, or a damaged header")
+    version_2 = len(text).to_bytes(4, "little") + text.encode("latin-1")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+            shape, fortran_order, dtype = npy_format.read_array_header_2_0(io.BytesIO(version_2))
+    except Exception as error:  # Python's parser and NumPy's dtypes raise errors of a dozen types
+        found = f"the header {_short(text)!r} ({_short(str(error) or 'nested too deeply')})"
+        raise ArrayError(path, found, _DICT, "a damaged header") from error
+    if min(shape, default=0) < 0:
+        raise ArrayError(path, f"shape {shape}", "sizes of at least 0", "a damaged header")
+    _check_elements(dtype, path)
+    return shape, fortran_order, dtype
 
 
-def _parse_shape(text):
-    """(sizes), or None. Python 2 wrote sizes as 12L."""
-    if not text.startswith("("):
-        return None
-    sizes = [size.strip(" \t\n").removesuffix("L") for size in text[1:-1].split(",")]
-    last = sizes.pop()  # nothing, after the comma that a tuple of one size needs and others may have
-    if last:
-        sizes += [last] if sizes else [""]
-    return tuple(map(int, sizes)) if all(_SIZE.fullmatch(size) for size in sizes) else None
-
-
-def _parse_element(text, path):
-    kind = text[1:-1]
-    if kind[:1] in "<>=|" and kind[1:] in _ELEMENTS:
-        return np.dtype(kind)
+def _check_elements(dtype: np.dtype[Any], path: Path | str) -> None:
     expected = f"numbers: one of {', '.join(_ELEMENTS)}"
-    if re.search(r"[|<>=]O\d?['\"]", text):
+    if dtype.hasobject:
         cause = "arrays of unequal size or other objects saved together: they are pickles, which are not read"
-        raise ArrayError(path, f"Python objects ({text[:40]})", expected, cause)
-    found = "records with named fields" if text.startswith("[") else f"elements of type {text[:40]}"
-    raise ArrayError(path, found, expected, "an array of something else, or a damaged header")
+        raise ArrayError(path, "Python objects", expected, cause)
+    if dtype.fields is not None or dtype.str[1:] not in _ELEMENTS:
+        found = "records with named fields" if dtype.fields is not None else f"elements of type {dtype.str!r}"
+        raise ArrayError(path, found, expected, "an array of something else, or a damaged header")
+
+
+def _short(text: str) -> str:
+    """Return the first 80 characters of `text`, on one line."""
+    return " ".join(text.split())[:80]
