@@ -29,7 +29,8 @@ from .reading import FormatError, guess, open_binary, read_at_most
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from typing import Any, BinaryIO
+    from contextlib import AbstractContextManager
+    from typing import IO, Any
 
     from ..types import Array, PathLike
 
@@ -59,8 +60,8 @@ class ArrayError(FormatError):
     """
 
 
-def is_array_file(path):
-    """Whether `path` is to be read as .npy or .npz: by its name, or by its first bytes."""
+def is_array_file(path: Path) -> bool:
+    """Return whether the name or the first bytes of `path` are those of an .npy or .npz file."""
     if path.suffix in (".npy", ".npz"):
         return True
     if not path.is_file():
@@ -69,18 +70,24 @@ def is_array_file(path):
         return file.read(len(_MAGIC)).startswith((_MAGIC, _ZIP))
 
 
-def array_images(path, part="train", key=None, value_range=None):
-    """The images in an .npy or .npz file, as a `Dataset`.
+def array_images(
+    path: PathLike, part: str = "train", key: str | None = None, value_range: tuple[float, float] | None = None
+) -> Dataset:
+    """Read the images in an .npy or .npz file as a `Dataset`.
 
-    path: of the file; which of the two it is, is told by its content. Labels of an .npy file are read from the
-        file beside it that is called the same with "labels" for "images", if there is one.
-    part: "train" or "test", where an archive holds both ("x_train", "test_images", ...); else "train".
-    key: the name of the images in an archive. Without it the first of images, {part}_images, x_{part}, x and
-        arr_0 is taken, or the only array there is. Labels are labels, {part}_labels, y_{part}, y or arr_1,
-        (N,) or (N, 1), if one of these is there.
-    value_range: see `as_pixels`.
-    Raises ArrayError for malformed files and arrays that are no images, ValueError for a part that the file
-    does not have, FileNotFoundError or another OSError where it cannot be read.
+    Args:
+        path: The file. Its content decides whether it is read as .npy or .npz. Labels of an .npy file are read from a
+            file beside it whose name has "labels" in place of "images", if there is one.
+        part: "train" or "test" where an archive holds both ("x_train", "test_images", ...), else "train".
+        key: The name of the images in an archive. By default the first of images, {part}_images, x_{part}, x and
+            arr_0 that exists, or the only array. The labels are the first of labels, {part}_labels, y_{part}, y and
+            arr_1 that exists, of shape (N,) or (N, 1).
+        value_range: The range of float pixels, see `as_pixels`.
+
+    Raises:
+        ArrayError: The file is malformed, or holds no images.
+        ValueError: The file does not have this part.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
@@ -89,14 +96,18 @@ def array_images(path, part="train", key=None, value_range=None):
     return Dataset(as_pixels(images, path, value_range), labels, path.name, str(path), "unknown")
 
 
-def as_pixels(array, path, value_range=None):
-    """An array of images as uint8 (N, H, W, C).
+def as_pixels(array: Array, path: PathLike, value_range: tuple[float, float] | None = None) -> Array:
+    """Return an array of images as uint8 (N, H, W, C).
 
-    array: (N, H, W) or (N, H, W, C), channels last; uint8, or floats in [0, 1] or in [-1, 1]. Which of the two
-        ranges is meant is told by whether any value is negative, unless value_range, (0, 1) or (-1, 1), says
-        so. Floats are rounded to the nearest of the 256 levels.
-    path: where the array is from, for the errors.
-    Raises ArrayError for anything else: other dtypes, NaN, values beyond the range, channels first.
+    Args:
+        array: Images (N, H, W) or (N, H, W, C), uint8 or floats in [0, 1] or [-1, 1]. Floats are rounded to the
+            nearest of the 256 levels.
+        path: The origin of the array, named in errors.
+        value_range: The range of floats, (0, 1) or (-1, 1). By default (-1, 1) if any value is negative.
+
+    Raises:
+        ArrayError: The array is of another kind: another dtype, NaN, values outside the range, channels first.
+        ValueError: `value_range` is another.
     """
     if value_range not in (None, (0, 1), (-1, 1)):
         raise ValueError(f"value_range must be (0, 1), (-1, 1) or None, got {value_range!r}")
@@ -119,23 +130,42 @@ def as_pixels(array, path, value_range=None):
     return with_channel(to_uint8(array if bottom else 2 * array - 1))
 
 
-def read_npy(path, max_bytes=1 << 32):
-    """The array in an .npy file, writable, in native byte order and C order.
+def read_npy(path: PathLike, max_bytes: int = 1 << 32) -> Array:
+    """Read the array in an .npy file: integers of 1 to 8 bytes, float16, float32 or float64.
 
-    max_bytes: the largest array to accept. Elements: integers of 1 to 8 bytes, float16, float32 or float64.
-    Memory grows with the bytes that the file really holds. Nothing is ever unpickled.
-    Raises ArrayError for a malformed file, FileNotFoundError or another OSError where it cannot be read.
+    Nothing is ever unpickled, and memory grows with the bytes that the file really holds.
+
+    Args:
+        path: The file.
+        max_bytes: The largest array to accept, in bytes.
+
+    Returns:
+        A writable array in native byte order and C order.
+
+    Raises:
+        ArrayError: The file is malformed, or its array is too large or not of numbers.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
         return _read_array(file, path, max_bytes)
 
 
-def read_npz(path, names=None, max_bytes=1 << 32):
-    """{name: array} of an .npz archive, in its order; of the given names only, if there are any.
+def read_npz(path: PathLike, names: Iterable[str] | None = None, max_bytes: int = 1 << 32) -> dict[str, Array]:
+    """Read the arrays in an .npz archive, each as `read_npy` does.
 
-    max_bytes: the most that all the arrays together may take. The rest is as for `read_npy`.
-    Raises ArrayError for a malformed archive, KeyError for a name that it does not have.
+    Args:
+        path: The archive.
+        names: The names of the arrays to read; by default all, in the order of the archive.
+        max_bytes: The largest total size of these arrays to accept.
+
+    Returns:
+        {name: array}.
+
+    Raises:
+        ArrayError: The archive is malformed, or its arrays are too large or not of numbers.
+        KeyError: The archive does not have one of the names.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _members(path) as members:
@@ -147,7 +177,7 @@ def read_npz(path, names=None, max_bytes=1 << 32):
         return arrays
 
 
-def _from_npy(path, part, key):
+def _from_npy(path: Path, part: str, key: str | None) -> tuple[Array, Array | None]:
     _check_part(path, part, ("train",))
     if key is not None:
         raise ValueError(f"{path}: key={key!r} is for .npz archives, and this is a single array")
@@ -156,20 +186,21 @@ def _from_npy(path, part, key):
     return read_npy(path), _as_labels(read_npy(beside), beside) if found else None
 
 
-def _from_npz(path, part, key):
+def _from_npz(path: Path, part: str, key: str | None) -> tuple[Array, Array | None]:
     with _members(path) as members:
         names = list(members)
     image_name, label_name = _choose(path, names, part, key)
     arrays = read_npz(path, [name for name in (image_name, label_name) if name is not None])  # it may be empty
-    return arrays[image_name], _as_labels(arrays[label_name], f"{path}[{label_name}]") if label_name else None
+    labels = _as_labels(arrays[label_name], f"{path}[{label_name}]") if label_name is not None else None
+    return arrays[image_name], labels
 
 
 def _as_labels(labels, path):
     return as_labels(labels[:, 0] if labels.shape[1:] == (1,) else labels, path)
 
 
-def _choose(path, names, part, key):
-    """The names of the images and the labels (or None) among those in an archive."""
+def _choose(path: Path, names: Sequence[str], part: str, key: str | None) -> tuple[str, str | None]:
+    """Return the names of the images and of the labels, or None, in an archive with these names."""
     _check_part(path, part, ("train", "test") if any("test" in name for name in names) else ("train",))
     found = f"arrays {', '.join(map(repr, names))}" if names else "no arrays"
     if key is not None and key not in names:
@@ -193,8 +224,9 @@ def _check_part(path, part, parts):
 
 
 @contextmanager
-def _members(path):
-    """{name: function that opens it} of the .npy members of an archive, while it is open."""
+def _members(path: PathLike) -> Iterator[dict[str, Callable[[], AbstractContextManager[IO[bytes]]]]]:
+    """Open an archive and give {name: function that opens it} of its .npy members."""
+    path = Path(path)
     with open_binary(path, "NumPy") as file, _zip_errors(path), zipfile.ZipFile(file) as archive:
         infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if _is_npy(info)}
         yield {name: _opener(archive, info, path) for name, info in infos.items()}
@@ -218,7 +250,7 @@ def _opener(archive, info, path):
 
 @contextmanager
 def _zip_errors(path):
-    """What `zipfile` raises for damage, as ArrayError; its OSError stays, since that is the disk's."""
+    """Turn what `zipfile` raises for a damaged archive into ArrayError, but leave the OSError of a failing disk."""
     try:
         yield
     except FormatError:
@@ -230,7 +262,7 @@ def _zip_errors(path):
         ) from error
 
 
-def _read_array(stream: BinaryIO, path: Path | str, max_bytes: int) -> Array:
+def _read_array(stream: IO[bytes], path: Path | str, max_bytes: int) -> Array:
     """Return the array in a stream of .npy data; `path` is only named in errors."""
     shape, fortran_order, dtype = _read_header(stream, path)
     # An axis of 0 would hide the size of the others, which NumPy multiplies all the same.
@@ -248,7 +280,7 @@ def _read_array(stream: BinaryIO, path: Path | str, max_bytes: int) -> Array:
     return array.astype(dtype.newbyteorder("="), order="C", copy=False)
 
 
-def _read_header(stream: BinaryIO, path: Path | str) -> _Header:
+def _read_header(stream: IO[bytes], path: Path | str) -> _Header:
     """Return (shape, fortran_order, dtype) as the header states them, if they describe an array of numbers."""
     start = bytes(read_at_most(stream, 8))
     if start[:6] != _MAGIC:
@@ -265,7 +297,7 @@ def _read_header(stream: BinaryIO, path: Path | str) -> _Header:
     if len(field) < width or len(text) < length:
         found, expected = f"a header of {len(text)} bytes", f"{length} (at most {_MAX_HEADER})"
         raise ArrayError(path, found, expected, "a truncated file or a damaged header")
-    return _parse_header(text.decode("latin-1").rstrip(), path)
+    return _parse_header(text.decode("latin-1").rstrip(" \n"), path)
 
 
 def _parse_header(text: str, path: Path | str) -> _Header:
