@@ -58,7 +58,7 @@ class Loader:
 
     def __init__(
         self,
-        arrays: Dataset | ArrayLike | Sequence[ArrayLike] | Mapping[str, ArrayLike],
+        arrays: Dataset | ArrayLike | Sequence[Any] | Mapping[str, Any],
         batch_size: int,
         rng: Generator,
         drop_last: bool = True,
