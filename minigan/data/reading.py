@@ -5,10 +5,11 @@ No size stated in a header is trusted: a buffer grows as the bytes arrive.
 
 from __future__ import annotations
 
-import difflib
 import errno
 import os
 from typing import TYPE_CHECKING
+
+from ..suggest import nearest
 
 if TYPE_CHECKING:
     from io import BufferedIOBase, BufferedReader
@@ -78,7 +79,7 @@ def open_binary(path: Path, kind: str) -> BufferedReader:
     try:
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file; {_hint(path)}", str(path)) from error
+        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file{_hint(path)}", str(path)) from error
     except IsADirectoryError as error:
         raise IsADirectoryError(errno.EISDIR, f"expected a file of {kind} data, found a folder", str(path)) from error
 
@@ -100,6 +101,5 @@ def read_at_most(stream: ByteStream, count: int) -> bytearray:
 def _hint(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f"the folder {folder} does not exist either"
-    near = difflib.get_close_matches(path.name, os.listdir(folder), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"nothing in {folder} has a similar name"
+        return f"; the folder {folder} does not exist either"
+    return nearest(path.name, os.listdir(folder)) or f"; nothing in {folder} has a similar name"

@@ -7,7 +7,6 @@ puts them: under `$MINIGAN_DATA`, or in the platform's cache folder. `load` itse
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import inspect
 import os
 import re
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..random import Generator
+from ..suggest import nearest
 from .arrays import array_images, is_array_file
 from .cifar import batch_folder, cifar10, missing_batches
 from .dataset import Dataset, as_labels, scale, to_uint8, with_channel
@@ -29,7 +29,7 @@ from .resize import fit
 from .stacked import stacked_mnist
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from ..types import Array, Pair, PathLike
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "load", "names", "scale", "to_uint8"]
 
 _FILES = Path(__file__).parent / "files"
+_MEANT = " (did you mean {!r}?)"
 _PREFIX = {"train": "train", "test": "t10k"}
 _PATHS = "a folder of images or an IDX, .npy or .npz file"
 
@@ -172,7 +173,7 @@ def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: A
         return _read(_SETS[name_or_path].load, name_or_path, part, options)
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         raise ValueError(
-            f"unknown data set {name_or_path!r}{_nearest(name_or_path, _SETS)}; "
+            f"unknown data set {name_or_path!r}{nearest(name_or_path.lower(), _SETS, _MEANT)}; "
             f"known: {', '.join(names())}, or the path of {_PATHS}"
         )
     path = Path(name_or_path)
@@ -188,7 +189,7 @@ def _read(reader: Callable[..., Dataset], source: str | Path, part: str, options
         if name not in (*known, "size", "channels"):
             everything = [*known, *({"size", "channels"} - set(known))]
             raise TypeError(
-                f"load: {name!r} does not apply to {source}{_nearest(name, everything)}; "
+                f"load: {name!r} does not apply to {source}{nearest(name, everything, _MEANT)}; "
                 f"what does: {', '.join(sorted(everything))}"
             )
     _check_channels(options.get("channels"))
@@ -219,11 +220,6 @@ def _looks_like_path(text: str) -> bool:
     separators = [os.sep, os.altsep] if os.altsep else [os.sep]
     endings = ("idx", ".npy", ".npz")
     return any(sign in text for sign in (*separators, *endings)) or Path(text).exists()
-
-
-def _nearest(name: str, known: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=1)
-    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _check_part(name: str, part: str, parts: tuple[str, ...]) -> None:
