@@ -46,7 +46,7 @@ _DICT = "a dict of descr, fortran_order and shape"
 _MAX_AXES = 32
 _ELEMENTS = ("u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8")
 _STORED_OR_DEFLATED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_ROUNDING = 1e-3  # by how much resampling in float16 may leave the range
+_ROUNDING = 1e-3  # resampling in float16 may leave the range by this much
 
 # Images and labels are looked up in an archive by these names, in this order. {} is the part.
 _IMAGE_NAMES = ("images", "{}_images", "x_{}", "x", "arr_0")
@@ -190,7 +190,7 @@ def _from_npz(path: Path, part: str, key: str | None) -> tuple[Array, Array | No
     with _members(path) as members:
         names = list(members)
     image_name, label_name = _choose(path, names, part, key)
-    arrays = read_npz(path, [name for name in (image_name, label_name) if name is not None])  # it may be empty
+    arrays = read_npz(path, [name for name in (image_name, label_name) if name is not None])  # a name may be empty
     labels = _as_labels(arrays[label_name], f"{path}[{label_name}]") if label_name is not None else None
     return arrays[image_name], labels
 
@@ -225,7 +225,7 @@ def _check_part(path, part, parts):
 
 @contextmanager
 def _members(path: PathLike) -> Iterator[dict[str, Callable[[], AbstractContextManager[IO[bytes]]]]]:
-    """Open an archive and give {name: function that opens it} of its .npy members."""
+    """Open an archive and yield {name: function that opens it} of its .npy members."""
     path = Path(path)
     with open_binary(path, "NumPy") as file, _zip_errors(path), zipfile.ZipFile(file) as archive:
         infos = {info.filename.removesuffix(".npy"): info for info in archive.infolist() if _is_npy(info)}

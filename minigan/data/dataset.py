@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -121,8 +121,7 @@ def _pixels(function: str, images: Tensor | ArrayLike) -> Array:
     """Return the array of pixels that `images` is or holds."""
     if isinstance(images, Dataset):
         raise TypeError(f"{function}: expected an array of pixels, got a Dataset: give its .images")
-    pixels: Array = images.data if isinstance(images, Tensor) else as_array(images)
-    return pixels
+    return images.data if isinstance(images, Tensor) else cast("Array", as_array(images))
 
 
 def with_channel(images: Array) -> Array:

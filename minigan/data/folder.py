@@ -148,7 +148,9 @@ def _read_all(
     pillow: tuple[Any, Any], root: Path, files: Sequence[Path], size: Pair | None, channels: int, max_pixels: int
 ) -> tuple[Array | None, list[Path], dict[str, str]]:
     """Return the images, or None without any, the files they are from, and {file: reason} of the other files."""
-    images, kept, unreadable = None, [], {}
+    images: Array | None = None
+    kept: list[Path] = []
+    unreadable: dict[str, str] = {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about oddities that Pillow can read
         for file in files:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["IdxError", "read_idx", "write_idx"]
 
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
     0x0B: np.dtype(np.int16),
@@ -39,7 +39,7 @@ _TYPES = {
     0x0D: np.dtype(np.float32),
     0x0E: np.dtype(np.float64),
 }
-_CODES = {dtype: code for code, dtype in _TYPES.items()}
+_CODES: dict[np.dtype[Any], int] = {dtype: code for code, dtype in _TYPES.items()}
 _TYPE_LIST = ", ".join(f"0x{code:02x} {dtype}" for code, dtype in _TYPES.items())
 
 _GZIP = b"\x1f\x8b"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from ..types import ArrayLike, Generator
+    from ..types import Array, ArrayLike, Generator
 
 __all__ = ["Loader"]
 
@@ -55,6 +55,7 @@ class Loader:
     transform: Callable[[Any], Any] | None
     epoch: int
     position: int
+    _order: Array | None
 
     def __init__(
         self,
@@ -80,7 +81,7 @@ class Loader:
         return full + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        """Give the batches that are left of the current epoch: all at its start, the rest after a resume."""
+        """Yield the batches that are left of the current epoch: all at its start, the rest after a resume."""
         epoch = self.epoch
         while self.epoch == epoch:
             yield self.next_batch()
@@ -130,12 +131,13 @@ class Loader:
         self._begin_epoch(epoch)
         self.position = position
 
-    def _begin_epoch(self, epoch):
+    def _begin_epoch(self, epoch: int) -> None:
         # The order is drawn with the first batch. The state kept here can draw it again.
         self.epoch, self.position = epoch, 0
-        self._order, self._epoch_state = None, self._rng.state
+        self._order = None
+        self._epoch_state = self._rng.state
 
-    def _advance(self, rows):
+    def _advance(self, rows: int) -> None:
         self.position += rows
         left = self._count - self.position
         if left == 0 or (self.drop_last and left < self.batch_size):

@@ -94,7 +94,7 @@ def _sums(images, axis, size, dtype):
 
 
 def _overlaps(old, new):
-    """Give (new pixel, old pixel, overlap) for all that overlap, in units of 1 / (old * new) of a side."""
+    """Yield (new pixel, old pixel, overlap) for all that overlap, in units of 1 / (old * new) of a side."""
     for target in range(new):
         start, end = target * old, (target + 1) * old
         for source in range(start // new, (end - 1) // new + 1):

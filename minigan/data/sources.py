@@ -102,7 +102,7 @@ def _sixteenths(images):
 
 
 _MNIST = 'Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", 1998'
-_SETS = {
+_SETS: dict[str, _Embedded | _Downloaded | _Cifar10 | _Stacked] = {
     "mnist-10k": _Embedded("t10k", f"{_MNIST}: its 10,000 test images", "CC BY-SA 3.0"),
     "digits-8x8": _Embedded(
         "digits8x8",

@@ -93,6 +93,8 @@ class Classifier(nn.Module):
 
     image_shape: tuple[int, ...]
     classes: int
+    body: nn.Sequential
+    head: nn.Linear
 
     def __init__(self, image_shape: tuple[int, ...], classes: int, recipe: Recipe, rng: Generator) -> None:
         self.image_shape, self.classes = tuple(image_shape), classes

@@ -17,7 +17,7 @@ BLOCK: int = 1 << 22  # distances in memory at once: 32 MiB
 
 
 def blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
-    """Give (rows, squared distances (rows, M)) between x (N, d) and y (M, d), for slices of all rows of x in order.
+    """Yield (rows, squared distances (rows, M)) between x (N, d) and y (M, d), for slices of all rows of x in order.
 
     They are |x|^2 - 2 x.y + |y|^2 about the mean of y, in float64, with an error of some 1e-16 of the squared spread.
     """
@@ -36,7 +36,7 @@ def blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
 
 
 def own_blocks(x: Array) -> Iterator[tuple[slice, Array]]:
-    """Give `blocks(x, x)` with infinity as the distance of a point to itself."""
+    """Yield `blocks(x, x)` with infinity as the distance of a point to itself."""
     for rows, squared in blocks(x, x):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
         yield rows, squared

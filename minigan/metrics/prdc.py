@@ -68,8 +68,8 @@ def prdc(real: Array, samples: Array, k: int = 5) -> dict[str, float]:
     recalled, closest = np.zeros(n, bool), np.full(n, np.inf)
     for rows, squared in blocks(samples, real):
         inside = squared <= real_radius
-        within += np.count_nonzero(inside)
-        found += np.count_nonzero(inside.any(axis=1))
+        within += int(np.count_nonzero(inside))
+        found += int(np.count_nonzero(inside.any(axis=1)))
         recalled |= (squared <= radius[rows, None]).any(axis=0)
         np.minimum(closest, squared.min(axis=0), out=closest)
     return {
