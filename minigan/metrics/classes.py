@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["class_balance", "class_statistics", "mode_histogram", "shares", "stack_labels"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def class_balance(
     probabilities: Tensor | ArrayLike,
     real_probabilities: Tensor | ArrayLike,

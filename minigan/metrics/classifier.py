@@ -42,6 +42,11 @@ __all__ = [
     "trained_classifier",
 ]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 BATCH: int = 500
 """Number of images in a batch of evaluation."""
 

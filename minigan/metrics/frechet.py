@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 __all__ = ["between_gaussians", "distance", "frechet_distance", "moments", "pca"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def frechet_distance(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,

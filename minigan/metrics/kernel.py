@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["block_mmd2", "kid", "median_distance", "mmd", "mmd2", "polynomial", "rbf"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def kid(
     real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
 ) -> Measurement:

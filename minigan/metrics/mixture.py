@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["OUTSIDE", "TRUNCATED", "draw", "kl_divergence", "mode_statistics", "modes"]
 
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 OUTSIDE: float = math.exp(-4.5)
 """Mass of a Gaussian in the plane beyond 3 sigma: P(r > t sigma) = e^(-t^2 / 2)."""
 

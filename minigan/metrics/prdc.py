@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 __all__ = ["prdc", "precision_recall"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def precision_recall(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["directions", "distance", "sliced_wasserstein"]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def sliced_wasserstein(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,

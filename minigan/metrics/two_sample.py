@@ -26,6 +26,10 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
 def nearest_neighbour_test(
     real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
 ) -> dict[str, Measurement]:
