@@ -1,4 +1,6 @@
-"""Files that appear complete or not at all, and where the platform keeps what can be made again."""
+"""Write files that appear complete or not at all, and find the platform's cache folder."""
+
+from __future__ import annotations
 
 import errno
 import json
@@ -8,11 +10,37 @@ import secrets
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, BinaryIO
+
+    from .types import PathLike
+
+__all__ = ["as_json", "cache_folder", "replacing", "sync_folder", "write_json"]
+
+# Raised where a folder cannot be opened (Windows) or synced (WebAssembly, some network file systems). WASI alone has
+# ENOTCAPABLE. A failing disk raises others, such as EIO.
+_NO_FOLDER_SYNC = {
+    getattr(errno, name)
+    for name in ("EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTCAPABLE", "ENOTSUP", "EOPNOTSUPP", "EPERM")
+    if hasattr(errno, name)
+}
 
 
 @contextmanager
-def replacing(path):
-    """A binary file to write that takes the name `path` once all is on disk, and vanishes if anything fails."""
+def replacing(path: PathLike) -> Iterator[BinaryIO]:
+    """Open a binary file that takes the name `path` once all of it is on disk, and is removed if anything fails.
+
+    Raises:
+        FileNotFoundError: There is no folder of that name to write into.
+        OSError: The file cannot be written.
+
+    Example:
+        with replacing("table.csv") as file:
+            file.write(b"1,2")
+    """
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "there is no such folder to write into", str(path.parent))
@@ -29,24 +57,27 @@ def replacing(path):
         raise
 
 
-def sync_folder(folder):
-    """Make the names in `folder` outlast a power cut; Windows has no call for it."""
-    if os.name == "posix":
+def sync_folder(folder: PathLike) -> None:
+    """Make the names in `folder` survive a power failure, on platforms that can sync a folder."""
+    try:
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
 
 
-def write_json(path, content):
-    """Write `content`, see `as_json`, complete or not at all."""
+def write_json(path: PathLike, content: Any) -> None:
+    """Write `content` as JSON (see `as_json`) to a file that appears complete or not at all."""
     with replacing(path) as file:
         file.write(as_json(content).encode())
 
 
-def as_json(content):
-    """`content` as JSON; infinity and NaN become strings, which float() reads."""
+def as_json(content: Any) -> str:
+    """Return `content` as JSON, with infinity and NaN as strings that float() reads."""
     return json.dumps(_plain(content), indent=1, allow_nan=False)
 
 
@@ -58,9 +89,11 @@ def _plain(x):
     return str(x) if isinstance(x, float) and not math.isfinite(x) else x
 
 
-def cache_folder():
-    """Where the platform keeps what can be made again: ~/.cache/minigan, ~/Library/Caches/minigan, or on Windows
-    %LOCALAPPDATA%/minigan."""
+def cache_folder() -> Path:
+    """Return the folder for data that can be made or fetched again.
+
+    It is ~/.cache/minigan, on macOS ~/Library/Caches/minigan, and on Windows %LOCALAPPDATA%/minigan.
+    """
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "minigan"
     if sys.platform == "darwin":

@@ -1,6 +1,9 @@
-"""Data: named sets, files and folders of images, toy mixtures, pairs, minibatches.
+"""Data sets by name, files and folders of images, toy mixtures, pairs of images, and minibatches.
 
-Needs NumPy and the standard library only; Pillow where a folder of images is read, pooch where data are downloaded.
+    digits = mg.data.load("mnist-10k")
+    batches = mg.data.Loader(digits, 64, mg.random.Generator(0), transform=mg.data.scale)
+
+NumPy and the standard library suffice, except that `read_folder` needs Pillow and `download` needs pooch.
 """
 
 from .arrays import ArrayError, array_images, read_npy, read_npz
@@ -61,3 +64,7 @@ __all__ = [
     "twentyfive_gaussians",
     "write_idx",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

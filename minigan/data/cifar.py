@@ -1,4 +1,4 @@
-"""CIFAR-10 in its binary format: records of one label byte and 3,072 pixel bytes, and nothing else.
+"""Read CIFAR-10 in its binary format: records of one label byte and 3,072 pixel bytes, and nothing else.
 
 A pixel plane is 32 rows of 32 bytes; a record has the red plane, then the green, then the blue.
 
@@ -6,12 +6,18 @@ Source: A. Krizhevsky, "Learning multiple layers of features from tiny images", 
     under "binary version" on the author's page of the data set.
 """
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .dataset import Dataset
 from .reading import FormatError, guess, open_binary, read_at_most
+
+if TYPE_CHECKING:
+    from ..types import Array, PathLike
 
 __all__ = [
     "CIFAR10_CLASSES",
@@ -24,49 +30,63 @@ __all__ = [
     "read_cifar",
 ]
 
-CIFAR10_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+CIFAR10_CLASSES: tuple[str, ...] = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
+"""Names of the labels 0 to 9."""
+
 _PIXELS = 3 * 32 * 32
 _RECORD = 1 + _PIXELS
 _RECORD_100 = 2 + _PIXELS
 
-INNER = "cifar-10-batches-bin"
-"""The folder in which the archive has its files."""
+INNER: str = "cifar-10-batches-bin"
+"""Name of the folder inside the published archive."""
 
 
 class CifarError(FormatError):
-    """A file is not CIFAR-10 in binary. Attributes: path, found, expected, cause (one clause each)."""
+    """Error for a file that is not CIFAR-10 in binary.
+
+    Attributes: path, found, expected and cause, as in `FormatError`.
+    """
 
 
-def cifar10_files(part):
-    """The names of the files that make up a part, "train" or "test", in order."""
+def cifar10_files(part: str) -> tuple[str, ...]:
+    """Return the names of the files that make up a part, "train" or "test", in order."""
     return {"train": tuple(f"data_batch_{i}.bin" for i in range(1, 6)), "test": ("test_batch.bin",)}[part]
 
 
-def batch_folder(folder):
-    """Where in `folder` the batches are: in `INNER` as they come, or in the folder itself."""
+def batch_folder(folder: Path) -> Path:
+    """Return the folder of the batches: `INNER` in `folder`, as the archive has it, or `folder` itself."""
     inner = folder / INNER
     return inner if inner.is_dir() else folder
 
 
-def missing_batches(folder, part):
-    """The names of the files of a part that `folder` does not have."""
+def missing_batches(folder: Path, part: str) -> list[str]:
+    """Return the names of the files of a part that `folder` does not have."""
     return [name for name in cifar10_files(part) if not (folder / name).is_file()]
 
 
-def cifar10(folder, part="train"):
-    """The `Dataset` in the binary files of `folder`: five batches for "train", one for "test"."""
+def cifar10(folder: PathLike, part: str = "train") -> Dataset:
+    """Read the binary files in `folder` as a `Dataset`: five batches for "train", one for "test"."""
     batches = [read_cifar(Path(folder) / name) for name in cifar10_files(part)]
     images, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
     source = 'A. Krizhevsky, "Learning multiple layers of features from tiny images", 2009'
     return Dataset(images, labels, "cifar-10", source, "not stated by its authors", CIFAR10_CLASSES)
 
 
-def read_cifar(path, max_bytes=1 << 30):
-    """(images, labels) of one binary batch: uint8 (N, 32, 32, 3), and int64 (N,) from 0 to 9.
+def read_cifar(path: PathLike, max_bytes: int = 1 << 30) -> tuple[Array, Array]:
+    """Read one binary batch. The official batches have N = 10,000 images; any N of at least 1 is read.
 
-    The official batches have N = 10,000; any N of at least 1 is read. max_bytes: the largest file to accept.
+    Args:
+        path: The file.
+        max_bytes: The largest file to accept.
 
-    Raises CifarError for a malformed file, FileNotFoundError or another OSError where it cannot be read.
+    Returns:
+        (images, labels): uint8 (N, 32, 32, 3), and int64 (N,) from 0 to 9.
+
+    Raises:
+        CifarError: The file is malformed.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "CIFAR-10") as file:
@@ -79,7 +99,7 @@ def read_cifar(path, max_bytes=1 << 30):
     return np.ascontiguousarray(planes.transpose(0, 2, 3, 1)), labels
 
 
-def _check_length(path, data, max_bytes):
+def _check_length(path: Path, data: bytearray, max_bytes: int) -> None:
     expected = f"records of {_RECORD} bytes"
     if not data:
         raise CifarError(path, "no data at all", expected, "an interrupted download")
@@ -93,7 +113,7 @@ def _check_length(path, data, max_bytes):
         raise CifarError(path, found, expected, guess(data[:4], cause))
 
 
-def _check_labels(path, data, labels):
+def _check_labels(path: Path, data: bytearray, labels: Array) -> None:
     wrong = np.flatnonzero(labels > 9)
     if len(wrong):
         found = f"label {labels[wrong[0]]} in record {wrong[0]} ({len(wrong)} such records)"

@@ -1,8 +1,10 @@
-"""MNIST, Fashion-MNIST, KMNIST and CIFAR-10 from their mirrors: verified before use, or not there at all.
+"""Download MNIST, Fashion-MNIST, KMNIST and CIFAR-10 from their mirrors, and verify them before use.
 
-A file takes its name only when its sha256 is the published one, so that a server that stops short, lies or serves
-something else costs a retry and nothing more. `docs/data.md` says where each hash is from.
+A file takes its name only when its sha256 is the published one, so that a server that stops early or serves something
+else costs only a retry. `docs/data.md` gives the origin of each hash.
 """
+
+from __future__ import annotations
 
 import hashlib
 import os
@@ -12,33 +14,41 @@ import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files import cache_folder, replacing
 from .cifar import INNER, batch_folder, cifar10_files, missing_batches
 from .reading import FormatError, read_at_most
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import ModuleType
+    from typing import Any, BinaryIO
+
+    from ..types import PathLike
+
 __all__ = ["DownloadError", "data_folder", "download", "instructions"]
 
-_ROUNDS = 2  # how often all mirrors are tried
+_ROUNDS = 2  # attempts at each mirror
 _PAUSE = 2.0  # seconds between two rounds
-_TIMEOUT = 30.0  # seconds without a byte
+_TIMEOUT = 30.0  # seconds without a byte received
 _BATCH_BYTES = 10_000 * 3073
 
 
 class DownloadError(OSError):
-    """A published file cannot be had; the message says what each mirror did, and what to do by hand."""
+    """Error for a file that no mirror gave; the message has each mirror's answer, and what to do by hand."""
 
 
 @dataclass(frozen=True)
 class _File:
-    """A published file: its name, how many bytes it has, and their sha256."""
+    """A published file: its name, its size in bytes, and its sha256."""
 
     name: str
     size: int
     sha256: str
 
-    def is_at(self, path):
-        """Whether the file at `path` has these very bytes."""
+    def is_at(self, path: Path) -> bool:
+        """Return whether the file at `path` has exactly these bytes."""
         if path.stat().st_size != self.size:
             return False
         with open(path, "rb") as file:
@@ -47,29 +57,36 @@ class _File:
 
 @dataclass(frozen=True)
 class _Published:
-    """Files of a data set, and the folders on the web that have all of them, the likeliest first."""
+    """Files of a data set, and the web folders that have all of them, the most reliable first."""
 
-    mirrors: tuple
-    files: tuple
+    mirrors: tuple[str, ...]
+    files: tuple[_File, ...]
 
     @property
-    def megabytes(self):
+    def megabytes(self) -> float:
         return sum(file.size for file in self.files) / 1e6
 
 
-def download(name, folder=None):
-    """Fetch a data set that does not come with minigan, unless it is there; the folder that `load` finds it in.
+def download(name: str, folder: PathLike | None = None) -> Path:
+    """Download a data set that does not come with minigan, unless it is there already.
 
-    name: "mnist" (11.6 MB), "fashion-mnist" (30.9 MB), "kmnist" (21.2 MB) or "cifar-10" (170.1 MB).
-    folder: where to put it; by default, `data_folder(name)`. What is there is kept, whatever it is: a file that is
-        not the published one, because it was packed anew or is damaged, is named on stderr.
+    Every mirror is tried twice. A file is verified by its sha256 before it takes its name, so that an interrupted
+    download leaves nothing behind that could be taken for data. Only the files that belong to the set are unpacked
+    from an archive. An archive that was put into the folder by hand is verified and unpacked in the same way, without
+    a network.
 
-    Every mirror is tried twice. A file is verified by its sha256 under another name, so that an interrupted download
-    leaves nothing behind that could be taken for data. Of an archive, only the files that belong to the set are
-    unpacked; one that was put there by hand is verified and unpacked likewise, without a network.
+    Args:
+        name: "mnist" (11.6 MB), "fashion-mnist" (30.9 MB), "kmnist" (21.2 MB) or "cifar-10" (170.1 MB).
+        folder: The folder to put it into, by default `data_folder(name)`. Files that are there are kept. A file that
+            is not the published one, because it was compressed anew or is damaged, is named on stderr.
 
-    Raises ValueError for another name, and for an archive put there that is not the published one; DownloadError, an
-    OSError, where no mirror helps, the folder cannot be written, or pooch is missing (`pip install "minigan[data]"`).
+    Returns:
+        The folder, in which `load` finds the data set if it is the default.
+
+    Raises:
+        ValueError: There is no such data set, or an archive in the folder is not the published one.
+        DownloadError: No mirror has a file, the folder cannot be written, or pooch is missing
+            (`pip install "minigan[data]"`). It is an OSError.
     """
     if name not in _SETS:
         raise ValueError(f"download: unknown data set {name!r}; those with mirrors are {', '.join(_SETS)}")
@@ -82,31 +99,32 @@ def download(name, folder=None):
     return folder
 
 
-def data_folder(name):
-    """Where the data set `name` is looked for: $MINIGAN_DATA/name, or `name` in the platform's cache folder."""
+def data_folder(name: str) -> Path:
+    """Return the folder of the data set `name`: $MINIGAN_DATA/name, or data/name in the platform's cache folder."""
     root = os.environ.get("MINIGAN_DATA")
     return (Path(root) if root else cache_folder() / "data") / name
 
 
-def instructions(name):
-    """What to do, with a network or without, to have the data set `name` where `load` looks for it; one clause."""
+def instructions(name: str) -> str:
+    """Return, as one clause, how to get the data set `name` to where `load` looks for it, with or without a network."""
     published = _SETS[name]
     unpacked = f' and run "minigan download {name}", which unpacks it' if name == "cifar-10" else ""
     return (
         f'run "minigan download {name}" ({published.megabytes:.1f} MB), or, without a network, put '
         f"{', '.join(file.name for file in published.files)} into {data_folder(name)}{unpacked}; "
-        f"to be had from {' or '.join(published.mirrors)}"
+        f"mirrors: {' or '.join(published.mirrors)}"
     )
 
 
-def _is_there(file, folder):
+def _is_there(file: _File, folder: Path) -> bool:
+    """Return whether `folder` has the file, gzipped or not, and warn on stderr if it is not the published one."""
     path = folder / file.name
     if path.is_file() and not file.is_at(path):
-        _say(f"{path} is kept, but is not the published file: packed anew, or damaged (then remove it and try again)")
+        _say(f"{path} is kept, but is not the published file: compressed anew, or damaged (then remove it)")
     return path.is_file() or path.with_suffix("").is_file()
 
 
-def _download_cifar10(folder):
+def _download_cifar10(folder: Path) -> None:
     if not any(missing_batches(batch_folder(folder), part) for part in ("train", "test")):
         return
     (file,) = _SETS["cifar-10"].files
@@ -121,7 +139,7 @@ def _download_cifar10(folder):
         archive.unlink()
 
 
-def _fetch_all(name, files, folder):
+def _fetch_all(name: str, files: Sequence[_File], folder: Path) -> None:
     if not files:
         return
     pooch = _pooch(name)
@@ -137,9 +155,9 @@ def _fetch_all(name, files, folder):
         raise DownloadError(f"{name}: cannot write into {folder}: {error.strerror or error}") from error
 
 
-def _fetch(pooch, name, file, folder):
-    """The file, from the first mirror that has it."""
-    from requests import RequestException  # of pooch
+def _fetch(pooch: Any, name: str, file: _File, folder: Path) -> None:
+    """Download the file from the first mirror that has it."""
+    from requests import RequestException  # comes with pooch
 
     failures = {}
     for attempt in range(_ROUNDS):
@@ -158,16 +176,16 @@ def _fetch(pooch, name, file, folder):
 
 
 class _Downloader:
-    """What pooch calls to fetch a URL: its own, with a bar that is true, and no byte beyond the file's size."""
+    """Downloader for pooch: its own, with a progress bar of the true size, and no byte beyond the file's size."""
 
-    def __init__(self, file):
+    def __init__(self, file: _File) -> None:
         self._file = file
 
-    def __call__(self, url, output_file, _pooch):
+    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
         from pooch import HTTPDownloader
         from tqdm import tqdm
 
-        # Unless told otherwise, servers may send a .gz unpacked, and call that a way of sending it.
+        # By default a server may send a .gz file unpacked, as if gzip were only a content encoding.
         fetch = HTTPDownloader(chunk_size=1 << 16, timeout=_TIMEOUT, headers={"Accept-Encoding": "identity"})
         bar = tqdm(total=self._file.size, desc=self._file.name, unit="B", unit_scale=True, leave=False, disable=None)
         with bar, open(output_file, "wb") as output:
@@ -180,13 +198,13 @@ class _Downloader:
 
 
 class _Counted:
-    """A file to write that takes `limit` bytes and no more: a server may send without end."""
+    """File to write that takes at most `limit` bytes, since a server may send without end."""
 
-    def __init__(self, file, limit, bar):
+    def __init__(self, file: BinaryIO, limit: int, bar: Any) -> None:
         self._file, self._limit, self._bar, self.count = file, limit, bar, 0
         self.flush = file.flush
 
-    def write(self, chunk):
+    def write(self, chunk: bytes) -> int:
         self.count += len(chunk)
         if self.count > self._limit:
             raise ValueError(f"more than the {self._limit} bytes of the file")
@@ -194,7 +212,7 @@ class _Counted:
         return self._file.write(chunk)
 
 
-def _pooch(name):
+def _pooch(name: str) -> ModuleType:
     try:
         import pooch
     except ImportError as error:
@@ -203,11 +221,11 @@ def _pooch(name):
     return pooch
 
 
-def _reason(error):
-    """A clause instead of the several lines that such errors may have."""
+def _reason(error: Exception) -> str:
+    """Return one clause for an error whose own message may have several lines."""
     from requests import exceptions
 
-    if isinstance(error, exceptions.HTTPError):
+    if isinstance(error, exceptions.HTTPError) and error.response is not None:
         return f"status {error.response.status_code}"
     if isinstance(error, exceptions.ConnectTimeout | exceptions.ReadTimeout):
         return f"no answer within {_TIMEOUT:g} s"
@@ -220,8 +238,8 @@ def _reason(error):
     return " ".join(str(error).split())
 
 
-def _unpack_cifar10(archive, folder):
-    """The binary batches in `archive`, and nothing else: found by their exact names, written under our own."""
+def _unpack_cifar10(archive: Path, folder: Path) -> None:
+    """Unpack only the binary batches of `archive`: found by their exact names, written under names of ours."""
     wanted = {f"{INNER}/{name}": name for name in (*cifar10_files("train"), *cifar10_files("test"))}
     folder.mkdir(exist_ok=True)
     with _tar_errors(archive), tarfile.open(archive, "r|gz") as members:
@@ -233,7 +251,7 @@ def _unpack_cifar10(archive, folder):
         raise FormatError(archive, f"an archive without {', '.join(wanted)}", "CIFAR-10 in binary", "another archive")
 
 
-def _batch(members, member, archive):
+def _batch(members, member, archive: Path) -> bytearray:
     batch = read_at_most(members.extractfile(member), _BATCH_BYTES + 1)
     if len(batch) != _BATCH_BYTES:
         raise FormatError(archive, f"{member.name} of another size", f"{_BATCH_BYTES} bytes", "another archive")
@@ -241,19 +259,25 @@ def _batch(members, member, archive):
 
 
 @contextmanager
-def _tar_errors(archive):
+def _tar_errors(archive: Path) -> Iterator[None]:
     try:
         yield
     except tarfile.TarError as error:
         raise FormatError(archive, f"a bad archive ({error})", "a .tar.gz", "a partial download") from error
 
 
-def _say(line):
+def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _idx(mirrors, train_images, train_labels, test_images, test_labels):
-    """The classic four files, from the (size, sha256) of each."""
+def _idx(
+    mirrors: tuple[str, ...],
+    train_images: tuple[int, str],
+    train_labels: tuple[int, str],
+    test_images: tuple[int, str],
+    test_labels: tuple[int, str],
+) -> _Published:
+    """Describe the four files of an MNIST-like set by the (size, sha256) of each."""
     return _Published(
         mirrors,
         (

@@ -1,59 +1,91 @@
-"""A folder of images, in any format that Pillow reads, as one array.
+"""Read a folder of images, in any format that Pillow reads, as one array.
 
-What Pillow raises for a damaged image may be anything, so any error while an image is decoded counts as that
-image being unreadable. All of them are collected, and nothing is returned until each is accounted for.
+Pillow may raise any error for a damaged image, so any error while an image is decoded counts as that image being
+unreadable. All of them are collected, and nothing is returned until each is accounted for.
 """
+
+from __future__ import annotations
 
 import errno
 import io
 import os
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .dataset import Dataset
 from .resize import fit
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, NoReturn
+
+    from ..types import Array, Pair, PathLike
+
 __all__ = ["FolderError", "find_images", "read_folder"]
 
 _LISTED = 5
 
-# Formats that have no pixels of their own: Pillow hands them to other programs or cannot decode them.
+# Formats without pixels of their own: Pillow hands them to other programs or cannot decode them.
 _NO_PICTURES = {"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"}
 
 
 class FolderError(ValueError):
-    """Images that cannot be read. Attributes: path, count, and unreadable, {relative path: reason}."""
+    """Error for a folder with images that cannot be read.
 
-    def __init__(self, path, count, unreadable, advice):
+    Attributes:
+        path: The folder.
+        count: The number of images in it.
+        unreadable: {relative path: reason} of those that cannot be read.
+        advice: The remedy.
+    """
+
+    path: Path
+    count: int
+    unreadable: dict[str, str]
+    advice: str
+
+    def __init__(self, path: Path, count: int, unreadable: dict[str, str], advice: str) -> None:
         super().__init__(path, count, unreadable, advice)
         self.path, self.count, self.unreadable, self.advice = path, count, unreadable, advice
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.path}: {_describe(self.unreadable, self.count)}; {self.advice}"
 
 
-def read_folder(path, size=None, channels=3, skip_unreadable=False, max_pixels=1 << 26):
-    """Every image under `path`, sub-folders included, as a `Dataset`, in the order of their relative paths.
+def read_folder(
+    path: PathLike,
+    size: Pair | None = None,
+    channels: int = 3,
+    skip_unreadable: bool = False,
+    max_pixels: int = 1 << 26,
+) -> Dataset:
+    """Read every image under a folder, sub-folders included, in the order of their relative paths.
 
-    size: (height, width) or one integer: each image is cropped to these proportions around its centre, then
-        resized by area means. None where all images have one size already.
-    channels: 3 for RGB, 1 for gray (Rec. 601 luma).
-    skip_unreadable: leave out what cannot be read, with a warning, instead of refusing the folder.
-    max_pixels: larger images are refused before they are decoded, as unreadable.
+    A file is an image if its name ends like one. Hidden files and folders are left out, and links to folders are not
+    followed. Photographs are turned upright by their EXIF data, the first frame of an animation is taken, transparent
+    pixels are laid over white, and the upper 8 of 16 bits are kept.
 
-    Files count as images by the ending of their names; hidden files and folders do not count, and links to
-    folders are not followed. Photographs are turned upright as their EXIF data say, of an animation the first
-    frame is taken, transparent pixels are laid over white, and of 16 bits the upper 8 are kept.
+    If every image lies in a sub-folder of its class, `path/class/image`, the labels number the classes in sorted order
+    and `class_names` has their names; otherwise there are no labels.
 
-    If every image lies in a sub-folder of its own class, `path/class/image`, the labels number these in sorted
-    order and `class_names` has their names; otherwise there are no labels.
+    Args:
+        path: The folder.
+        size: (height, width), or one integer for both: each image is cropped around its centre to these proportions,
+            then resized by area means. None if all images have one size already.
+        channels: 3 for RGB, 1 for gray (Rec. 601 luma).
+        skip_unreadable: Whether to leave out images that cannot be read, with a warning, instead of refusing the
+            folder.
+        max_pixels: The largest image to decode, in pixels; larger ones count as unreadable.
 
-    Raises FolderError if any image is unreadable, naming the first few, before anything is returned; ValueError
-    if sizes differ and no size is given, if so many images do not fit in memory, or channels is neither 1 nor 3;
-    IsADirectoryError where there is not a single image, other OSErrors where the folder cannot be read,
-    ImportError without Pillow.
+    Raises:
+        FolderError: An image cannot be read; the message names the first few.
+        ValueError: Sizes differ and no size is given, the images do not fit into memory, or `channels` is neither 1
+            nor 3.
+        OSError: The folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: Pillow is missing.
     """
     if channels not in (1, 3):
         raise ValueError(f"read_folder: channels must be 1 (gray) or 3 (RGB), got {channels!r}")
@@ -61,7 +93,7 @@ def read_folder(path, size=None, channels=3, skip_unreadable=False, max_pixels=1
     pillow = _pillow()
     files = find_images(root)
     images, kept, unreadable = _read_all(pillow, root, files, size, channels, max_pixels)
-    if unreadable and (not skip_unreadable or not kept):
+    if images is None or (unreadable and not skip_unreadable):
         advice = "repair or remove them" + (", or give skip_unreadable=True" if kept else "")
         raise FolderError(root, len(files), unreadable, advice)
     if unreadable:
@@ -70,17 +102,19 @@ def read_folder(path, size=None, channels=3, skip_unreadable=False, max_pixels=1
     return Dataset(images, labels, root.resolve().name, str(root), "unknown", class_names)
 
 
-def find_images(path):
-    """The relative paths of all images under a folder, sorted by their components, as a list of `Path`.
+def find_images(path: PathLike) -> list[Path]:
+    """Return the relative paths of all images under a folder, sorted by their components.
 
-    Raises IsADirectoryError if there is none, FileNotFoundError or NotADirectoryError without a folder.
+    Raises:
+        OSError: The folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: Pillow is missing.
     """
     root, endings = Path(path), _endings(_pillow())
     found = []
     for folder, subfolders, files in os.walk(root, onerror=_raise):
         subfolders[:] = [name for name in subfolders if not name.startswith(".")]
         paths = (Path(folder, name) for name in files if not name.startswith("."))
-        # A pipe with an image's name would wait for ever to be read.
+        # is_file: reading a pipe with an image's name would wait for ever.
         found += [p.relative_to(root) for p in paths if p.suffix.lower() in endings and p.is_file()]
     if not found:
         some = ".png, .jpg, .webp, .bmp, ..."
@@ -88,7 +122,7 @@ def find_images(path):
     return sorted(found, key=lambda p: p.parts)
 
 
-def _pillow():
+def _pillow() -> tuple[Any, Any]:
     try:
         from PIL import Image, ImageOps
     except ImportError as error:
@@ -106,15 +140,19 @@ def _formats(image):
     return [name for name in image.OPEN if name not in _NO_PICTURES]
 
 
-def _raise(error):
+def _raise(error: OSError) -> NoReturn:
     raise error
 
 
-def _read_all(pillow, root, files, size, channels, max_pixels):
-    """(images, the files they are from, {file: reason} of the others)."""
-    images, kept, unreadable = None, [], {}
+def _read_all(
+    pillow: tuple[Any, Any], root: Path, files: Sequence[Path], size: Pair | None, channels: int, max_pixels: int
+) -> tuple[Array | None, list[Path], dict[str, str]]:
+    """Return the images, or None without any, the files they are from, and {file: reason} of the other files."""
+    images: Array | None = None
+    kept: list[Path] = []
+    unreadable: dict[str, str] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what Pillow finds odd but can read
+        warnings.simplefilter("ignore")  # about oddities that Pillow can read
         for file in files:
             try:
                 pixels = _decode(pillow, root / file, channels, max_pixels)
@@ -136,8 +174,8 @@ def _read_all(pillow, root, files, size, channels, max_pixels):
     return images if images is None else images[: len(kept)], kept, unreadable
 
 
-def _room(root, count, first, shape):
-    """Memory for `count` images of this shape. One large image among many small ones can ask for any amount."""
+def _room(root: Path, count: int, first: Path, shape: tuple[int, ...]) -> Array:
+    """Allocate `count` images of this shape. One large image among many small ones can ask for any amount."""
     try:
         return np.empty((count, *shape), np.uint8)
     except MemoryError as error:
@@ -149,15 +187,15 @@ def _room(root, count, first, shape):
 
 
 class _Bounded(io.BufferedReader):
-    """A file that sets aside no more memory than it has bytes left: Pillow asks for what headers promise."""
+    """File that allocates no more than it has bytes left: Pillow asks for as many as a header promises."""
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, os.fstat(self.fileno()).st_size - self.tell())
         return super().read(left if size is None or size < 0 else min(size, left))
 
 
 def _decode(pillow, path, channels, max_pixels):
-    """uint8 (H, W, channels)."""
+    """Decode one image as uint8 (H, W, channels)."""
     image_module, operations = pillow
     with _Bounded(io.FileIO(path)) as file, image_module.open(file, formats=_formats(image_module)) as image:
         width, height = image.size
@@ -169,9 +207,9 @@ def _decode(pillow, path, channels, max_pixels):
 
 
 def _eight_bits(image_module, image):
-    """Pillow's own conversion would clip 16 bits at 255."""
+    """Keep the upper 8 of 16 bits: Pillow's own conversion would clip them at 255."""
     if image.mode == "F":
-        raise ValueError("its pixels are floats, and nothing says in which range")
+        raise ValueError("its pixels are floats, and their range is unknown")
     if not image.mode.startswith("I"):
         return image
     values = np.asarray(image)
@@ -188,20 +226,20 @@ def _opaque(image_module, image):
 
 
 def _reason(pillow, error):
-    """One line: Pillow's messages may be long, several, or none."""
+    """Return the reason as one line: Pillow's messages may have several lines, or none."""
     if isinstance(error, pillow[0].UnidentifiedImageError):
         return "not an image, or a format that Pillow does not know"
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _describe(unreadable, count):
+def _describe(unreadable: Mapping[str, str], count: int) -> str:
     shown = [f"{name!r} ({reason})" for name, reason in list(unreadable.items())[:_LISTED]]
     rest = [f"{len(unreadable) - _LISTED} more"] if len(unreadable) > _LISTED else []
     return f"{len(unreadable)} of {count} images cannot be read: {', '.join(shown + rest)}"
 
 
-def _label(files):
-    """(labels, class names) from the folders the files lie in, or (None, ())."""
+def _label(files: Sequence[Path]) -> tuple[Array | None, tuple[str, ...]]:
+    """Return (labels, class names) from the folders of the files, or (None, ())."""
     if any(len(file.parts) != 2 for file in files):
         return None, ()
     class_names = tuple(sorted({file.parts[0] for file in files}))

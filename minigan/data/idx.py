@@ -1,27 +1,37 @@
-"""IDX, the file format of the MNIST family: read without trusting, written without half-written files.
+"""Read and write IDX, the file format of the MNIST family.
 
 An IDX file is two zero bytes, one byte for the element type, one for the number of axes, a big-endian uint32
-per axis, then the elements in C order, big-endian. It is usually gzipped, and whether it is can be seen in
-its first two bytes; names lie, since browsers and archive tools unpack files and keep the name.
+per axis, then the elements in C order, big-endian. It is usually gzipped. Its first two bytes tell; its name does
+not, since browsers and archive tools unpack files and keep the name.
 
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "the IDX file
     format".
 """
+
+from __future__ import annotations
 
 import gzip
 import math
 import zlib
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..files import replacing
 from .reading import FormatError, guess, open_binary, read_at_most
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ..types import Array, ArrayLike, PathLike
+    from .reading import ByteStream
+
 __all__ = ["IdxError", "read_idx", "write_idx"]
 
-_TYPES = {
+_TYPES: dict[int, np.dtype[Any]] = {
     0x08: np.dtype(np.uint8),
     0x09: np.dtype(np.int8),
     0x0B: np.dtype(np.int16),
@@ -29,28 +39,37 @@ _TYPES = {
     0x0D: np.dtype(np.float32),
     0x0E: np.dtype(np.float64),
 }
-_CODES = {dtype: code for code, dtype in _TYPES.items()}
+_CODES: dict[np.dtype[Any], int] = {dtype: code for code, dtype in _TYPES.items()}
 _TYPE_LIST = ", ".join(f"0x{code:02x} {dtype}" for code, dtype in _TYPES.items())
 
 _GZIP = b"\x1f\x8b"
-_MAX_AXES = 32  # what every NumPy can hold
+_MAX_AXES = 32  # the limit of NumPy 1
 
 
 class IdxError(FormatError):
-    """A file is not valid IDX. Attributes: path, found, expected, cause (one clause each)."""
+    """Error for a file that is not valid IDX.
+
+    Attributes: path, found, expected and cause, as in `FormatError`.
+    """
 
 
-def read_idx(path, max_bytes=1 << 32):
-    """The array in an IDX file, plain or gzipped (told apart by content): writable, in native byte order.
+def read_idx(path: PathLike, max_bytes: int = 1 << 32) -> Array:
+    """Read the array in an IDX file, plain or gzipped; the content tells which.
 
-    path: of the file. max_bytes: the largest array to accept, since a small gzip can honestly unpack to a
-        huge one.
-    dtype: uint8, int8, int16, int32, float32 or float64, as the file says; shape likewise.
+    Memory grows with the bytes that the file really holds: neither the sizes in its header nor those in its gzip
+    trailer are trusted, and reading stops at the first byte beyond what the header promised.
 
-    Memory grows with the bytes that the file really holds: neither the sizes in its header nor those in its
-    gzip trailer are believed, and reading stops at the first byte beyond what the header promised.
+    Args:
+        path: The file.
+        max_bytes: The largest array to accept, in bytes; a small gzip file can unpack to a huge array.
 
-    Raises IdxError for a malformed file, FileNotFoundError or another OSError where the file cannot be read.
+    Returns:
+        A writable array in native byte order, of the shape and dtype that the file states: uint8, int8, int16,
+        int32, float32 or float64.
+
+    Raises:
+        IdxError: The file is malformed, or its array is too large.
+        OSError: The file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _unpacked(path) as stream, _gzip_errors(path):
@@ -62,12 +81,19 @@ def read_idx(path, max_bytes=1 << 32):
     return array.astype(dtype, copy=False)
 
 
-def write_idx(path, array):
-    """Write `array` as IDX; gzipped when the name ends in ".gz". The file appears complete or not at all.
+def write_idx(path: PathLike, array: ArrayLike) -> None:
+    """Write `array` as IDX, gzipped if the name ends in ".gz". The file appears complete or not at all.
 
-    array: any shape with at most 32 axes; uint8, int8, int16, int32, float32 or float64, in any byte order.
-    The bytes depend on the array alone: no time and no name are stored (and, gzipped, on the zlib in use).
-    Raises TypeError for another dtype, ValueError for an axis of 2**32 or more, OSError where writing fails.
+    Equal arrays give equal bytes: no time and no name are stored. (Gzipped bytes also depend on the zlib in use.)
+
+    Args:
+        path: The file.
+        array: uint8, int8, int16, int32, float32 or float64, in any byte order, with at most 32 axes.
+
+    Raises:
+        TypeError: IDX cannot hold this dtype.
+        ValueError: An axis has 2**32 or more elements, or there are too many axes.
+        OSError: The file cannot be written.
     """
     path, array = Path(path), np.asarray(array)
     code = _CODES.get(array.dtype.newbyteorder("="))
@@ -89,8 +115,8 @@ def write_idx(path, array):
 
 
 @contextmanager
-def _unpacked(path):
-    """A binary stream of the content of `path`, unpacked if it is gzip."""
+def _unpacked(path: Path) -> Iterator[ByteStream]:
+    """Open a binary stream of the content of `path`, unpacked if it is gzip."""
     with open_binary(path, "IDX") as file:
         if file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP:
             with gzip.GzipFile(fileobj=file) as stream:
@@ -100,7 +126,7 @@ def _unpacked(path):
 
 
 @contextmanager
-def _gzip_errors(path):
+def _gzip_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except EOFError as error:
@@ -109,8 +135,8 @@ def _gzip_errors(path):
         raise IdxError(path, f"bad gzip data ({error})", "intact data", "a damaged download") from error
 
 
-def _read_header(stream, path, max_bytes):
-    """dtype and shape, as the header has them, once they describe an array that could exist."""
+def _read_header(stream: ByteStream, path: Path, max_bytes: int) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return (dtype, shape) as the header states them, if they describe an array of at most `max_bytes`."""
     magic = read_at_most(stream, 4)
     dtype = _check_magic(magic, path)
     sizes = read_at_most(stream, 4 * magic[3])
@@ -118,7 +144,7 @@ def _read_header(stream, path, max_bytes):
         expected = f"{4 + 4 * magic[3]} for {magic[3]} axes"
         raise IdxError(path, f"a header of {4 + len(sizes)} bytes", expected, "a truncated file")
     shape = tuple(np.frombuffer(sizes, dtype=">u4").tolist())
-    # An empty axis would hide the size of the others, which NumPy multiplies all the same.
+    # An axis of 0 would hide the size of the others, which NumPy multiplies all the same.
     if math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
         raise IdxError(
             path,
@@ -129,7 +155,8 @@ def _read_header(stream, path, max_bytes):
     return dtype, shape
 
 
-def _check_magic(magic, path):
+def _check_magic(magic: bytearray, path: Path) -> np.dtype[Any]:
+    """Return the dtype that the first four bytes name."""
     if not magic:
         raise IdxError(path, "no data at all", "an IDX header", "an interrupted download")
     if len(magic) < 4:

@@ -1,10 +1,20 @@
 """Minibatches in random order, epoch after epoch, resumable between any two of them."""
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backend import as_array, device_of
+from .dataset import Dataset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from ..types import Array, ArrayLike, Generator
 
 __all__ = ["Loader"]
 
@@ -12,27 +22,50 @@ __all__ = ["Loader"]
 class Loader:
     """Shuffled minibatches from arrays that share their first axis.
 
-    arrays: one array, or a tuple or dict of arrays, each of shape (N, ...). A batch has the same structure,
-        with arrays of shape (batch_size, ...), freshly made: it may be kept and changed. All on one device, on
-        which the batches are made too, in the same order as on any other.
-    batch_size: 1 to N samples.
-    rng: a `minigan.random.Generator`. The loader spawns its own stream from it, so other draws from `rng`,
-        before or after, do not change the order of the samples.
-    drop_last: each epoch visits the samples in a new random order. With True every batch is full, and the
-        N mod batch_size samples at the end of the order are skipped in that epoch; with False they make a
-        last, smaller batch.
-    transform: called on each batch, in the structure of `arrays`; its result is what the loader gives. This
-        is the place to turn uint8 images into floats, a batch at a time (`minigan.data.scale`).
+    Each epoch visits the samples in a new random order, the same on every device.
 
-    `epoch` counts finished epochs and `position` the samples visited in the current one. Both advance as a
-    batch is handed out: after the last batch of an epoch, `epoch` is one higher and `position` is 0.
+    Args:
+        arrays: One array, or a tuple or dict of arrays, each of shape (N, ...) and all on one device. A `Dataset`
+            stands for its images; for labels too, give (dataset.images, dataset.labels).
+        batch_size: The number of samples in a batch, from 1 to N.
+        rng: The random numbers of the order. The loader spawns a stream of its own from it, so other draws from `rng`
+            do not change the order.
+        drop_last: If True, every batch is full, and the N mod batch_size samples at the end of the order are skipped
+            in that epoch. If False, they make a last, smaller batch.
+        transform: A function of a batch whose result the loader gives instead. `minigan.data.scale` converts uint8
+            images to floats, one batch at a time.
 
-    Raises ValueError for arrays without samples or of different lengths, and for a batch_size out of range;
-    TypeError for a batch_size that is no integer.
+    Attributes:
+        epoch: The number of finished epochs.
+        position: The number of samples visited in the current epoch. Both advance as a batch is given: after the last
+            batch of an epoch, `epoch` is one higher and `position` is 0.
+
+    Raises:
+        ValueError: The arrays have no samples, differ in length or lie on several devices, or `batch_size` is out of
+            range.
+        TypeError: `batch_size` is not an integer.
+
+    Example:
+        batches = mg.data.Loader(mg.data.load("mnist-10k"), 64, mg.random.Generator(0), transform=mg.data.scale)
+        images = batches.next_batch()  # float32 (64, 28, 28, 1), in [-1, 1]
     """
 
-    def __init__(self, arrays, batch_size, rng, drop_last=True, transform=None):
-        self._arrays = _map(as_array, arrays)
+    batch_size: int
+    drop_last: bool
+    transform: Callable[[Any], Any] | None
+    epoch: int
+    position: int
+    _order: Array | None
+
+    def __init__(
+        self,
+        arrays: Dataset | ArrayLike | Sequence[Any] | Mapping[str, Any],
+        batch_size: int,
+        rng: Generator,
+        drop_last: bool = True,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
+        self._arrays = _map(as_array, arrays.images if isinstance(arrays, Dataset) else arrays)
         self._count = _common_length(self._arrays)
         self.batch_size = operator.index(batch_size)
         if not 1 <= self.batch_size <= self._count:
@@ -42,19 +75,24 @@ class Loader:
         self._rng, self._device = rng.spawn(), _device(self._arrays)
         self._begin_epoch(0)
 
-    def __len__(self):
-        """Batches per epoch."""
+    def __len__(self) -> int:
+        """Return the number of batches per epoch."""
         full, rest = divmod(self._count, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
-    def __iter__(self):
-        """The batches up to the end of the current epoch: all at its start, the rest after a resume."""
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the batches that are left of the current epoch: all at its start, the rest after a resume."""
         epoch = self.epoch
         while self.epoch == epoch:
             yield self.next_batch()
 
-    def next_batch(self):
-        """The next batch; after the last of an epoch, the first of the next. There is always one."""
+    def next_batch(self) -> Any:
+        """Return the next batch; after the last of an epoch, the first of the next.
+
+        Returns:
+            New arrays (batch_size, ...) in the structure of `arrays`, which may be kept and changed, or the result of
+            `transform`.
+        """
         if self._order is None:
             self._order = self._rng.on(self._device).permutation(self._count)
         rows = self._order[self.position : self.position + self.batch_size]
@@ -62,8 +100,8 @@ class Loader:
         self._advance(len(rows))
         return batch if self.transform is None else self.transform(batch)
 
-    def state_dict(self):
-        """What `load_state_dict` needs to give exactly the batches that would follow; JSON can hold it."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, which JSON can hold, from which `load_state_dict` gives exactly the batches to follow."""
         return {
             "epoch": self.epoch,
             "position": self.position,
@@ -73,11 +111,12 @@ class Loader:
             "drop_last": self.drop_last,
         }
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the loader with this state was.
 
-        Raises ValueError where the number of samples, batch_size or drop_last is another, since other batches
-        would follow, or where an entry is missing or out of range.
+        Raises:
+            ValueError: The number of samples, batch_size or drop_last is another, so that other batches would follow,
+                or an entry is missing or out of range.
         """
         mine = self.state_dict()
         if not isinstance(state, dict) or state.keys() != mine.keys():
@@ -92,12 +131,13 @@ class Loader:
         self._begin_epoch(epoch)
         self.position = position
 
-    def _begin_epoch(self, epoch):
-        # The order is drawn when its first batch is asked for; from the state kept here it can be redrawn.
+    def _begin_epoch(self, epoch: int) -> None:
+        # The order is drawn with the first batch. The state kept here can draw it again.
         self.epoch, self.position = epoch, 0
-        self._order, self._epoch_state = None, self._rng.state
+        self._order = None
+        self._epoch_state = self._rng.state
 
-    def _advance(self, rows):
+    def _advance(self, rows: int) -> None:
         self.position += rows
         left = self._count - self.position
         if left == 0 or (self.drop_last and left < self.batch_size):
@@ -105,7 +145,7 @@ class Loader:
 
 
 def _map(function, arrays):
-    """`function` of every array, in the same structure."""
+    """Apply `function` to every array, and keep the structure."""
     if isinstance(arrays, dict):
         return {name: function(array) for name, array in arrays.items()}
     if isinstance(arrays, (tuple, list)):
@@ -114,7 +154,7 @@ def _map(function, arrays):
 
 
 def _device(arrays):
-    """Where they are, all of them."""
+    """Return the one device of all arrays."""
     devices = {device_of(array) for array in _flat(arrays)}
     if len(devices) > 1:
         raise ValueError(f"Loader: arrays must be on one device, got some on each of {', '.join(sorted(devices))}")
@@ -122,7 +162,7 @@ def _device(arrays):
 
 
 def _flat(arrays):
-    """The arrays, whatever their structure, as a tuple."""
+    """Return the arrays of any structure as a tuple."""
     arrays = tuple(arrays.values()) if isinstance(arrays, dict) else arrays
     return arrays if isinstance(arrays, tuple) else (arrays,)
 

@@ -1,17 +1,24 @@
-"""Pairs for image translation: what to look at, and what to make of it. All arrays are uint8.
+"""Pairs for image translation: an input image, and the image that the generator is to make of it.
 
-Each function returns (input, target), two arrays of shape (N, H, W, 1 or 3) in the same order.
+All arrays are uint8. `grayscale_to_color`, `edges` and `color_digits` return (input, target), two arrays of shape
+(N, H, W, 1 or 3) in the same order.
 
 Source of the tasks: P. Isola, J.-Y. Zhu, T. Zhou, A. Efros, "Image-to-image translation with conditional
     adversarial networks", 2017.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike
 
 __all__ = ["PALETTE", "color_digits", "edge_map", "edges", "grayscale_to_color", "luma"]
 
-# One colour for each digit: ten hues, each with a channel at 0 and one at 255, no two alike.
-PALETTE = np.array(
+PALETTE: Array = np.array(
     [
         [255, 0, 0],
         [255, 128, 0],
@@ -27,12 +34,23 @@ PALETTE = np.array(
     dtype=np.uint8,
 )
 PALETTE.flags.writeable = False
+"""Colours of the digits, uint8 (10, 3): ten different hues, each with one channel at 0 and one at 255."""
 
 
-def luma(images):
-    """The brightness of RGB images (..., 3), uint8 (..., 1): .299 R + .587 G + .114 B, rounded.
+def luma(images: Array) -> Array:
+    """Return the brightness of RGB images: .299 R + .587 G + .114 B, rounded.
 
-    In 16-bit fixed point, and so the same on every machine; it is what Pillow's conversion to "L" gives.
+    It is computed in 16-bit fixed point, and so the same on every machine and as Pillow's conversion to "L" gives it.
+
+    Args:
+        images: uint8 (..., H, W, 3).
+
+    Returns:
+        uint8 (..., H, W, 1).
+
+    Raises:
+        ValueError: The images have another dtype or number of channels.
+
     Source: ITU-R recommendation BT.601, section 2.5.1.
     """
     _check("luma", images, channels=(3,))
@@ -40,22 +58,32 @@ def luma(images):
     return ((images @ weights + np.uint32(1 << 15)) >> np.uint32(16)).astype(np.uint8)[..., None]
 
 
-def grayscale_to_color(images_rgb):
-    """(gray, colour) for colourising: the `luma` of RGB images (N, H, W, 3), and the images themselves."""
+def grayscale_to_color(images_rgb: Array) -> tuple[Array, Array]:
+    """Return (gray, colour) pairs for colourising: the `luma` of RGB images (N, H, W, 3), and the images themselves."""
     return luma(images_rgb), images_rgb
 
 
-def edges(images, threshold=64):
-    """(edges, images) for drawing from outlines: the `edge_map` of images, and the images themselves."""
+def edges(images: Array, threshold: float = 64) -> tuple[Array, Array]:
+    """Return (edges, images) pairs for drawing from outlines: the `edge_map` of images, and the images themselves."""
     return edge_map(images, threshold), images
 
 
-def edge_map(images, threshold=64):
-    """255 where the brightness changes by at least `threshold` levels per pixel, else 0: uint8 (N, H, W, 1).
+def edge_map(images: Array, threshold: float = 64) -> Array:
+    """Mark the pixels at which the brightness changes by at least `threshold` levels per pixel.
 
-    images: uint8 (N, H, W, 1) or, by their `luma`, (N, H, W, 3). threshold: above 0, at most 142; a sharp step
-        from 0 to 255 changes by 127.5 on both of its sides, since Sobel's slope is taken over two pixels.
-    The border is continued outwards, so that it is no edge by itself.
+    The border is continued outwards, so that it is not an edge by itself.
+
+    Args:
+        images: uint8 (N, H, W, 1), or (N, H, W, 3), which are reduced to their `luma`.
+        threshold: Above 0, at most 142. A sharp step from 0 to 255 changes by 127.5 on both of its sides, since
+            Sobel's gradient is taken over two pixels.
+
+    Returns:
+        uint8 (N, H, W, 1): 255 at an edge, 0 elsewhere.
+
+    Raises:
+        ValueError: The images have another dtype or number of channels, or the threshold is out of range.
+
     Source: I. Sobel, G. Feldman, "An isotropic 3x3 image gradient operator", 1968.
     """
     _check("edge_map", images, channels=(1, 3))
@@ -71,13 +99,18 @@ def edge_map(images, threshold=64):
     return (steep * np.uint8(255))[..., None]
 
 
-def color_digits(images, labels):
-    """(gray, colour) for colourising digits that ship: each digit, 0 to 9, in its own colour of `PALETTE`.
+def color_digits(images: Array, labels: ArrayLike) -> tuple[Array, Array]:
+    """Return (gray, colour) pairs for colourising digits: each digit, 0 to 9, in its own colour of `PALETTE`.
 
-    images: uint8 (N, H, W, 1), returned as they are. labels: integers (N,) from 0 to 9.
-    A pixel of brightness v gets v / 255 of the colour, rounded: the colour can be told only from the shape of
+    A pixel of brightness v gets v / 255 of the colour, rounded. So the colour can be inferred only from the shape of
     the digit, and the brightness from the pixel.
-    Raises ValueError for labels out of range or of another number.
+
+    Args:
+        images: uint8 (N, H, W, 1), returned as they are.
+        labels: Integers (N,) from 0 to 9.
+
+    Raises:
+        ValueError: The images have another dtype or number of channels, or the labels another number or range.
     """
     _check("color_digits", images, channels=(1,))
     labels = np.asarray(labels)

@@ -1,17 +1,30 @@
-"""Reading files that strangers wrote: one error for malformed ones, and memory that follows what is there.
+"""Read files from untrusted sources: one error for malformed files, and memory bounded by what the file holds.
 
-No size that a header states is believed: a buffer grows as the bytes arrive.
+No size stated in a header is trusted: a buffer grows as the bytes arrive.
 """
 
-import difflib
+from __future__ import annotations
+
 import errno
 import os
+from typing import TYPE_CHECKING
+
+from ..suggest import nearest
+
+if TYPE_CHECKING:
+    from io import BufferedIOBase, BufferedReader
+    from pathlib import Path
+    from typing import IO
+
+    from ..types import PathLike
+
+    ByteStream = IO[bytes] | BufferedIOBase
 
 __all__ = ["CHUNK", "FormatError", "guess", "open_binary", "read_at_most"]
 
-CHUNK = 1 << 20
+CHUNK = 1 << 20  # bytes
 
-# What people have in hand when it is not what it should be, by its first bytes.
+# Files that are commonly mistaken for data, by their first bytes.
 _OTHERS = {
     b"<": "a web page or XML: the download failed and the server's answer was saved",
     b"PK": "a zip archive: unpack it first",
@@ -24,34 +37,55 @@ _GZIP = b"\x1f\x8b"
 
 
 class FormatError(ValueError):
-    """A file is not what its format demands. Attributes: path, found, expected, cause (one clause each)."""
+    """Error for a file that does not follow its format.
 
-    def __init__(self, path, found, expected, cause):
+    Attributes:
+        path: The file, or the part of it, that was read.
+        found: The content that is wrong, in one clause.
+        expected: The content that the format asks for.
+        cause: The likely cause, and often the remedy.
+    """
+
+    path: PathLike
+    found: str
+    expected: str
+    cause: str
+
+    def __init__(self, path: PathLike, found: str, expected: str, cause: str) -> None:
         super().__init__(path, found, expected, cause)
         self.path, self.found, self.expected, self.cause = path, found, expected, cause
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.path}: found {self.found}, expected {self.expected} (likely cause: {self.cause})"
 
 
-def guess(start, default, gzip="a gzip archive: unpack it first"):
-    """What a file with these first bytes (4 are enough) probably is; `default` if they are not known."""
+def guess(start: bytes | bytearray, default: str, gzip: str = "a gzip archive: unpack it first") -> str:
+    """Guess the kind of a file from its first bytes.
+
+    Args:
+        start: At least the first 4 bytes.
+        default: The answer for bytes that are not known.
+        gzip: The answer for a gzip archive.
+
+    Returns:
+        A clause for `FormatError.cause`.
+    """
     known = _OTHERS | {_GZIP: gzip}
     return next((cause for magic, cause in known.items() if start.startswith(magic[:4])), default)
 
 
-def open_binary(path, kind):
-    """`path` opened for reading bytes; OSError that names `kind` ("IDX") and the nearest name if it is not there."""
+def open_binary(path: Path, kind: str) -> BufferedReader:
+    """Open `path` for reading bytes; errors name the `kind` of file ("IDX") and the most similar name beside it."""
     try:
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file; {_hint(path)}", str(path)) from error
+        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file{_hint(path)}", str(path)) from error
     except IsADirectoryError as error:
         raise IsADirectoryError(errno.EISDIR, f"expected a file of {kind} data, found a folder", str(path)) from error
 
 
-def read_at_most(stream, count):
-    """Up to `count` bytes, fewer only where the stream ends. The buffer grows as they arrive, not before.
+def read_at_most(stream: ByteStream, count: int) -> bytearray:
+    """Read up to `count` bytes, fewer only where the stream ends, into a buffer that grows as they arrive.
 
     Asking for one byte more than is wanted also makes gzip and zip reach their end and verify their checksum.
     """
@@ -64,9 +98,8 @@ def read_at_most(stream, count):
     return data
 
 
-def _hint(path):
+def _hint(path: Path) -> str:
     folder = path.parent
     if not folder.is_dir():
-        return f"the folder {folder} does not exist either"
-    near = difflib.get_close_matches(path.name, os.listdir(folder), n=1)
-    return f"did you mean {near[0]!r}?" if near else f"nothing in {folder} has a similar name"
+        return f"; the folder {folder} does not exist either"
+    return nearest(path.name, os.listdir(folder)) or f"; nothing in {folder} has a similar name"

@@ -1,24 +1,37 @@
-"""Images of another size by area: each new pixel is the mean of what it covers, exactly.
+"""Resize images by area: each new pixel is the exact mean of the area that it covers.
 
-Measured in 1/h of an input pixel, a new pixel of an image that goes from H to h rows is H long and an input
-pixel is h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact, are rounded
-once, and come out the same on every machine.
+When an image goes from H to h rows, a length is measured in 1/h of an input pixel: a new pixel is H long and an input
+pixel h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact, are rounded once, and come
+out the same on every machine.
 """
 
+from __future__ import annotations
+
 import operator
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from ..types import Array, Pair
 
 __all__ = ["area_resize", "centre_crop", "fit"]
 
 
-def area_resize(images, size):
-    """The mean of the input over the area of each output pixel; no blur beyond it, no aliasing.
+def area_resize(images: Array, size: Pair) -> Array:
+    """Resize images so that each output pixel is the mean of the input over its area: no aliasing, no further blur.
 
-    images: uint8 or floats, shape (..., H, W, C). size: (height, width), or one integer for both. uint8 means
-        are rounded to the nearest, halves up; floats keep their dtype. A side may also grow: new pixels then
-        repeat an old one, or are a mixture of two.
-    Raises ValueError for a size below 1 or an empty image, TypeError for other dtypes.
+    Args:
+        images: uint8 or floats, shape (..., H, W, C).
+        size: (height, width), or one integer for both. A side may also grow: new pixels then repeat an old one, or
+            are a mixture of two.
+
+    Returns:
+        Images (..., height, width, C) of the same dtype; uint8 means are rounded to the nearest, halves up.
+
+    Raises:
+        ValueError: The size is below 1, or the images are empty.
+        TypeError: The images have another dtype.
     """
     height, width = _size(size)
     if images.ndim < 3 or not all(images.shape[-3:-1]):
@@ -34,10 +47,10 @@ def area_resize(images, size):
     return means.astype(images.dtype)
 
 
-def centre_crop(images, size):
-    """The largest centred part of images (..., H, W, C) that has the proportions of size, (height, width); a view.
+def centre_crop(images: Array, size: Pair) -> Array:
+    """Return a view of the largest centred part of images (..., H, W, C) with the proportions of `size`.
 
-    An odd pixel is left over at the bottom or the right.
+    `size` is (height, width), or one integer for both. An odd pixel is cut off at the bottom or the right.
     """
     height, width = _size(size)
     rows, columns = images.shape[-3:-1]
@@ -50,21 +63,29 @@ def centre_crop(images, size):
     return images[..., left : left + kept, :]
 
 
-def fit(images, size):
-    """`centre_crop` to the proportions of `size`, then `area_resize` to it: nothing is stretched."""
+def fit(images: Array, size: Pair) -> Array:
+    """Crop images around their centre to the proportions of `size`, then resize them to it by area.
+
+    Args:
+        images: uint8 or floats, shape (..., H, W, C).
+        size: (height, width), or one integer for both.
+
+    Returns:
+        Images (..., height, width, C) of the same dtype, not stretched.
+    """
     return area_resize(centre_crop(images, size), size)
 
 
-def _size(size):
-    """`size` as (height, width)."""
+def _size(size: Pair) -> tuple[int, int]:
+    """Return `size` as (height, width)."""
     pair = size if isinstance(size, (tuple, list)) else (size, size)
     if len(pair) != 2 or min(operator.index(side) for side in pair) < 1:
         raise ValueError(f"size must be (height, width) or one integer, each at least 1, got {size}")
-    return tuple(operator.index(side) for side in pair)
+    return operator.index(pair[0]), operator.index(pair[1])
 
 
 def _sums(images, axis, size, dtype):
-    """Along `axis`, the sum of the old pixels under each of `size` new ones, weighted by their overlap."""
+    """Sum the old pixels under each of `size` new ones along `axis`, weighted by their overlap."""
     old = np.moveaxis(images, axis, 0)
     out = np.zeros((size, *old.shape[1:]), dtype=dtype)
     for target, source, overlap in _overlaps(len(old), size):
@@ -73,7 +94,7 @@ def _sums(images, axis, size, dtype):
 
 
 def _overlaps(old, new):
-    """(new pixel, old pixel, length in common) wherever there is any, in units of 1 / (old * new) of a side."""
+    """Yield (new pixel, old pixel, overlap) for all that overlap, in units of 1 / (old * new) of a side."""
     for target in range(new):
         start, end = target * old, (target + 1) * old
         for source in range(start // new, (end - 1) // new + 1):

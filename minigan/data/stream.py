@@ -1,27 +1,58 @@
-"""Minibatches without end, drawn as they are asked for, resumable between any two of them."""
+"""Endless minibatches from a distribution, resumable between any two of them."""
+
+from __future__ import annotations
 
 import operator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any, Protocol
+
+    from ..types import Generator
+
+    class Sampler(Protocol):
+        """Object that draws fresh samples."""
+
+        def sample(self, n: int, rng: Generator, /) -> Any:
+            """Return n samples."""
+
 
 __all__ = ["Stream"]
 
 
 class Stream:
-    """Batches from a distribution instead of an array, with the face of a `Loader`.
+    """Batches drawn from a distribution instead of an array, with the interface of a `Loader`.
 
-    sampler: has `sample(n, rng)`, which gives n fresh samples: a `Mixture`, a `SwissRoll`, `StackedDigits`. A
-        batch has the structure that it returns.
-    batch_size: samples in a batch, at least 1.
-    rng: a `minigan.random.Generator`. The stream spawns its own from it, so other draws from `rng`, before or
-        after, do not change the samples.
-    transform: called on each batch; its result is what the stream gives. For points in the plane that are to
-        be divided by the sampler's `scale`: `transform=lambda points: points / sampler.scale`.
+    Args:
+        sampler: An object whose `sample(n, rng)` returns n fresh samples: a `Mixture`, a `SwissRoll`,
+            `StackedDigits`. A batch has the structure of its result.
+        batch_size: The number of samples in a batch, at least 1.
+        rng: The random numbers of the samples. The stream spawns one of its own from it, so other draws from `rng` do
+            not change the samples.
+        transform: A function of a batch whose result the stream gives instead, such as
+            `lambda points: points / sampler.scale` for points in the plane.
 
-    `position` counts the samples that were drawn.
+    Attributes:
+        position: The number of samples drawn so far.
 
-    Raises ValueError for a batch_size below 1, TypeError for one that is no integer.
+    Raises:
+        ValueError: `batch_size` is below 1.
+        TypeError: `batch_size` is not an integer.
     """
 
-    def __init__(self, sampler, batch_size, rng, transform=None):
+    sampler: Sampler
+    batch_size: int
+    transform: Callable[[Any], Any] | None
+    position: int
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        batch_size: int,
+        rng: Generator,
+        transform: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.sampler = sampler
         self.batch_size = operator.index(batch_size)
         if self.batch_size < 1:
@@ -30,21 +61,22 @@ class Stream:
         self.position = 0
         self._rng = rng.spawn()
 
-    def next_batch(self):
-        """The next batch. There is always one."""
+    def next_batch(self) -> Any:
+        """Return the next batch; the stream has no end."""
         batch = self.sampler.sample(self.batch_size, self._rng)
         self.position += self.batch_size
         return batch if self.transform is None else self.transform(batch)
 
-    def state_dict(self):
-        """What `load_state_dict` needs to give exactly the batches that would follow; JSON can hold it."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, which JSON can hold, from which `load_state_dict` gives exactly the batches to follow."""
         return {"position": self.position, "generator": self._rng.state, "batch_size": self.batch_size}
 
-    def load_state_dict(self, state):
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue where the stream with this state was.
 
-        Raises ValueError where batch_size is another, since other batches would follow, or where an entry is
-        missing or out of range.
+        Raises:
+            ValueError: batch_size is another, so that other batches would follow, or an entry is missing or out of
+                range.
         """
         mine = self.state_dict()
         if not isinstance(state, dict) or state.keys() != mine.keys():

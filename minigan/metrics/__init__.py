@@ -1,19 +1,20 @@
-"""What a generator is worth, in numbers that can be read: each with its floor and its standard error.
+"""Metrics of generators, each with its floor and its standard error.
 
-| metric | asks | floor |
+| metric | measures | floor |
 |---|---|---|
-| `modes` | points of a mixture in the plane: which modes, how evenly, how exactly, how widely | perfect sampler |
-| `class_balance`, `mode_histogram`, `trained_classifier` | which classes, how evenly, how legibly | real data |
+| `modes` | points of a mixture in the plane: modes found, evenness, precision, width | perfect sampler |
+| `class_balance`, `mode_histogram`, `trained_classifier` | classes found, evenness, legibility | real data |
 | `frechet_distance` | mean and covariance of features; biased by 1/n | real against real |
-| `kid`, `mmd` | all moments up to the third, all of them; unbiased | real against real |
-| `sliced_wasserstein` | the transport along random directions | real against real |
+| `kid`, `mmd` | moments up to the third, and all moments; unbiased | real against real |
+| `sliced_wasserstein` | optimal transport along random directions | real against real |
 | `sharpness` | blur: the variance of the Laplacian | real data |
 | `precision_recall` | fidelity and diversity apart: precision, recall, density, coverage | real against real |
-| `nearest_neighbour_test` | can a 1-NN classifier tell real from generated? | real against real |
-| `birthday_test` | does the generator repeat itself? | real against real |
-| `memorisation` | does it repeat the training data? | training and unseen data reshuffled |
+| `nearest_neighbour_test` | whether a 1-NN classifier can tell real from generated | real against real |
+| `birthday_test` | whether the generator repeats itself | real against real |
+| `memorisation` | whether it repeats the training data | training and unseen data reshuffled |
 
-Every one returns a `Measurement`, or a dict of them by name; all randomness comes from the generator it is given.
+Each returns a `Measurement`, or a dict of them by name, and draws all its random numbers from its argument `rng`.
+NumPy suffices, except that the cache of `trained_classifier` needs safetensors.
 """
 
 from . import classes, classifier, frechet, kernel, mixture, prdc, sliced, two_sample
@@ -27,3 +28,38 @@ from .report import Measurement, mean_over_sets, measure, measure_against_real
 from .sharpness import sharpness
 from .sliced import sliced_wasserstein
 from .two_sample import birthday_test, memorisation, nearest_neighbour_test
+
+__all__ = [
+    "Classifier",
+    "Measurement",
+    "Recipe",
+    "birthday_test",
+    "class_balance",
+    "classes",
+    "classifier",
+    "frechet",
+    "frechet_distance",
+    "kernel",
+    "kid",
+    "mean_over_sets",
+    "measure",
+    "measure_against_real",
+    "memorisation",
+    "mixture",
+    "mmd",
+    "mode_histogram",
+    "modes",
+    "nearest_neighbour_test",
+    "prdc",
+    "precision_recall",
+    "sharpness",
+    "sliced",
+    "sliced_wasserstein",
+    "stack_labels",
+    "trained_classifier",
+    "two_sample",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,24 +1,62 @@
 """Balance and legibility of generated classes, as a classifier of real data reads them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from . import inputs
 from .mixture import kl_divergence
 from .report import measure
 
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
+
+__all__ = ["class_balance", "class_statistics", "mode_histogram", "shares", "stack_labels"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
 
 def class_balance(
-    probabilities, real_probabilities, rng,
-    *, frequencies=None, minimum_mass=None, confidence=0.9, draws=100, halves=50,
-):  # fmt: skip
-    """{name: Measurement} of class probabilities of samples (N, K), beside those of real data (R, K).
+    probabilities: Tensor | ArrayLike,
+    real_probabilities: Tensor | ArrayLike,
+    rng: Generator,
+    *,
+    frequencies: ArrayLike | None = None,
+    minimum_mass: float | None = None,
+    confidence: float = 0.9,
+    draws: int = 100,
+    halves: int = 50,
+) -> dict[str, Measurement]:
+    """Measure the balance of generated classes from the class probabilities of samples and of real data.
 
-    class_coverage: the number of classes that hold at least `minimum_mass` of the samples; by default .1 / K, a tenth
-        of an even share, since a classifier's errors alone would fill every class of a collapsed generator.
-    class_tv: total variation 1/2 sum |q - p| between the shares of the predicted classes and `frequencies` (K,), by
-        default those predicted for the real data; 0 to 1, biased upwards by about sqrt(K / 2 pi N).
-    acceptance: the share of samples whose most probable class has at least `confidence`.
-    The floor: N rows drawn from the real ones, with repetition, which is a perfect sampler of those R images.
+    The floor is that of N rows drawn from the real ones with repetition: a perfect sampler of those R images.
+
+    Args:
+        probabilities: Class probabilities of the samples, (N, K).
+        real_probabilities: Class probabilities of real data, (R, K).
+        rng: The random numbers of floor and standard error.
+        frequencies: The true frequencies of the classes, (K,); by default those predicted for the real data.
+        minimum_mass: The fraction of samples that a class needs to count as covered; by default .1 / K, a tenth of an
+            even distribution, since a classifier's errors alone would put samples of a collapsed generator into every
+            class.
+        confidence: The probability from which a sample counts as accepted.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Returns:
+        {name: Measurement}: "class_coverage", the number of covered classes; "class_tv", the total variation
+        1/2 sum |q - p| between the frequencies q of the predicted classes and p = `frequencies`, 0 to 1 and biased
+        upwards by about sqrt(K / 2 pi N); "acceptance", the fraction of samples whose most probable class has at least
+        `confidence`.
+
+    Raises:
+        ValueError: Probabilities are negative or do not sum to 1, or differ in the number of classes, or another
+            argument is out of range.
     """
     p = inputs.probabilities("probabilities", probabilities)
     real = inputs.probabilities("real_probabilities", real_probabilities)
@@ -26,8 +64,8 @@ def class_balance(
     if real.shape[1] != count:
         raise ValueError(f"real_probabilities has {real.shape[1]} classes, probabilities {count}: expected the same")
     target = shares(real) if frequencies is None else inputs.frequencies("frequencies", frequencies, count)
-    least = 0.1 / count if minimum_mass is None else _share("minimum_mass", minimum_mass)
-    _share("confidence", confidence)
+    least = 0.1 / count if minimum_mass is None else _fraction("minimum_mass", minimum_mass)
+    _fraction("confidence", confidence)
 
     def statistic(x):
         return class_statistics(x, target, least, confidence)
@@ -39,28 +77,49 @@ def class_balance(
     return measure(statistic, (p,), perfect, rng, draws=draws, halves=halves, note=note)
 
 
-def class_statistics(p, frequencies, minimum_mass, confidence=0.9):
-    """The numbers of `class_balance`, without floor or error."""
+def class_statistics(p: Array, frequencies: Array, minimum_mass: float, confidence: float = 0.9) -> dict[str, float]:
+    """Return the numbers of `class_balance`, without floor or standard error."""
     q = shares(p)
     return {
-        "class_coverage": np.count_nonzero(q >= minimum_mass),
+        "class_coverage": int(np.count_nonzero(q >= minimum_mass)),
         "class_tv": 0.5 * abs(q - frequencies).sum(),
         "acceptance": (p.max(axis=1) >= confidence).mean(),
     }
 
 
-def shares(p):
-    """How often each class is the most probable one, (N, K) -> (K,), sum 1."""
+def shares(p: Array) -> Array:
+    """Return the fraction of rows of p (N, K) in which each class is the most probable, (K,)."""
     return np.bincount(p.argmax(axis=1), minlength=p.shape[1]) / len(p)
 
 
-def mode_histogram(labels, count, rng, *, frequencies=None, minimum=1, draws=50, halves=50):
-    """{name: Measurement} of discrete modes (N,), integers in [0, count), as in stacked MNIST with 1,000 of them.
+def mode_histogram(
+    labels: Tensor | ArrayLike,
+    count: int,
+    rng: Generator,
+    *,
+    frequencies: ArrayLike | None = None,
+    minimum: int = 1,
+    draws: int = 50,
+    halves: int = 50,
+) -> dict[str, Measurement]:
+    """Measure the histogram of discrete modes, such as the 1,000 of stacked MNIST.
 
-    modes: how many occur at least `minimum` times.
-    kl: KL(q || uniform) of their shares, biased upwards by (count - 1) / 2N; with all modes of equal mass that is all.
-    The floor: N labels drawn from `frequencies` (count,), by default uniform.  On stacked MNIST a uniform sampler has
-    .0193 and real digits, which are not uniform, .0236 at N = 26,000.
+    The floor is that of N labels drawn from `frequencies`. On stacked MNIST at N = 26,000, the KL divergence of a
+    uniform sampler is .0193, and that of real digits, which are not uniform, .0236.
+
+    Args:
+        labels: The modes of N samples, integers (N,) in [0, count).
+        count: The number of modes.
+        rng: The random numbers of floor and standard error.
+        frequencies: The distribution of the floor, (count,); by default uniform.
+        minimum: The number of samples from which a mode counts as found.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Returns:
+        {name: Measurement}: "modes", the number of modes found; "kl", KL(q || uniform) of the fractions q of the
+        modes, biased upwards by (count - 1) / 2N, which is its whole value if all modes are equally likely.
+
     Source: L. Metz et al., "Unrolled generative adversarial networks", 2017; Z. Lin et al. 2018 (PacGAN), section 4.2.
     """
     labels = inputs.labels("labels", labels, count)
@@ -79,8 +138,8 @@ def mode_histogram(labels, count, rng, *, frequencies=None, minimum=1, draws=50,
     return measure(statistic, (labels,), perfect, rng, draws=draws, halves=halves, note=note)
 
 
-def stack_labels(labels, classes=10):
-    """Digits (N, 3) -> one mode each, (N,): 100 a + 10 b + c for ten classes."""
+def stack_labels(labels: Tensor | ArrayLike, classes: int = 10) -> Array:
+    """Return one mode for each row of digits: (N, 3) -> (N,), 100 a + 10 b + c for ten classes."""
     labels = inputs.array(labels)
     if labels.ndim != 2:
         raise ValueError(f"labels must have shape (N, channels), got {labels.shape}")
@@ -88,7 +147,7 @@ def stack_labels(labels, classes=10):
     return labels @ classes ** np.arange(labels.shape[1])[::-1]
 
 
-def _share(name, x):
+def _fraction(name: str, x: float) -> float:
     if not 0 < x <= 1:
         raise ValueError(f"{name} must lie in (0, 1], got {x}")
     return x

@@ -1,14 +1,25 @@
-"""Squared Euclidean distances between sets, in blocks of rows, so that memory stays bounded whatever the number."""
+"""Squared Euclidean distances between sets, in blocks of rows, so that memory stays bounded for sets of any size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-BLOCK = 1 << 22  # distances in memory at once: 32 MiB
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ..types import Array
+
+__all__ = ["BLOCK", "blocks", "kth_nearest", "nearest", "own_blocks"]
+
+BLOCK: int = 1 << 22  # distances in memory at once: 32 MiB
 
 
-def blocks(x, y):
-    """(slice of rows of x, squared distances (rows, M)) for x (N, d), y (M, d), all rows in order.
+def blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield (rows, squared distances (rows, M)) between x (N, d) and y (M, d), for slices of all rows of x in order.
 
-    |x - y|^2 = |x|^2 - 2 x.y + |y|^2 about the mean of y, in float64: off by some 1e-16 of the squared spread.
+    They are |x|^2 - 2 x.y + |y|^2 about the mean of y, in float64, with an error of some 1e-16 of the squared spread.
     """
     centre = y.mean(axis=0, dtype=np.float64)
     y = y - centre
@@ -24,20 +35,20 @@ def blocks(x, y):
         yield rows, np.maximum(squared, 0, out=squared)
 
 
-def own_blocks(x):
-    """`blocks(x, x)` with infinity as the distance of a point to itself."""
+def own_blocks(x: Array) -> Iterator[tuple[slice, Array]]:
+    """Yield `blocks(x, x)` with infinity as the distance of a point to itself."""
     for rows, squared in blocks(x, x):
         squared[np.arange(len(squared)), np.arange(rows.start, rows.stop)] = np.inf
         yield rows, squared
 
 
-def nearest(pairs):
-    """The index of the nearest point for every row of `blocks` or `own_blocks`, (N,)."""
+def nearest(pairs: Iterable[tuple[slice, Array]]) -> Array:
+    """Return the index of the nearest point for every row of `blocks` or `own_blocks`, (N,)."""
     return np.concatenate([squared.argmin(axis=1) for _, squared in pairs])
 
 
-def kth_nearest(x, k):
-    """The squared distance of every point of x to its k-th nearest neighbour in x, itself not counted, (N,)."""
+def kth_nearest(x: Array, k: int) -> Array:
+    """Return the squared distance of every point of x to its k-th nearest neighbour in x, itself not counted, (N,)."""
     if not 1 <= k < len(x):
         raise ValueError(f"k must be from 1 to {len(x) - 1}, the number of other points, got {k}")
     return np.concatenate([np.partition(squared, k - 1, axis=1)[:, k - 1] for _, squared in own_blocks(x)])

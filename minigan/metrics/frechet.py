@@ -1,28 +1,61 @@
-"""The Frechet distance: two sets of features as two Gaussians, and how far one is from the other.
+"""Frechet distance: the distance between the Gaussians fitted to two sets of features.
 
     d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))
 
-which is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2).  It sees means and covariances, nothing else.
-Estimated from N samples it is too large by about c / N, where c depends on the features: compare only at equal N, and
-read it beside its floor, which has the same bias.
+which is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2). It depends on means and covariances only.
+Estimated from N samples it is too large by about c / N, where c depends on the features: compare it only at equal N,
+and read it beside its floor, which has the same bias.
 Source: D. Dowson, B. Landau, "The Frechet distance between multivariate normal distributions", 1982; M. Heusel et al.
 2017, equation 6 (FID, in Inception features); the bias: M. Chong, D. Forsyth 2020.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .inputs import feature_sets
 from .report import measure_against_real, only
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-def frechet_distance(real, samples, rng, *, space=None, rank_deficient=False, draws=10, halves=20):
-    """The Frechet distance (squared, as FID is) between n real samples and the n given, as a Measurement.
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
 
-    real, samples: (R, ...) and (n, ...), R >= 2 n.
-    space: where to measure: None for the values as they are (pixels), a number k for the first k principal components
-        of `real`, or a function to features (N, d), such as a classifier's.
-    n must exceed the number of dimensions, or the covariances are singular and the distance is mostly bias; with
-    rank_deficient=True it is computed all the same.
+__all__ = ["between_gaussians", "distance", "frechet_distance", "moments", "pca"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def frechet_distance(
+    real: Tensor | ArrayLike,
+    samples: Tensor | ArrayLike,
+    rng: Generator,
+    *,
+    space: int | Callable[..., Tensor | ArrayLike] | None = None,
+    rank_deficient: bool = False,
+    draws: int = 10,
+    halves: int = 20,
+) -> Measurement:
+    """Measure the Frechet distance, squared as FID is, between n real samples and the n generated ones.
+
+    Args:
+        real: Real data (R, ...), R >= 2 n.
+        samples: Generated data (n, ...). n must exceed the number of dimensions d, or the covariances are singular and
+            the distance is mostly bias.
+        rng: The random numbers of floor and standard error.
+        space: The space of the distance: None for the values themselves (pixels), a number k for the first k principal
+            components of `real`, or a function to features (N, d), such as `Classifier.features`.
+        rank_deficient: Whether to compute the distance although n <= d.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Raises:
+        ValueError: There are too few samples, or the sets do not match.
     """
     real, samples, name = _in_space(space, real, samples)
     n, d = samples.shape
@@ -39,16 +72,16 @@ def frechet_distance(real, samples, rng, *, space=None, rank_deficient=False, dr
     return only(measure_against_real(statistic, real, samples, rng, draws=draws, halves=halves, note=note))
 
 
-def distance(a, b):
-    """d^2 between the Gaussians fitted to two sets, (N, d) and (M, d); covariances are unbiased (N - 1)."""
+def distance(a: Array, b: Array) -> float:
+    """Return d^2 between the Gaussians fitted to two sets, (N, d) and (M, d); covariances are unbiased (N - 1)."""
     return between_gaussians(*moments(a), *moments(b))
 
 
-def between_gaussians(mean1, cov1, mean2, cov2):
-    """d^2 between N(mean1, cov1) and N(mean2, cov2): means (d,), covariances (d, d) symmetric, singular ones too.
+def between_gaussians(mean1: Array, cov1: Array, mean2: Array, cov2: Array) -> float:
+    """Return d^2 between two Gaussians with means (d,) and symmetric, possibly singular covariances (d, d).
 
-    The root of C1 C2, which is not symmetric, has the trace of that of C1^(1/2) C2 C1^(1/2), which is, so two symmetric
-    eigendecompositions suffice and nothing complex appears.
+    The root of C1 C2, which is not symmetric, has the same trace as the root of C1^(1/2) C2 C1^(1/2), which is
+    symmetric. So two symmetric eigendecompositions suffice and no complex numbers appear.
     """
     root = _square_root(cov1)
     eigenvalues = np.linalg.eigvalsh(root @ cov2 @ root)
@@ -57,15 +90,15 @@ def between_gaussians(mean1, cov1, mean2, cov2):
     return float(shift @ shift + max(trace, 0.0))
 
 
-def moments(x):
-    """(mean (d,), unbiased covariance (d, d)) of x (N, d), in float64."""
+def moments(x: Array) -> tuple[Array, Array]:
+    """Return the mean (d,) and the unbiased covariance (d, d) of x (N, d), in float64."""
     mean = x.mean(axis=0, dtype=np.float64)
     centred = x - mean
     return mean, centred.T @ centred / (len(x) - 1)
 
 
-def pca(reference, k):
-    """The projection (N, d) -> (N, k) on the k principal components of `reference`."""
+def pca(reference: Array, k: int) -> Callable[[Array], Array]:
+    """Return the projection (N, d) -> (N, k) onto the first k principal components of `reference`."""
     mean, covariance = moments(reference)
     if not 1 <= k <= len(mean):
         raise ValueError(f"the number of principal components must be from 1 to the {len(mean)} dimensions, got {k}")
@@ -73,9 +106,13 @@ def pca(reference, k):
     return lambda x: (x - mean) @ axes
 
 
-def _in_space(space, real, samples):
+def _in_space(
+    space: int | Callable[..., Tensor | ArrayLike] | None, real: Tensor | ArrayLike, samples: Tensor | ArrayLike
+) -> tuple[Array, Array, str]:
+    """Return both sets in `space`, and its name."""
     if callable(space):
-        return *feature_sets(real=space(real), samples=space(samples)), "features"
+        real, samples = feature_sets(real=space(real), samples=space(samples))
+        return real, samples, "features"
     real, samples = feature_sets(real=real, samples=samples)
     if space is None:
         return real, samples, "as given"
@@ -83,7 +120,7 @@ def _in_space(space, real, samples):
     return project(real), project(samples), f"PCA-{space} of real"
 
 
-def _square_root(matrix):
-    """The symmetric root of a symmetric positive semi-definite matrix; round-off below zero counts as zero."""
+def _square_root(matrix: Array) -> Array:
+    """Return the symmetric root of a symmetric positive semi-definite matrix; negative round-off counts as zero."""
     values, vectors = np.linalg.eigh(matrix)
     return (vectors * np.sqrt(values.clip(0))) @ vectors.T

@@ -1,17 +1,32 @@
-"""What the metrics accept, and how they say no: in one sentence, with the argument, what was given and expected."""
+"""Validate the inputs of metrics. An error is one sentence with the argument, the given and the expected value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..tensor import Tensor
 
-FEWEST = 4  # samples: halves of two, the least that has a spread
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike
+
+__all__ = ["FEWEST", "array", "feature_sets", "frequencies", "labels", "probabilities"]
+
+FEWEST: int = 4  # samples: two halves of two, the fewest that have a spread
 
 
-def feature_sets(fewest=FEWEST, **named):
-    """The named sets as float arrays (N, d) of one d; images (N, H, W, C) are flattened.
+def feature_sets(fewest: int = FEWEST, **named: Tensor | ArrayLike) -> list[Array]:
+    """Return the named sets as float arrays (N, d) with one d; images (N, H, W, C) are flattened.
 
-    Arrays or Tensors.  ValueError or TypeError for fewer than `fewest` samples, no features, NaN or infinity, another d
-    than the first set has, or integers in one set and floats in another (pixels scaled in one place only).
+    Args:
+        fewest: The smallest number of samples to accept.
+        **named: The sets by the names that errors use, arrays or Tensors.
+
+    Raises:
+        ValueError: A set has too few samples, no features, NaN or infinity, or another d than the first; or one set
+            has integers and another floats, so that probably only one was scaled.
+        TypeError: A set does not hold real numbers.
     """
     arrays = {name: array(x) for name, x in named.items()}
     rows = {name: _rows(name, x, fewest) for name, x in arrays.items()}
@@ -30,8 +45,12 @@ def feature_sets(fewest=FEWEST, **named):
     return list(rows.values())
 
 
-def probabilities(name, x, fewest=FEWEST):
-    """Class probabilities (N, K) as float64; ValueError unless each row is non-negative and sums to 1."""
+def probabilities(name: str, x: Tensor | ArrayLike, fewest: int = FEWEST) -> Array:
+    """Return class probabilities (N, K) as float64.
+
+    Raises:
+        ValueError: A row has negative numbers or does not sum to 1, or the shape is another.
+    """
     x = array(x)
     if x.ndim != 2 or x.shape[1] < 2:
         raise ValueError(f"{name} must have shape (N, classes), at least 2 classes, got {x.shape}")
@@ -46,8 +65,12 @@ def probabilities(name, x, fewest=FEWEST):
     return x
 
 
-def frequencies(name, p, count):
-    """A distribution over `count` classes as float64 (count,); counts are divided by their sum."""
+def frequencies(name: str, p: ArrayLike, count: int) -> Array:
+    """Return a distribution over `count` classes as float64 (count,); counts are divided by their sum.
+
+    Raises:
+        ValueError: The numbers are negative, not finite or all zero, or of another number.
+    """
     p = np.asarray(p, np.float64)
     if p.shape != (count,) or not np.isfinite(p).all() or (p < 0).any() or not p.sum() > 0:
         raise ValueError(
@@ -57,8 +80,12 @@ def frequencies(name, p, count):
     return p / p.sum()
 
 
-def labels(name, x, count, fewest=FEWEST):
-    """Integers (N,) in [0, count); ValueError otherwise."""
+def labels(name: str, x: Tensor | ArrayLike, count: int, fewest: int = FEWEST) -> Array:
+    """Return labels (N,) as an array.
+
+    Raises:
+        ValueError: They are not integers from 0 to count - 1, or too few.
+    """
     x = array(x)
     if x.ndim != 1 or x.dtype.kind not in "iu":
         raise ValueError(f"{name} must be integers of shape (N,), got {x.dtype} of shape {x.shape}")
@@ -68,12 +95,12 @@ def labels(name, x, count, fewest=FEWEST):
     return x
 
 
-def array(x):
-    """x as a NumPy array, wherever it lives."""
+def array(x: Tensor | ArrayLike) -> Array:
+    """Return an array or a Tensor as a NumPy array, from any device."""
     return x.numpy() if isinstance(x, Tensor) else np.asarray(x)
 
 
-def _rows(name, x, fewest):
+def _rows(name: str, x: Array, fewest: int) -> Array:
     if x.dtype.kind not in "fiu":
         raise TypeError(f"{name} must hold real numbers, got dtype {x.dtype}")
     if x.ndim < 2 or 0 in x.shape[1:]:
@@ -91,6 +118,6 @@ def _rows(name, x, fewest):
     return x
 
 
-def _enough(name, x, fewest):
+def _enough(name: str, x: Array, fewest: int) -> None:
     if len(x) < fewest:
         raise ValueError(f"{name} holds {len(x)} samples, expected at least {fewest}")

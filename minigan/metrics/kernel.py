@@ -1,11 +1,14 @@
 """Maximum mean discrepancy: MMD^2 = E k(x, x') - 2 E k(x, y) + E k(y, y').
 
-Estimated without the pairs of a point with itself it is unbiased, at any n: its mean over real against real is 0, and
+Estimated without the pairs of a point with itself it is unbiased at any n: its mean over real against real is 0, and
 single values may be negative.
 Source: A. Gretton et al., "A kernel two-sample test", JMLR 2012, equation 3; KID: M. Binkowski et al. 2018, section 4.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,37 +16,77 @@ from .distances import BLOCK, blocks
 from .inputs import feature_sets
 from .report import measure_against_real, only
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
 
-def kid(real, samples, rng, *, draws=10, halves=20):
-    """The kernel distance with k(x, y) = (x.y / d + 1)^3 between n real samples and the n given, as a Measurement.
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
 
-    real, samples: (R, ...) and (n, ...), R >= 2 n; features or pixels.  Unbiased.  It sees moments up to the third.
+    Kernel: TypeAlias = Callable[[Array, Array], Array]  # x (N, d), y (M, d) -> (N, M)
+
+__all__ = ["block_mmd2", "kid", "median_distance", "mmd", "mmd2", "polynomial", "rbf"]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def kid(
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
+) -> Measurement:
+    """Measure the kernel distance with k(x, y) = (x.y / d + 1)^3 between n real samples and the n generated ones.
+
+    It is unbiased, and depends on the moments up to the third.
+
+    Args:
+        real: Real data (R, ...), R >= 2 n; features or pixels.
+        samples: Generated data (n, ...).
+        rng: The random numbers of floor and standard error.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     return _measured("kid", polynomial(), "cubic kernel, unbiased", real, samples, rng, draws, halves)
 
 
-def mmd(real, samples, rng, *, bandwidth=None, draws=10, halves=20):
-    """MMD^2 with k(x, y) = exp(-|x - y|^2 / 2 b^2), as `kid`.
+def mmd(
+    real: Tensor | ArrayLike,
+    samples: Tensor | ArrayLike,
+    rng: Generator,
+    *,
+    bandwidth: float | None = None,
+    draws: int = 10,
+    halves: int = 20,
+) -> Measurement:
+    """Measure MMD^2 with k(x, y) = exp(-|x - y|^2 / 2 b^2) between n real samples and the n generated ones.
 
-    It is 0 in expectation only where the distributions agree.  bandwidth: b; by default the median distance between
-    real samples.
+    It is unbiased, and 0 in expectation only if the distributions agree.
+
+    Args:
+        real: Real data (R, ...), R >= 2 n; features or pixels.
+        samples: Generated data (n, ...).
+        rng: The random numbers of floor and standard error.
+        bandwidth: b, by default the median distance between real samples.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     width = median_distance(real[rng.spawn().permutation(len(real))[:1000]]) if bandwidth is None else bandwidth
     return _measured("mmd2", rbf(width), f"Gaussian kernel of {width:.3g}, unbiased", real, samples, rng, draws, halves)
 
 
-def mmd2(x, y, kernel):
-    """The unbiased estimate of MMD^2 from x (N, d) and y (M, d); kernel(x, y) -> (N, M), evaluated in blocks."""
+def mmd2(x: Array, y: Array, kernel: Kernel) -> float:
+    """Return the unbiased estimate of MMD^2 from x (N, d) and y (M, d), with kernel(x, y) of shape (N, M)."""
     between = _sum(x, y, kernel) / (len(x) * len(y))
     return _within(x, kernel) + _within(y, kernel) - 2 * between
 
 
-def block_mmd2(x, y, kernel, size):
-    """(mean, standard error) of the MMD^2 of disjoint blocks of `size`, as KID is often published.
+def block_mmd2(x: Array, y: Array, kernel: Kernel, size: int) -> tuple[float, float]:
+    """Return the mean and standard error of the MMD^2 of disjoint blocks of `size` samples, as KID is often published.
 
-    The blocks are independent, so the error is that of a mean; the value is as unbiased as `mmd2`, but noisier near 0.
+    The blocks are independent, so the error is that of a mean; the value is unbiased as `mmd2`, but noisier near 0.
+
     Source: W. Zaremba et al., "B-test: a non-parametric, low variance kernel two-sample test", 2013.
     """
     count = min(len(x), len(y)) // size
@@ -54,8 +97,8 @@ def block_mmd2(x, y, kernel, size):
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(count))
 
 
-def polynomial(degree=3, offset=1.0):
-    """k(x, y) = (x.y / d + offset)^degree."""
+def polynomial(degree: int = 3, offset: float = 1.0) -> Kernel:
+    """Return the kernel k(x, y) = (x.y / d + offset)^degree."""
 
     def kernel(x, y):
         products = x @ y.T
@@ -66,8 +109,8 @@ def polynomial(degree=3, offset=1.0):
     return kernel
 
 
-def rbf(bandwidth):
-    """k(x, y) = exp(-|x - y|^2 / 2 b^2)."""
+def rbf(bandwidth: float) -> Kernel:
+    """Return the Gaussian kernel k(x, y) = exp(-|x - y|^2 / 2 b^2)."""
     if not 0 < bandwidth < math.inf:
         raise ValueError(f"bandwidth must be positive and finite, got {bandwidth}; are all samples equal?")
 
@@ -79,8 +122,8 @@ def rbf(bandwidth):
     return kernel
 
 
-def median_distance(x):
-    """The median Euclidean distance between two different rows of x (N, d)."""
+def median_distance(x: Array) -> float:
+    """Return the median Euclidean distance between two different rows of x (N, d)."""
     squared = np.concatenate([part for _, part in blocks(x, x)])
     return math.sqrt(np.median(squared[np.triu_indices(len(x), 1)]))
 
@@ -93,7 +136,7 @@ def _measured(name, kernel, note, real, samples, rng, draws, halves):
 
 
 def _within(x, kernel):
-    """The mean of k over pairs of different rows."""
+    """Return the mean of k over pairs of different rows."""
     return (_sum(x, x, kernel) - _trace(x, kernel)) / (len(x) * (len(x) - 1))
 
 
@@ -104,6 +147,6 @@ def _sum(x, y, kernel):
 
 
 def _trace(x, kernel):
-    """sum_i k(x_i, x_i), in small squares of which only the diagonal counts."""
+    """Return sum_i k(x_i, x_i), from small squares of which only the diagonal counts."""
     x = np.asarray(x, np.float64)
     return sum(float(np.trace(kernel(x[i : i + 64], x[i : i + 64]))) for i in range(0, len(x), 64))

@@ -1,33 +1,76 @@
-"""Mixtures of Gaussians in the plane: which modes are found, how evenly, how exactly, how widely.
+"""Modes of a mixture of Gaussians in the plane: number found, evenness, precision and width.
 
 A sample is of high quality (HQ) within 3 sigma of its nearest mode; a perfect sampler has 1 - e^(-9/2) = 98.89 % of
-them.  More means modes narrower than the data's, as do widths below 1.
+them. A higher fraction means modes narrower than the data's, as do widths below 1.
 Source: Z. Lin et al., "PacGAN: the power of two samples in generative adversarial networks", 2018, section 4.1.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .inputs import feature_sets
 from .report import measure
 
-OUTSIDE = math.exp(-4.5)  # the mass of a Gaussian in the plane beyond 3 sigma: P(r > t sigma) = e^(-t^2 / 2)
-TRUNCATED = math.sqrt(1 - 4.5 * OUTSIDE / (1 - OUTSIDE))  # the deviation, per axis, of the mass within, in sigmas
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
+
+__all__ = ["OUTSIDE", "TRUNCATED", "draw", "kl_divergence", "mode_statistics", "modes"]
 
 
-def modes(samples, centres, sigma, rng, *, minimum=1, draws=200, halves=50):
-    """{name: Measurement} of samples (N, 2) against an even mixture of N(centre, sigma^2 I), centres (K, 2).
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    modes: the number of modes with at least `minimum` HQ samples (PacGAN: 1).
-    high_quality: the share of HQ samples.
-    reverse_kl: KL(q || uniform), q the shares of the modes among the HQ samples; infinite without any.  It does not
-        see how many samples are off; biased upwards by (K - 1) / 2N.
-    off_mode_kl: the same over K + 1 bins, one for all samples that are off, against a perfect sampler's shares
-        (1 - e^(-9/2)) / K and e^(-9/2); biased upwards by K / 2N.
-    width_min, width_max: over the modes, the standard deviation of the HQ samples about their own mean (root mean
-        square of both axes) over that of a perfect sampler, .974 sigma; 0 for a mode of fewer than two.
+
+OUTSIDE: float = math.exp(-4.5)
+"""Mass of a Gaussian in the plane beyond 3 sigma: P(r > t sigma) = e^(-t^2 / 2)."""
+
+TRUNCATED: float = math.sqrt(1 - 4.5 * OUTSIDE / (1 - OUTSIDE))
+"""Standard deviation along one axis of the mass within 3 sigma, in units of sigma."""
+
+
+def modes(
+    samples: Tensor | ArrayLike,
+    centres: Tensor | ArrayLike,
+    sigma: float,
+    rng: Generator,
+    *,
+    minimum: int = 1,
+    draws: int = 200,
+    halves: int = 50,
+) -> dict[str, Measurement]:
+    """Measure how samples cover an even mixture of Gaussians N(centre, sigma^2 I) in the plane.
+
     The floor is that of a perfect sampler of the same N.
+
+    Args:
+        samples: Points (N, 2).
+        centres: The centres of the modes, (K, 2).
+        sigma: The standard deviation of each mode along each axis.
+        rng: The random numbers of floor and standard error.
+        minimum: The number of HQ samples from which a mode counts as found (PacGAN: 1).
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Returns:
+        {name: Measurement}:
+
+        * modes: the number of modes found.
+        * high_quality: the fraction of HQ samples.
+        * reverse_kl: KL(q || uniform), q the fractions of the modes among the HQ samples; infinite without any. It
+          does not depend on the number of other samples, and is biased upwards by (K - 1) / 2N.
+        * off_mode_kl: the same over K + 1 bins, one for all other samples, against the fractions of a perfect
+          sampler, (1 - e^(-9/2)) / K and e^(-9/2); biased upwards by K / 2N.
+        * width_min, width_max: the smallest and largest width of a mode: the standard deviation of its HQ samples
+          about their own mean (root mean square of both axes) divided by that of a perfect sampler, .974 sigma; 0 for
+          a mode of fewer than two.
+
+    Raises:
+        ValueError: Samples or centres are not points in the plane, or sigma is not positive.
     """
     (samples,) = feature_sets(samples=samples)
     centres, sigma = _checked_mixture(samples, centres, sigma)
@@ -42,8 +85,8 @@ def modes(samples, centres, sigma, rng, *, minimum=1, draws=200, halves=50):
     return measure(statistic, (samples,), perfect, rng, draws=draws, halves=halves, note=note)
 
 
-def mode_statistics(samples, centres, sigma, minimum=1):
-    """The numbers of `modes`, without floor or error."""
+def mode_statistics(samples: Array, centres: Array, sigma: float, minimum: int = 1) -> dict[str, float]:
+    """Return the numbers of `modes`, without floor or standard error."""
     offsets = samples[:, None, :] - centres
     squared = np.einsum("nkd,nkd->nk", offsets, offsets)
     mode = squared.argmin(axis=1)
@@ -55,7 +98,7 @@ def mode_statistics(samples, centres, sigma, minimum=1):
     shares = np.full(count, (1 - OUTSIDE) / count)
     widths = _deviations(mode, offsets, counts) / (TRUNCATED * sigma)
     return {
-        "modes": np.count_nonzero(counts >= minimum),
+        "modes": int(np.count_nonzero(counts >= minimum)),
         "high_quality": good.mean(),
         "reverse_kl": kl_divergence(counts, np.full(count, 1 / count)),
         "off_mode_kl": kl_divergence(np.append(counts, np.count_nonzero(~good)), np.append(shares, OUTSIDE)),
@@ -64,8 +107,8 @@ def mode_statistics(samples, centres, sigma, minimum=1):
     }
 
 
-def kl_divergence(counts, p):
-    """KL(q || p) = sum q log(q / p) in nats, q = counts / sum, both (K,); infinite where nothing was counted.
+def kl_divergence(counts: Array, p: Array) -> float:
+    """Return KL(q || p) = sum q log(q / p) in nats, q = counts / sum, both (K,); infinity if all counts are 0.
 
     For N counts drawn from p it is (K - 1) / 2N on average.
     """
@@ -78,20 +121,20 @@ def kl_divergence(counts, p):
         return float(np.sum(q * np.log(q / p[seen])))
 
 
-def draw(n, centres, sigma, rng):
-    """n points of the mixture, (n, 2)."""
+def draw(n: int, centres: Array, sigma: float, rng: Generator) -> Array:
+    """Draw n points of the mixture, (n, 2)."""
     return centres[rng.integers(0, len(centres), n)] + sigma * rng.normal((n, 2), np.float64)
 
 
 def _deviations(mode, offsets, counts):
-    """Per mode, sqrt of the unbiased variance averaged over both axes, (K,)."""
+    """Return, for each mode, the square root of the unbiased variance averaged over both axes, (K,)."""
     sums = np.stack([np.bincount(mode, weights=o, minlength=len(counts)) for o in offsets.T])
     squares = np.bincount(mode, weights=(offsets**2).sum(axis=1), minlength=len(counts))
     scatter = squares - (sums**2).sum(axis=0) / np.maximum(counts, 1)
     return np.sqrt(np.maximum(scatter, 0) / (2 * np.maximum(counts - 1, 1)))
 
 
-def _checked_mixture(samples, centres, sigma):
+def _checked_mixture(samples: Array, centres: Tensor | ArrayLike, sigma: float) -> tuple[Array, float]:
     (centres,) = feature_sets(1, centres=centres)
     if centres.shape[1] != 2 or samples.shape[1] != 2:
         raise ValueError(

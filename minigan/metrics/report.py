@@ -1,31 +1,50 @@
-"""What every metric returns, and the one way in which floors and standard errors are obtained.
+"""Measurements, the results of all metrics, with the one method for floors and standard errors.
 
-A metric is a statistic of finite sets, so even a perfect generator does not score 0, or 1.  Its score under the same
-protocol with the same n is the *floor*: the statistic with real data, or a perfect sampler, in place of the samples,
-averaged over several draws.  Distances that are biased by 1/n carry the same bias in value and floor.
+A metric is a statistic of finite sets, so even a perfect generator does not score exactly 0 or 1. Its score under the
+same protocol with the same n is the *floor*: the statistic with real data, or a perfect sampler, in place of the
+samples, averaged over several draws. A distance that is biased by 1/n has the same bias in value and floor.
 
 The standard error is that of the delete-half jackknife: the standard deviation of the statistic over random halves of
-all sets.  A half without repetition varies about the whole as the whole does about the truth (for a mean,
-s^2 / (n/2) - s^2 / n = s^2 / n), and, unlike a bootstrap draw, it holds no point twice, which would spoil every
-statistic of nearest neighbours.  For a statistic that is quadratic near its minimum (KL, TV, Frechet, MMD) it
-overstates the error by up to sqrt(3) where value and floor meet; there `floor_range` is what to look at.
+all sets. A half without repetition varies about the whole as the whole does about the truth (for a mean,
+s^2 / (n/2) - s^2 / n = s^2 / n). Unlike a bootstrap draw, it holds no point twice, which would spoil every statistic of
+nearest neighbours. For a statistic that is quadratic near its minimum (KL, TV, Frechet, MMD) it overstates the error by
+up to sqrt(3) where value and floor are close; compare the value with `floor_range` there.
+
 Source: J. Shao, C. F. J. Wu, "A general theory for jackknife variance estimation", Annals of Statistics 17 (1989).
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, TypeAlias
+
+    from ..types import Array, Generator
+
+    Statistic: TypeAlias = Callable[..., Mapping[str, Any]]  # of sets, {name: number}
+
+__all__ = ["Measurement", "mean_over_sets", "measure", "measure_against_real", "only"]
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """A number, and what it takes to read it.
+    """Value of a metric, with its floor, standard error and protocol.
 
-    value: of the samples.  floor: the mean over draws of real data (or a perfect sampler) judged as samples, same n.
-    standard_error: of the value, by the delete-half jackknife; NaN where the value is infinite.
-    n: the number of samples.  note: the protocol, and any bias.
-    floor_range: the 5 % and 95 % quantiles of the floor's draws; a value inside cannot be told from real by one run.
+    Attributes:
+        name: The name of the metric.
+        value: The metric of the samples.
+        floor: The mean metric of real data, or of a perfect sampler, in place of as many samples.
+        standard_error: The standard error of `value` by the delete-half jackknife; NaN if the value is infinite.
+        n: The number of samples.
+        note: The protocol, and any bias.
+        floor_range: The 5 % and 95 % quantiles of the floor's draws. One run cannot tell a value between them from
+            real data.
     """
 
     name: str
@@ -36,7 +55,7 @@ class Measurement:
     note: str = ""
     floor_range: tuple[float, float] = (math.nan, math.nan)
 
-    def __str__(self):
+    def __str__(self) -> str:
         low, high = self.floor_range
         note = f"  ({self.note})" if self.note else ""
         return (
@@ -45,12 +64,29 @@ class Measurement:
         )
 
 
-def measure(statistic, given, perfect, rng, *, draws, halves, note=""):
-    """{name: Measurement} of a statistic that gives {name: number}.
+def measure(
+    statistic: Statistic,
+    given: Sequence[Array],
+    perfect: Callable[[Generator], Sequence[Array]],
+    rng: Generator,
+    *,
+    draws: int,
+    halves: int,
+    note: str = "",
+) -> dict[str, Measurement]:
+    """Measure a statistic with its floor and standard error.
 
-    statistic(*sets): of one or more arrays (N_i, ...), the last of which is the set under judgement.
-    given: these arrays.  perfect(rng): such arrays, of the same lengths, with real data in place of the last.
-    rng: a `minigan.random.Generator`; equal seeds give equal numbers.
+    Args:
+        statistic: A function of one or more sets (N_i, ...), the last of which is judged, to {name: number}.
+        given: These sets.
+        perfect: A function of a generator to sets of the same lengths, with real data in place of the last.
+        rng: The random numbers of floor and standard error; equal seeds give equal numbers.
+        draws: The number of draws of the floor, at least 1.
+        halves: The number of random halves of the standard error, at least 2.
+        note: The protocol, for `Measurement.note`.
+
+    Returns:
+        {name: Measurement}.
     """
     if draws < 1 or halves < 2:
         raise ValueError(f"measure: needs draws >= 1 and halves >= 2, got {draws} and {halves}")
@@ -64,10 +100,34 @@ def measure(statistic, given, perfect, rng, *, draws, halves, note=""):
     }
 
 
-def measure_against_real(statistic, real, samples, rng, *, draws, halves, note=""):
-    """`measure` for statistic(reference, samples): the reference is a random n of the real data, n = len(samples).
+def measure_against_real(
+    statistic: Statistic,
+    real: Array,
+    samples: Array,
+    rng: Generator,
+    *,
+    draws: int,
+    halves: int,
+    note: str = "",
+) -> dict[str, Measurement]:
+    """Measure statistic(reference, samples) with n random samples of the real data as reference, n = len(samples).
 
-    Each draw of the floor compares two other disjoint sets of n real samples, so `real` must hold at least 2 n.
+    Each draw of the floor compares two other disjoint sets of n real samples.
+
+    Args:
+        statistic: A function of two sets to {name: number}.
+        real: Real data (R, ...), R >= 2 n.
+        samples: Generated data (n, ...).
+        rng: The random numbers of reference, floor and standard error.
+        draws: The number of draws of the floor, at least 1.
+        halves: The number of random halves of the standard error, at least 2.
+        note: The protocol, for `Measurement.note`.
+
+    Returns:
+        {name: Measurement}.
+
+    Raises:
+        ValueError: There are fewer than 2 n real samples.
     """
     n = len(samples)
     if len(real) < 2 * n:
@@ -84,24 +144,30 @@ def measure_against_real(statistic, real, samples, rng, *, draws, halves, note="
     return measure(statistic, (reference, samples), disjoint, rng, draws=draws, halves=halves, note=note)
 
 
-def mean_over_sets(metric, sets):
-    """{name: Measurement}: the mean of metric(samples), itself {name: Measurement}, over sets (n, ...) of samples.
+def mean_over_sets(metric: Callable[[Array], dict[str, Measurement]], sets: Iterable[Array]) -> dict[str, Measurement]:
+    """Average a metric over several sets of samples, for a smaller error if few real samples allow only small sets.
 
-    Where few real samples allow only small sets, several say more.  The error of k is that of one, over sqrt(k): they
-    share the real data, but the jackknife of one set is generous; the tests hold the two together to within a factor
-    of 1.7.  floor_range is one set's.
+    The standard error of k sets is that of one divided by sqrt(k). They share the real data, so it should be larger,
+    but the jackknife of one set overstates it; tests keep the result within a factor of 1.7 of the truth.
+
+    Args:
+        metric: A function of samples (n, ...) to {name: Measurement}.
+        sets: The sets of samples.
+
+    Returns:
+        {name: Measurement}, with the mean `floor_range` of one set.
     """
     found = [metric(samples) for samples in sets]
     return {name: _mean([one[name] for one in found]) for name in found[0]} if len(found) > 1 else found[0]
 
 
-def only(measurements):
-    """The Measurement of a statistic with one name."""
+def only(measurements: Mapping[str, Measurement]) -> Measurement:
+    """Return the Measurement of a statistic with one name."""
     (measurement,) = measurements.values()
     return measurement
 
 
-def _mean(measurements):
+def _mean(measurements: Sequence[Measurement]) -> Measurement:
     k, (first, *_) = len(measurements), measurements
     value, floor, low, high, squared = np.mean(
         [(m.value, m.floor, *m.floor_range, m.standard_error**2) for m in measurements], axis=0
@@ -110,15 +176,15 @@ def _mean(measurements):
     return Measurement(first.name, value, floor, math.sqrt(squared / k), k * first.n, note, (low, high))
 
 
-def _half(x, rng):
+def _half(x: Array, rng: Generator) -> Array:
     return x[rng.permutation(len(x))[: len(x) // 2]]
 
 
-def _column(rows, name):
+def _column(rows: Sequence[Mapping[str, Any]], name: str) -> Array:
     return np.array([row[name] for row in rows], np.float64)
 
 
-def _measurement(name, value, floors, parts, n, note):
+def _measurement(name: str, value: Any, floors: Array, parts: Array, n: int, note: str) -> Measurement:
     error = float(parts.std(ddof=1)) if np.isfinite([value, *parts]).all() else math.nan
     low, high = (float(q) for q in np.quantile(floors, (0.05, 0.95), method="nearest"))
     return Measurement(name, float(value), float(floors.mean()), error, n, note, (low, high))

@@ -1,39 +1,65 @@
-"""Sharpness: how much of an image changes within a pixel, by the variance of its Laplacian.
+"""Sharpness of images: the variance of their Laplacian.
 
     L(i, j) = x(i-1, j) + x(i+1, j) + x(i, j-1) + x(i, j+1) - 4 x(i, j),    sharpness = var L
 
-over the inner pixels, averaged over channels and images.  It is 0 for any linear ramp and 20 s^2 for white noise of
-deviation s, so it tells blur from its absence and not good from bad: noise is sharper than any photograph, and a value
-above the floor is as wrong as one below.
+over the inner pixels, averaged over channels and images. It is 0 for any linear ramp and 20 s^2 for white noise of
+standard deviation s. So it detects blur but not quality: noise is sharper than any photograph, and a value above the
+floor is as wrong as one below.
+
 Source: J. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", 2000.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .inputs import array, feature_sets
 from .report import measure, only
 
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
 
-def sharpness(real, samples, rng, *, draws=50, halves=50):
-    """The mean variance of the Laplacian of the samples, as a Measurement, in squares of the data's units.
+__all__ = ["laplacian_variance", "sharpness"]
 
-    real, samples: images (R, H, W, C) and (n, H, W, C), both scaled alike, sides of at least 3.
-    The floor: n of the real images, with repetition.
+
+def sharpness(
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 50, halves: int = 50
+) -> Measurement:
+    """Measure the mean variance of the Laplacian of images, in squares of the unit of the pixels.
+
+    The floor is that of n real images, drawn with repetition.
+
+    Args:
+        real: Real images (R, H, W, C) with sides of at least 3.
+        samples: Generated images (n, H, W, C), scaled as the real ones.
+        rng: The random numbers of floor and standard error.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
     """
     feature_sets(real=real, samples=samples)
-    real, values = laplacian_variance(real), laplacian_variance(samples)
+    of_real, values = laplacian_variance(real), laplacian_variance(samples)
 
     def statistic(v):
         return {"sharpness": v.mean()}
 
     def perfect(rng):
-        return (real[rng.integers(0, len(real), len(values))],)
+        return (of_real[rng.integers(0, len(of_real), len(values))],)
 
     return only(measure(statistic, (values,), perfect, rng, draws=draws, halves=halves, note="variance of Laplacian"))
 
 
-def laplacian_variance(images):
-    """The variance of the Laplacian over the inner pixels, the mean of the channels': (N, H, W, C) -> float64 (N,)."""
+def laplacian_variance(images: Tensor | ArrayLike) -> Array:
+    """Return the variance of the Laplacian of each image over its inner pixels, averaged over channels.
+
+    Args:
+        images: Images (N, H, W, C) with sides of at least 3.
+
+    Returns:
+        float64 (N,).
+    """
     x = array(images)
     if x.ndim != 4 or min(x.shape[1:3]) < 3:
         raise ValueError(f"sharpness: images must be (N, H, W, C) with sides of at least 3, got shape {x.shape}")

@@ -1,6 +1,9 @@
-"""Tests by nearest neighbours: are the samples real, are they many, are they copies?"""
+"""Tests by nearest neighbours: whether samples can be told from real data, repeat themselves, or are copies."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,13 +11,42 @@ from .distances import blocks, nearest, own_blocks
 from .inputs import feature_sets
 from .report import measure, measure_against_real, only
 
+if TYPE_CHECKING:
+    from ..types import Array, ArrayLike, Generator, Tensor
+    from .report import Measurement
 
-def nearest_neighbour_test(real, samples, rng, *, draws=10, halves=20):
-    """{name: Measurement} of a 1-NN classifier, leave-one-out, that tells n real samples from the n given.
+__all__ = [
+    "birthday_test",
+    "copying",
+    "copying_z",
+    "memorisation",
+    "near_pair_rate",
+    "nearest_neighbour_test",
+    "nn_accuracy",
+]
 
-    real, samples: (R, ...) and (n, ...), R >= 2 n.  nn_accuracy: .5 (exactly: (n - 1) / (2n - 1)) for equal
-    distributions, 1 for sets that lie apart, towards 0 for copies of the reference.  nn_accuracy_real,
-    nn_accuracy_samples: of each side alone; samples that huddle together, as in a collapse, have a high second one.
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def nearest_neighbour_test(
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
+) -> dict[str, Measurement]:
+    """Measure the leave-one-out accuracy of a 1-NN classifier that tells n real samples from the n generated ones.
+
+    Args:
+        real: Real data (R, ...), R >= 2 n; features or pixels.
+        samples: Generated data (n, ...).
+        rng: The random numbers of floor and standard error.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Returns:
+        {name: Measurement}: "nn_accuracy", .5 (exactly (n - 1) / (2n - 1)) for equal distributions, 1 for separate
+        sets, and near 0 for copies of the reference; "nn_accuracy_real" and "nn_accuracy_samples", the accuracy on each
+        set alone. The latter is high for samples close to each other, as in mode collapse.
+
     Source: D. Lopez-Paz, M. Oquab, "Revisiting classifier two-sample tests", 2017; Q. Xu et al. 2018, section 3.2.
     """
     real, samples = feature_sets(real=real, samples=samples)
@@ -22,8 +54,8 @@ def nearest_neighbour_test(real, samples, rng, *, draws=10, halves=20):
     return measure_against_real(nn_accuracy, real, samples, rng, draws=draws, halves=halves, note=note)
 
 
-def nn_accuracy(real, samples):
-    """The numbers of `nearest_neighbour_test`, without floor or error, for sets of any sizes."""
+def nn_accuracy(real: Array, samples: Array) -> dict[str, float]:
+    """Return the numbers of `nearest_neighbour_test`, without floor or standard error, for sets of any sizes."""
     n = len(real)
     found_real = nearest(own_blocks(np.concatenate([real, samples]))) < n
     on_real, on_samples = found_real[:n].mean(), 1 - found_real[n:].mean()
@@ -31,12 +63,28 @@ def nn_accuracy(real, samples):
     return {"nn_accuracy": accuracy, "nn_accuracy_real": on_real, "nn_accuracy_samples": on_samples}
 
 
-def birthday_test(real, samples, rng, *, expected=20, draws=10, halves=20):
-    """How many pairs of the n samples are near-duplicates, where n real samples have about `expected`.
+def birthday_test(
+    real: Tensor | ArrayLike,
+    samples: Tensor | ArrayLike,
+    rng: Generator,
+    *,
+    expected: float = 20,
+    draws: int = 10,
+    halves: int = 20,
+) -> Measurement:
+    """Count the pairs of near-duplicates among n generated samples, where n real samples have about `expected`.
 
-    Near is what the `expected` closest pairs of a reference of n real samples are, so the floor is about `expected`.  A
-    generator that repeats itself has more: one that draws from S different images has n (n - 1) / 2S.
-    real, samples: (R, ...) and (n, ...), R >= 2 n.
+    A pair is near if it is no farther apart than the `expected` closest pairs of n real samples, so the floor is about
+    `expected`. A generator that repeats itself has more: one that draws from S different images has n (n - 1) / 2S.
+
+    Args:
+        real: Real data (R, ...), R >= 2 n; features or pixels.
+        samples: Generated data (n, ...).
+        rng: The random numbers of floor and standard error.
+        expected: The number of near pairs among real samples, from 1 to a quarter of all pairs.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
     Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution?  An empirical study", 2018 (there, by eye).
     """
     real, samples = feature_sets(real=real, samples=samples)
@@ -52,54 +100,73 @@ def birthday_test(real, samples, rng, *, expected=20, draws=10, halves=20):
     return only(measure_against_real(statistic, real, samples, rng, draws=draws, halves=halves, note=note))
 
 
-def near_pair_rate(real, samples, rate):
-    """The share of pairs of samples that are no farther apart than the closest `rate` of the pairs of real."""
+def near_pair_rate(real: Array, samples: Array, rate: float) -> float:
+    """Return the fraction of pairs of samples no farther apart than the closest fraction `rate` of pairs of real."""
     rank = max(round(rate * len(real) * (len(real) - 1) / 2), 1)
     limit = _closest_pairs(real, rank)[-1]
     near = sum(np.count_nonzero(squared <= limit) for _, squared in own_blocks(samples))
     return near / (len(samples) * (len(samples) - 1))
 
 
-def memorisation(train, held_out, samples, rng, *, draws=20, halves=20):
-    """{name: Measurement}: are the samples closer to the training data than to as many unseen real data?
+def memorisation(
+    train: Tensor | ArrayLike,
+    held_out: Tensor | ArrayLike,
+    samples: Tensor | ArrayLike,
+    rng: Generator,
+    *,
+    draws: int = 20,
+    halves: int = 20,
+) -> dict[str, Measurement]:
+    """Measure whether samples are closer to the training data than to as many real data that were not trained on.
 
-    train, held_out, samples: (T, ...), (H, ...), (n, ...).  As many of each real set are used, min(T, H).
-    nearer_to_train: the share of samples whose nearest training image is nearer than the nearest unseen one.
-    train_distance_ratio: the mean of a / (a + b), a and b those two distances; 0 for exact copies.
-    Whatever its quality, a generator that has learned the distribution and not the images has .5 in both: given the
-    real data it is chance which of them were trained on.  The floor reshuffles that choice, and the z-score in the note
-    is `copying_z`; 4 or more is copying.
+    A generator that has learned the distribution and not the images has .5 in both numbers, whatever its quality: it
+    is chance which of the real data were trained on. The floor reshuffles that choice. The z-score in the note is
+    `copying_z`; 4 or more means copying.
+
+    Args:
+        train: Training data (T, ...).
+        held_out: Real data that were not trained on, (H, ...). min(T, H) of both real sets are used.
+        samples: Generated data (n, ...).
+        rng: The random numbers of floor and standard error.
+        draws: The number of draws of the floor.
+        halves: The number of random halves of the standard error, see `measure`.
+
+    Returns:
+        {name: Measurement}: "nearer_to_train", the fraction of samples whose nearest training image is nearer than the
+        nearest unseen one; "train_distance_ratio", the mean of a / (a + b), a and b these two distances; 0 for exact
+        copies.
+
     Source: the idea of C. Meehan et al., "A non-parametric test to detect data-copying in generative models", 2020.
     """
-    train, held_out, samples = feature_sets(train=train, held_out=held_out, samples=samples)
-    m = min(len(train), len(held_out))
+    seen, unseen, drawn = feature_sets(train=train, held_out=held_out, samples=samples)
+    m = min(len(seen), len(unseen))
     chooser = rng.spawn()
-    train, held_out = (x[chooser.permutation(len(x))[:m]] for x in (train, held_out))
-    pool = np.concatenate([train, held_out])
+    seen, unseen = (x[chooser.permutation(len(x))[:m]] for x in (seen, unseen))
+    pool = np.concatenate([seen, unseen])
 
     def reshuffled(rng):
         order = rng.permutation(2 * m)
-        return pool[order[:m]], pool[order[m:]], samples
+        return pool[order[:m]], pool[order[m:]], drawn
 
-    note = f"z = {copying_z(train, held_out, samples):.1f}, {m:,} training and {m:,} unseen"
-    given = train, held_out, samples
+    note = f"z = {copying_z(seen, unseen, drawn):.1f}, {m:,} training and {m:,} unseen"
+    given = seen, unseen, drawn
     return measure(copying, given, reshuffled, rng, draws=draws, halves=halves, note=note)
 
 
-def copying(train, held_out, samples):
-    """The numbers of `memorisation`, without floor or error."""
+def copying(train: Array, held_out: Array, samples: Array) -> dict[str, float]:
+    """Return the numbers of `memorisation`, without floor or standard error."""
     _, near = _nearest(samples, train)
     _, far = _nearest(samples, held_out)
-    share = np.mean(near < far) + np.mean(near == far) / 2
+    nearer = np.mean(near < far) + np.mean(near == far) / 2
     ratio = np.divide(near, near + far, out=np.full(len(samples), 0.5), where=near + far > 0)
-    return {"nearer_to_train": share, "train_distance_ratio": ratio.mean()}
+    return {"nearer_to_train": nearer, "train_distance_ratio": ratio.mean()}
 
 
-def copying_z(train, held_out, samples):
-    """How many standard deviations the share of samples nearer to train lies above .5, for two sets of equal size.
+def copying_z(train: Array, held_out: Array, samples: Array) -> float:
+    """Return the z-score of the fraction of samples nearer to `train` than to `held_out`, two sets of equal size m.
 
-    If it is chance which m of the 2 m real images were trained on, the c_i samples to which image i is the nearest go
-    to one side or the other together, and the difference of the sides has a variance that is known exactly:
+    If it is chance which m of the 2 m real images were trained on, the c_i samples to which image i is the nearest
+    belong to one set or the other together, and the variance of the difference of the sets is known exactly:
     z = (sum over train c_i - sum over held_out c_i) / sqrt(2m / (2m - 1) sum (c_i - c)^2), c the mean of all c_i.
     """
     m = len(train)
@@ -110,14 +177,14 @@ def copying_z(train, held_out, samples):
     return float((counts[:m].sum() - counts[m:].sum()) / spread) if spread else 0.0
 
 
-def _nearest(x, y):
-    """(index, distance) of each row's nearest row of y; the distance without cancellation, so that a copy has 0."""
+def _nearest(x: Array, y: Array) -> tuple[Array, Array]:
+    """Return the index and distance of each row's nearest row of y, without cancellation, so that a copy has 0."""
     index = nearest(blocks(x, y))
     return index, np.linalg.norm(x - y[index], axis=1)
 
 
-def _closest_pairs(x, count):
-    """The squared distances of the `count` closest pairs of rows, in ascending order."""
+def _closest_pairs(x: Array, count: int) -> Array:
+    """Return the squared distances of the `count` closest pairs of rows, in ascending order."""
     closest = np.empty(0)
     for rows, squared in own_blocks(x):
         below = np.arange(len(x)) < np.arange(rows.start, rows.stop)[:, None]  # each pair once

@@ -156,7 +156,9 @@ class Audit:
 
     def _forbidden(self, event, arguments):
         if event == "exec":  # also of modules, when they are imported
-            return arguments[0].co_filename.startswith("<string")
+            return arguments[0].co_filename.startswith(("<string", "<unknown"))
+        if event == "compile" and arguments[1] == "<unknown>":
+            return False  # ast.literal_eval, which parses the header of a NumPy file and runs nothing
         if event == "open":
             return arguments[2] & (os.O_WRONLY | os.O_RDWR) and not self._inside(arguments[0])
         return event in FORBIDDEN or (event in CHANGING and not self._inside(arguments[0]))

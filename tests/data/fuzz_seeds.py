@@ -99,6 +99,7 @@ def npy_seeds():
     arrays += [np.array(["a", "b"]), np.zeros(2, [("x", "u1")])]
     objects = npy_header("|O", (1,)), pickle.dumps([Payload()])
     huge = [npy_header("|u1", shape) for shape in ((2**40,), (2**31, 2**31, 0), (1 << 15, 1 << 15, 2), (1,) * 40)]
+    huge += [b"-" * 9000 + b"1", b"[" * 500]
     return [*(npy(array) for array in arrays), (list(objects), npy_file), *(([h, b"xy"], npy_file) for h in huge)]
 
 

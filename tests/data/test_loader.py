@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.data import Loader, scale
+from minigan.data import Dataset, Loader, scale
 from minigan.random import Generator
 
 
@@ -147,6 +147,13 @@ def test_transform_makes_the_batch():
     assert np.array_equal(batch, scale(plain.next_batch()))
     both = Loader((images, np.arange(6)), 2, Generator(1), transform=lambda pair: (scale(pair[0]), pair[1]))
     assert np.array_equal(both.next_batch()[0], batch)
+
+
+def test_a_dataset_stands_for_its_images():
+    images = np.random.default_rng(0).integers(0, 256, (6, 4, 4, 1), dtype=np.uint8)
+    dataset = Dataset(images, np.arange(6), "toy", "here", "MIT")
+    expected = Loader(images, 2, Generator(1), transform=scale).next_batch()
+    assert np.array_equal(Loader(dataset, 2, Generator(1), transform=scale).next_batch(), expected)
 
 
 # --- resume ------------------------------------------------------------------------------------------------

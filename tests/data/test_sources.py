@@ -28,6 +28,7 @@ from minigan.data import (
     write_idx,
 )
 from minigan.random import Generator
+from minigan.tensor import Tensor
 
 
 def md5_of_file(name):
@@ -89,7 +90,13 @@ def test_names():
 
 @pytest.mark.parametrize(
     ("typo", "nearest"),
-    [("minst", "mnist"), ("fashion_mnist", "fashion-mnist"), ("digits", "digits-8x8"), ("cifar10", "cifar-10")],
+    [
+        ("minst", "mnist"),
+        ("MNIST", "mnist"),
+        ("fashion_mnist", "fashion-mnist"),
+        ("digits", "digits-8x8"),
+        ("cifar10", "cifar-10"),
+    ],
 )
 def test_an_unknown_name_gets_the_nearest_one(typo, nearest):
     suggestion = re.escape(f"unknown data set '{typo}' (did you mean '{nearest}'?); known: mnist-10k, digits")
@@ -362,6 +369,19 @@ def test_a_dataset_is_frozen_and_checked():
     ]:
         with pytest.raises(ValueError, match=r"toy: (images|labels) must be"):
             dataclasses.replace(good, **bad)
+    with pytest.raises(ValueError, match=r"must be uint8 .* minigan.data.to_uint8 converts floats"):
+        dataclasses.replace(good, images=images / 1)
+
+
+def test_a_dataset_shows_its_facts_and_not_its_pixels():
+    digits = load("mnist-10k")
+    first, second = repr(digits).split("\n")
+    assert first == "Dataset 'mnist-10k': 10,000 images of 28 x 28 x 1, uint8 from 0 to 255, 10 classes"
+    assert second.startswith("licence: CC BY-SA 3.0; source: Y. LeCun")
+    empty = Dataset(np.zeros((0, 4, 4, 3), np.uint8), None, "<b>", "here & there", "MIT")
+    assert repr(empty) == "Dataset '<b>': 0 images of 4 x 4 x 3, uint8, no labels\nlicence: MIT; source: here & there"
+    lines = "0 images of 4 x 4 x 3, uint8, no labels<br>licence: MIT; source: here &amp; there"
+    assert empty._repr_html_() == f"Dataset &#x27;&lt;b&gt;&#x27;: {lines}"
 
 
 def test_scale_and_back_is_exact_for_every_pixel():
@@ -383,6 +403,20 @@ def test_to_uint8_rounds_to_the_nearest_and_clips():
     assert to_uint8(x).tolist() == [0, 0, 0, 0, 1, 254, 255, 255, 255, 255]
 
 
+def test_pixels_may_come_in_a_tensor_or_a_list():
+    pixels = np.array([[0, 255]], np.uint8)
+    for given in (Tensor(pixels), pixels[0], pixels):
+        assert scale(given).ravel().tolist() == [-1, 1]
+        assert np.array_equal(to_uint8(Tensor(scale(given))), given.data if isinstance(given, Tensor) else given)
+    assert to_uint8([-1.0, 1.0]).tolist() == [0, 255]
+
+
+@pytest.mark.parametrize("function", [scale, to_uint8])
+def test_a_dataset_is_not_an_array_of_pixels(function):
+    with pytest.raises(TypeError, match=rf"{function.__name__}: expected an array of pixels, got a Dataset: .*images"):
+        function(load("digits-8x8"))
+
+
 def test_pixels_of_the_wrong_kind_are_refused():
     with pytest.raises(TypeError, match="scaled before"):
         scale(np.zeros(3, np.float32))
@@ -390,6 +424,11 @@ def test_pixels_of_the_wrong_kind_are_refused():
         to_uint8(np.zeros(3, np.uint8))
     with pytest.raises(ValueError, match="NaN"):
         to_uint8(np.array([0, np.nan], np.float32))
+
+
+def test_a_listing_of_the_package_shows_its_public_names_only():
+    assert dir(data) == sorted(data.__all__)
+    assert all(hasattr(data, name) for name in data.__all__)
 
 
 # --- imports -----------------------------------------------------------------------------------------------

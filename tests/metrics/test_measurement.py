@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import types
 
 import numpy as np
 import pytest
@@ -167,3 +168,12 @@ def test_real_data_score_the_floor(name):
     for key in runs[0]:
         gaps = np.array([run[key].value - run[key].floor for run in runs])
         assert abs(gaps.mean()) < 4 * gaps.std(ddof=1) / math.sqrt(len(gaps)), key
+
+
+def test_a_listing_shows_public_names_only():
+    assert dir(metrics) == sorted(metrics.__all__)
+    for name in metrics.__all__:
+        listed = getattr(metrics, name)
+        if isinstance(listed, types.ModuleType):
+            assert dir(listed) == sorted(listed.__all__)
+            assert all(hasattr(listed, public) for public in listed.__all__)

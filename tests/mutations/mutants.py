@@ -290,7 +290,7 @@ MUTANTS = [
     ),
     Mutant(
         26, "Frechet distance of fewer samples than dimensions, not refused",
-        "metrics.frechet", ["frechet_distance"], [("rank_deficient=False", "rank_deficient=True")],
+        "metrics.frechet", ["frechet_distance"], [("rank_deficient: bool = False", "rank_deficient: bool = True")],
         "tests/metrics/test_frechet.py::test_fewer_samples_than_dimensions_are_refused",
     ),
     Mutant(
