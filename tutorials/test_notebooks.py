@@ -46,7 +46,9 @@ def test_every_notebook_has_a_chapter():
 @pytest.mark.parametrize("script", CHAPTERS, ids=NAMES)
 def test_a_notebook_has_the_cells_of_its_script(script, tool):
     for package in ("jupytext", "nbformat", "nbclient"):
-        pytest.importorskip(package, reason=f'{package} is not installed: pip install -e ".[docs]"')
+        pytest.importorskip(
+            package, reason=f'{package} is not installed: pip install -e ".[docs]"'
+        )
     fresh = tool("notebooks").notebook(script)
     kept = [essence(cell) for cell in stored(script.stem)["cells"]]
     assert kept == [essence(cell) for cell in fresh.cells], AGAIN.format(script.stem)
@@ -59,13 +61,17 @@ def test_a_notebook_has_been_run(name):
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert {output["output_type"] for output in outputs} <= {"stream", "display_data"}
     printed = "".join("".join(output.get("text", "")) for output in outputs)
-    claims = re.findall(r'^@claim\(\s*"([^"]+)"', (FOLDER / f"{name}.py").read_text(), re.M)
+    claims = re.findall(
+        r'^@claim\(\s*"([^"]+)"', (FOLDER / f"{name}.py").read_text(), re.M
+    )
     assert re.findall(r"^(\w+\.\w+)  ", printed, re.M) == claims
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_shows_its_picture_and_is_not_large(name):
-    outputs = [output for cell in stored(name)["cells"] for output in cell.get("outputs", ())]
+    outputs = [
+        output for cell in stored(name)["cells"] for output in cell.get("outputs", ())
+    ]
     shown = sum("image/png" in output.get("data", {}) for output in outputs)
     assert shown == (FOLDER / f"{name}.py").read_text().count("\nviz.show(")
     assert (NOTEBOOKS / f"{name}.ipynb").stat().st_size < LARGEST
@@ -93,23 +99,36 @@ def test_solutions_in_words_are_folded_too(name):
 
 def test_the_contents_page_is_that_of_the_chapters(tool):
     contents = tool("contents")
-    assert contents.PAGE.read_text() == contents.page(), "stale: run python docs/scripts/contents.py"
+    assert contents.PAGE.read_text() == contents.page(), (
+        "stale: run python docs/scripts/contents.py"
+    )
 
 
 def test_every_link_of_the_contents_page_leads_somewhere():
     links = re.findall(r"\]\((?!https:)([^)#]+)", (FOLDER / "README.md").read_text())
     assert [path for path in links if not (FOLDER / path).exists()] == []
-    assert {f"{name}.py" for name in NAMES} | {f"notebooks/{name}.ipynb" for name in NAMES} <= set(links)
+    assert {f"{name}.py" for name in NAMES} | {
+        f"notebooks/{name}.ipynb" for name in NAMES
+    } <= set(links)
 
 
 def known_numbers():
-    """(chapter, number) of every row of NUMBERS.md that has a number, not a bound on round-off."""
-    rows = [line.split("|") for line in (FOLDER / "NUMBERS.md").read_text().splitlines() if line.startswith("| ")]
+    """(chapter, number) of every row of NUMBERS.md that has a number, not a bound on
+    round-off."""
+    rows = [
+        line.split("|")
+        for line in (FOLDER / "NUMBERS.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
     return [(row[1].strip(), row[3].strip()) for row in rows[1:] if "<" not in row[3]]
 
 
 @pytest.mark.parametrize(("chapter", "number"), known_numbers())
 def test_a_known_number_is_printed(chapter, number):
     (script,) = verify.chapters(FOLDER, ["errata" if chapter == "E" else chapter])
-    outputs = [output for cell in stored(script.stem)["cells"] for output in cell.get("outputs", ())]
+    outputs = [
+        output
+        for cell in stored(script.stem)["cells"]
+        for output in cell.get("outputs", ())
+    ]
     assert number in "".join("".join(output.get("text", "")) for output in outputs)
