@@ -4,19 +4,21 @@
 # **What you need**: the chain rule of school calculus, and Python. No arrays yet.
 #
 # How does the last number of a program change with the first? Between the two there may
-# be more ways than there are atoms in a book, and calculus says: follow every one of
-# them and add up. Reverse mode adds them all up, exactly, in about the time that the
-# program itself took. A GAN needs nothing else to learn: the generator's only news of
-# the world is such a sum, taken through its opponent.
+# be more paths than there are atoms in a book, and calculus says: follow every path,
+# and add up what each contributes. Reverse mode computes that whole sum, exactly, in
+# about the time that the program itself took. A GAN needs nothing else to learn: all
+# that a generator learns about the data reaches it as such a sum, taken through its
+# opponent.
 #
 # **Claims**
 #
 # 1. The derivative of a program is a sum over paths, and one sweep from the output back
-#    computes it, exactly.
-# 2. Dual numbers, which go forward, give the same: one run for each input, where the
-#    sweep does all inputs at once.
+#    to the inputs computes it exactly.
+# 2. Dual numbers, which go forward, give the same derivatives. They need one run for
+#    each input, where the sweep does all inputs at once.
 # 3. Forty doublings make $2^{40}$ paths, and the sweep adds them in 80 multiplications.
-# 4. An operation needs to know only its own slope: the tanh neuron of micrograd.
+# 4. An operation needs to know only its own slope. The example is the tanh neuron of
+#    micrograd.
 # 5. In a GAN, every path from the generator's parameter to the loss goes through the
 #    critic.
 
@@ -24,17 +26,18 @@
 # ## Derivation
 #
 # A program computes numbers, each from earlier ones. Draw an edge from every number to
-# each it was computed from, and write on it the *slope*: the partial derivative of that
-# one operation.
+# each number that it was computed from, and write on the edge the *slope*: the partial
+# derivative of that one operation.
 #
 # (a) *One operation.* If $y = f(x_1, \dots, x_k)$, then
 # $dy = \sum_i \frac{\partial y}{\partial x_i} \, dx_i$: the chain rule, and all of
 # calculus that we need. A number used twice, as in $x \cdot x$, has two edges.
 #
-# (b) *Unroll it.* Each $dx_i$ is such a sum in turn. Multiply out until only the
-# input's own $dx$ is left:
+# (b) *Unroll it.* Each $dx_i$ is itself such a sum. Multiply out until only the input's
+# own $dx$ is left:
 #
-# $$\frac{dL}{dx} = \sum_{\text{paths } x \to L} \;\; \prod_{\text{edges of the path}} \text{slope} .$$
+# $$\frac{dL}{dx} = \sum_{\text{paths } x \to L} \;\;
+#   \prod_{\text{edges of the path}} \text{slope} .$$
 #
 # This is Bauer's formula of 1974. [claim 1]
 #
@@ -42,23 +45,24 @@
 # of its users $w$. Let $\bar v = \frac{dL}{dv}$ be the sum over all paths from $v$;
 # then
 #
-# $$\bar v = \sum_{w \text{ uses } v} \frac{\partial w}{\partial v} \, \bar w , \qquad \bar L = 1 .$$
+# $$\bar v = \sum_{w \text{ uses } v} \frac{\partial w}{\partial v} \, \bar w , \qquad
+#   \bar L = 1 .$$
 #
-# Each edge is used once. The price: $\bar w$ must be complete before it is passed on,
-# so **every user comes before what it uses**. A result is made after its inputs, so the
-# order of creation, reversed, will do. [claims 1, 3]
+# Each edge is used once. The price is that $\bar w$ must be complete before it is
+# passed on, so **every user comes before what it uses**. A result is made after its
+# inputs, so the order of creation, reversed, will do. [claims 1, 3]
 #
 # (d) *Or factor from the other end.*
 # $\dot w = \sum_v \frac{\partial w}{\partial v} \dot v$ goes forward, and for a product
-# that is the rule of the numbers $a + b \varepsilon$ with $\varepsilon^2 = 0$: $(a + b
-# \varepsilon)(c + d \varepsilon) = ac + (ad + bc) \varepsilon$. It is the same sum,
-# begun at *one input*; (c) is begun at *one output*. A network has millions of inputs
-# (its weights) and one output (its loss). [claim 2]
+# this is how one multiplies the numbers $a + b \varepsilon$ with $\varepsilon^2 = 0$:
+# $(a + b \varepsilon)(c + d \varepsilon) = ac + (ad + bc) \varepsilon$. It is the same
+# sum, begun at *one input*; (c) is begun at *one output*. A network has millions of
+# inputs (its weights) and one output (its loss). [claim 2]
 #
 # (e) Let $D(x) = w x + b$ be a critic's logit and $G(z) = z + \theta$. The loss that
-# holds the critic to "real" at $x$ and to "fake" at $G(z)$ is $L =
-# \operatorname{softplus}(-D(x)) + \operatorname{softplus}(D(G(z)))$. The only path from
-# $\theta$ to $L$ is $\theta \to G(z) \to D \to L$, with slopes $1$, $w$ and
+# holds the critic to "real" at $x$ and to "fake" at $G(z)$ is
+# $L = \operatorname{softplus}(-D(x)) + \operatorname{softplus}(D(G(z)))$. The only path
+# from $\theta$ to $L$ is $\theta \to G(z) \to D \to L$, with slopes $1$, $w$ and
 # $\sigma(D)$: $\frac{dL}{d\theta} = \sigma(D(G(z))) \, w$. The critic descends on $L$,
 # the generator ascends. [claim 5]
 #
@@ -77,8 +81,7 @@ clock = itertools.count()
 
 
 class Value:
-    """A number, and how it came to be: an edge (input, slope) for each number that it
-    was computed from."""
+    """A number, with an edge (input, slope) for each input of its operation."""
 
     def __init__(self, data, edges=()):
         self.data, self.edges, self.born = data, edges, next(clock)
@@ -94,7 +97,7 @@ class Value:
 
 
 def unary(kernel, slope):
-    """The operation kernel(x) on Values, with the slope slope(x, y) for y = kernel(x)."""
+    """The operation y = kernel(x) on Values, with the derivative slope(x, y)."""
 
     def apply(x):
         y = kernel(x.data)
@@ -104,7 +107,7 @@ def unary(kernel, slope):
 
 
 def history(output):
-    """Every value that `output` was computed from, itself included, the youngest first."""
+    """All values from which `output` was computed, and itself, the youngest first."""
     seen, stack = {output}, [output]
     while stack:
         fresh = {value for value, _ in stack.pop().edges} - seen
@@ -136,8 +139,9 @@ tanh = unary(math.tanh, lambda x, y: 1 - y * y)
 softplus = unary(log1p_exp, lambda x, y: sigmoid(x))
 
 # %% [markdown]
-# That is all. `backward` is step (c) to the letter, and `born` is its order. It returns
-# its result and stores nothing in the values: exercise 2 shows why.
+# That is all. `backward` is step (c) to the letter, and `born` gives the order of
+# creation. It returns its result and stores nothing in the values: exercise 2 shows
+# why.
 #
 # ## Check 1: random programs, exactly
 #
@@ -149,7 +153,7 @@ softplus = unary(log1p_exp, lambda x, y: sigmoid(x))
 
 
 def paths(output, x):
-    """Every way from `output` down to x: the slopes along it."""
+    """Yield the slopes along each path from `output` down to x, path by path."""
     if output is x:
         yield ()
     for source, slope in output.edges:
@@ -179,7 +183,7 @@ def gradient(seed, sweep=backward):
 
 
 # %% [markdown]
-# Two wrong sweeps stand against it. One overwrites where it should add, and so keeps
+# Two wrong sweeps must be rejected. One overwrites where it should add, and so keeps
 # one path of many. The other passes a derivative on as soon as it meets a value, before
 # all users of that value have reported.
 
@@ -196,7 +200,7 @@ def overwriting(output):
 
 def hasty(output):
     found, queue = {output: 1}, [output]
-    for value in queue:  # grows while we go: breadth first
+    for value in queue:  # the queue grows during the loop: breadth first
         for source, slope in value.edges:
             if source not in found:
                 queue.append(source)
@@ -249,7 +253,7 @@ class Dual:
 
 
 class Naive(Dual):
-    """With a product rule that Leibniz still had to rule out in 1675: d(u v) = du dv."""
+    """Dual numbers by the wrong rule d(u v) = du dv, which Leibniz rejected in 1675."""
 
     def __add__(self, other):
         return Naive(self.a + other.a, self.b + other.b)
@@ -294,7 +298,7 @@ def doubled(x, times):
 
 
 def without_repeats(output):
-    """`backward`, had an operation kept the *set* of its inputs."""
+    """`backward` for operations that had kept only the *set* of their inputs."""
     for value in history(output):
         value.edges = list(dict(value.edges).items())
     return backward(output)
@@ -414,8 +418,7 @@ SLOPES = {
 
 
 def arrow(axes, edge, color, shift):
-    """From one value to the next, moved sideways by `shift`, so that two paths can
-    share an edge."""
+    """Draw an edge, moved sideways by `shift`, so that two paths can share it."""
     (x0, y0), (x1, y1) = (PLACES[name] for name in edge)
     length = math.hypot(x1 - x0, y1 - y0)
     dx, dy = -(y1 - y0) / length * shift, (x1 - x0) / length * shift
@@ -431,8 +434,7 @@ def arrow(axes, edge, color, shift):
 
 
 def graph(page):
-    """The program c = a + b, y = c b, L = y + c with its values, its slopes and the
-    three paths from b."""
+    """Draw the program c = a + b, y = c b, L = y + c, and the three paths from b."""
     axes = page.axes(0.1, 0, 3.7, 2.4, xlim=(0, 3.7), ylim=(0, 2.4))
     axes.set_axis_off()
     arrow(axes, "ac", viz.style.MUTED, 0)
@@ -466,7 +468,7 @@ def graph(page):
 
 
 def race(page):
-    """The number of paths and of edges after n doublings, both counted."""
+    """Draw the number of paths and of edges after n doublings, both counted."""
     axes = page.axes(
         4.35, 0.15, 2.0, 1.85, yscale="log", ylim=(0.7, 1e4), xticks=range(2, 13, 2)
     )
@@ -512,15 +514,16 @@ viz.show(picture, "ch01_scalar_autograd")
 #
 # * **`=` for `+=`.** A value used twice keeps only the derivative that arrived last.
 #   Where values are whole arrays, a plain chain of layers hides the bug, as it uses
-#   each once. A GAN's critic does not: it runs on real and on fake.
+#   each array once. A GAN shows it, because the critic runs twice: on real and on fake
+#   samples.
 # * **A wrong order.** It fails only where a short and a long path meet, as in a
 #   residual block.
 # * **Recursion.** A depth-first sort written recursively dies at about a thousand
 #   operations, Python's limit; an unrolled training loop has more. `history` has a
 #   stack of its own, and so has minigan.
 # * **A detached fake.** In the critic's step that is right, and saves work. In the
-#   generator's step no path is left: an engine that reports 0 for a missing path will
-#   not complain. `mg.grad` raises an error instead.
+#   generator's step it leaves no path, and an engine that reports 0 for a missing path
+#   will not complain. `mg.grad` raises an error instead.
 # * **Memory.** The price of (c) is that all slopes are kept until the sweep. Forward
 #   mode keeps nothing.
 
@@ -529,11 +532,11 @@ viz.show(picture, "ch01_scalar_autograd")
 #
 # 1. *Warm-up.* Write `divide(a, b)` for two Values, with both slopes.
 # 2. *Bug hunt.* `buggy_backward` stores derivatives in the values, as `loss.backward()`
-#    does in most libraries. Called once it is right. Called twice, `x.grad` should hold
-#    twice the derivative. It holds more. Mend it.
-# 3. *Research.* Compute $f''(x)$ of a program $f$ of sums and products: `backward` of
-#    what `backward` gave. What must an edge remember, if not a number?
-#    (`backward(output, one)` is ready for it.)
+#    does in most libraries. After one call the result is right. After two calls,
+#    `x.grad` should hold twice the derivative, but it holds more. Mend it.
+# 3. *Research.* Compute $f''(x)$ of a program $f$ of sums and products: apply
+#    `backward` to the result of `backward`. What must an edge remember, if not a
+#    number? (`backward(output, one)` is ready for it.)
 
 # %%
 
@@ -594,8 +597,8 @@ check(division)
 answer(division, divide)
 
 # %% [markdown] tags=["solution"]
-# What lies between the leaves and the output belongs to one sweep alone. Only the
-# leaves, which were computed from nothing, may accumulate.
+# The derivatives of the values between the leaves and the output belong to one sweep
+# alone. Only the leaves, which were computed from nothing, may accumulate.
 
 # %% tags=["solution"]
 
@@ -607,7 +610,7 @@ def mended_backward(output):
 
 
 def storing(output):
-    """Exercise 2 as it was."""
+    """The function of exercise 2, with its bug."""
     output.grad = 1
     for value in history(output):
         for source, slope in value.edges:
@@ -615,7 +618,7 @@ def storing(output):
 
 
 def forgetting(output):
-    """Every call starts from nothing: the first loss is lost."""
+    """Start from 0 in every call, so that the first loss is lost."""
     for value, derivative in backward(output).items():
         value.grad = derivative
 
@@ -676,7 +679,8 @@ def second_order(answer=differentiate_twice):
 
 
 def without_history(f, number):
-    """Slopes as plain numbers: the gradient is a constant."""
+    """The second derivative by slopes that are plain numbers, for which the first is
+    constant."""
     x = Value(number)
     first = Value(backward(f(x))[x])
     return backward(first).get(x, 0)
@@ -706,4 +710,4 @@ answer(second_order, second_derivative)
 # * A. Griewank and A. Walther, *Evaluating Derivatives*, second edition, 2008, chapter
 #   3: both modes and their cost.
 # * A. Karpathy, *micrograd*, 2020: the neuron of check 4. J. M. Child, *The Early
-#   Mathematical Manuscripts of Leibniz*, 1920: the product rule that was not.
+#   Mathematical Manuscripts of Leibniz*, 1920: the product rule that Leibniz rejected.

@@ -3,12 +3,12 @@
 #
 # **What you need**: chapter 1, Taylor's formula, vectors.
 #
-# A wrong gradient does not crash. The loss still falls, a little slower, and the
-# pictures stay a little worse, for ever. But a gradient makes a promise that any
-# program can test: *in whatever direction you step, I know how the loss changes*. This
-# chapter makes four tests of that promise, each with the error it must have, and then
-# puts a published article through them, formula by formula: it derives the gradients of
-# a GAN, and most lines fail.
+# A wrong gradient does not crash. The loss still falls, a little more slowly, and the
+# pictures stay a little worse for ever. But a gradient makes a promise that any program
+# can test: *in whatever direction you step, I know how the loss changes*. This chapter
+# makes four tests of that promise, and derives how large the error of each test must
+# be. Then it applies them, formula by formula, to a published article that derives the
+# gradients of a GAN. Most of its lines fail.
 #
 # **Claims**
 #
@@ -19,27 +19,28 @@
 # 3. Round-off adds about $\mathrm{eps} \, |f| / h$: the best steps are near
 #    $\mathrm{eps}^{1/2}$ and $\mathrm{eps}^{1/3}$.
 # 4. The complex step has neither error.
-# 5. Taylor's remainders fall like $h$, $h^2$, $h^3$: the last proves the second
+# 5. Taylor's remainders fall like $h$, $h^2$, $h^3$. The last of them tests the second
 #    derivatives too.
-# 6. The article's $-\mathbb{E} \log D(x)$ in the generator's loss is a constant there,
-#    with the gradient 0.
+# 6. The article's term $-\mathbb{E} \log D(x)$ does not depend on the generator: in the
+#    generator's loss it is a constant, with the gradient 0.
 # 7. $\nabla_\theta \mathbb{E} \log(1 - D(G(z)))$ has a minus sign, which the article
 #    lacks.
 # 8. $\nabla_\psi \mathbb{E} \log D(x)$ has no factor $\log D$, which the article has.
-# 9. Descent on the article's $L_D$ teaches the discriminator to be wrong.
+# 9. Descent on the article's $L_D$ teaches the critic to be wrong.
 
 # %% [markdown]
 # ## Derivation
 #
 # (a) *The promise.* $\partial_u f(x) = \frac{d}{dt} f(x + t u)$ at $t = 0$. By the
 # chain rule that is $\sum_i \frac{\partial f}{\partial x_i} u_i = \nabla f(x) \cdot u$.
-# It is linear in $u$: twice the step, twice the change. Steepest of all unit directions
-# is $\nabla f / \lVert \nabla f \rVert$ (Cauchy-Schwarz). [claim 1]
+# It is linear in $u$: twice the step, twice the change. The steepest of all unit
+# directions is $\nabla f / \lVert \nabla f \rVert$ (Cauchy-Schwarz). [claim 1]
 #
 # (b) *Differences.* Let $\varphi(t) = f(x + t u)$. From $\varphi(\pm h) = \varphi \pm h
 # \varphi' + \frac{h^2}{2} \varphi'' \pm \frac{h^3}{6} \varphi''' + \dots$ follow
 #
-# $$\frac{\varphi(h) - \varphi(0)}{h} = \varphi' + \frac{h}{2} \varphi'' + \dots , \qquad
+# $$\frac{\varphi(h) - \varphi(0)}{h} = \varphi' + \frac{h}{2} \varphi'' + \dots ,
+#   \qquad
 #   \frac{\varphi(h) - \varphi(-h)}{2h} = \varphi' + \frac{h^2}{6} \varphi''' + \dots$$
 #
 # In the second, the terms with even derivatives cancel. [claim 2]
@@ -48,34 +49,39 @@
 # $\mathrm{eps} = 2.2 \cdot 10^{-16}$; the difference is divided by $h$. The sum of both
 # errors is least where its derivative in $h$ vanishes:
 #
-# $$\frac{h}{2} |\varphi''| + \frac{2 \, \mathrm{eps} \, |\varphi|}{h} \;\Rightarrow\; h = 2 \sqrt{\mathrm{eps}
-#   \left|\frac{\varphi}{\varphi''}\right|} , \qquad
-#   \frac{h^2}{6} |\varphi'''| + \frac{\mathrm{eps} \, |\varphi|}{h} \;\Rightarrow\; h = \sqrt[3]{3 \, \mathrm{eps}
-#   \left|\frac{\varphi}{\varphi'''}\right|} .$$
+# $$\frac{h}{2} |\varphi''| + \frac{2 \, \mathrm{eps} \, |\varphi|}{h}
+#   \;\Rightarrow\;
+#   h = 2 \sqrt{\mathrm{eps} \left|\frac{\varphi}{\varphi''}\right|} , \qquad
+#   \frac{h^2}{6} |\varphi'''| + \frac{\mathrm{eps} \, |\varphi|}{h}
+#   \;\Rightarrow\;
+#   h = \sqrt[3]{3 \, \mathrm{eps} \left|\frac{\varphi}{\varphi'''}\right|} .$$
 #
 # [claim 3]
 #
-# (d) *The complex step.* For an analytic $f$ put $h \to i h$: $\varphi(i h) = \varphi +
-# i h \varphi' - \frac{h^2}{2} \varphi'' - \dots$, and $\operatorname{Im} \varphi(i h) /
-# h = \varphi' - \frac{h^2}{6} \varphi'''$. Nothing is subtracted, so $h = 10^{-30}$ is
-# allowed, and its square is gone. [claim 4]
+# (d) *The complex step.* For an analytic $f$ put $h \to i h$:
+# $\varphi(i h) = \varphi + i h \varphi' - \frac{h^2}{2} \varphi'' - \dots$, and
+# $\operatorname{Im} \varphi(i h) / h = \varphi' - \frac{h^2}{6} \varphi'''$. Nothing is
+# subtracted, so $h$ may be as small as $10^{-30}$, and then the term in $h^2$ vanishes
+# in rounding. [claim 4]
 #
 # (e) *Taylor's test.* Let $R_1(h) = \varphi(h) - \varphi(0) - h \, g \cdot u$. If $g$
 # is the gradient, $R_1 \sim h^2$; if not, $R_1 \sim h$, at small $h$. Subtract
-# $\frac{h^2}{2} u \cdot H u$ too, with the matrix $H$ of second derivatives, and $h^3$
-# is left, or $H$ is wrong. [claim 5]
+# $\frac{h^2}{2} u \cdot H u$ too, with the matrix $H$ of second derivatives: if $H$ is
+# right, the remainder falls like $h^3$. [claim 5]
 #
-# (f) *A GAN.* Here $D \in (0, 1)$ is a probability. $\psi$ are the discriminator's
-# parameters, $\theta$ the generator's. With $d \log D = \frac{dD}{D}$ and
-# $d \log(1 - D) = -\frac{dD}{1 - D}$,
+# (f) *A GAN.* Here $D \in (0, 1)$ is a probability. $\psi$ are the parameters of the
+# critic (which the article calls the discriminator), $\theta$ those of the generator.
+# With $d \log D = \frac{dD}{D}$ and $d \log(1 - D) = -\frac{dD}{1 - D}$,
 #
 # $$\nabla_\theta \, \mathbb{E} \log D(x) = 0 , \qquad
-#   \nabla_\theta \, \mathbb{E} \log(1 - D(G(z))) = -\mathbb{E} \frac{\nabla_\theta D(G(z))}{1 - D(G(z))} ,$$
+#   \nabla_\theta \, \mathbb{E} \log(1 - D(G(z)))
+#   = -\mathbb{E} \frac{\nabla_\theta D(G(z))}{1 - D(G(z))} ,$$
 #
-# $$\nabla_\psi \left[\mathbb{E} \log D(x) + \mathbb{E} \log(1 - D(G(z)))\right] = \mathbb{E}
-#   \frac{\nabla_\psi D(x)}{D(x)} - \mathbb{E} \frac{\nabla_\psi D(G(z))}{1 - D(G(z))} .$$
+# $$\nabla_\psi \left[\mathbb{E} \log D(x) + \mathbb{E} \log(1 - D(G(z)))\right] =
+#   \mathbb{E} \frac{\nabla_\psi D(x)}{D(x)} -
+#   \mathbb{E} \frac{\nabla_\psi D(G(z))}{1 - D(G(z))} .$$
 #
-# [claims 6, 7, 8] Going *against* that gradient makes $D$ worse: the discriminator
+# [claims 6, 7, 8] A step *against* that gradient makes $D$ worse, because the critic
 # maximises $V$. [claim 9]
 
 # %%
@@ -104,12 +110,12 @@ def generator(z, a, c):
 
 
 def critic(x, w1, b1, w2, b2):
-    """D(x), a probability (N, 1)."""
+    """Return D(x), a probability for each sample, (N, 1)."""
     return ops.sigmoid(ops.tanh(x @ w1 + b1) @ w2 / 4 + b2)
 
 
 def value(psi, theta):
-    """V = E log D(x) + E log(1 - D(G(z)))."""
+    """Return V = E log D(x) + E log(1 - D(G(z)))."""
     return (
         ops.log(critic(real, *psi)).mean()
         + ops.log(1.0 - critic(generator(z, *theta), *psi)).mean()
@@ -128,13 +134,13 @@ def value_of_psi(*psi):
 
 
 def directions(arrays):
-    """Random ones, each the size of its array."""
+    """Return a random direction for each array, of the same size."""
     return [np.random.default_rng(k).normal(size=a.shape) for k, a in enumerate(arrays)]
 
 
 def slopes(f, arrays):
-    """The slope of f(*arrays) in each array's direction, by the complex step: no
-    gradient is involved."""
+    """Return f's slope in each array's direction, by the complex step, without
+    gradients."""
     steps = [
         [v if i == k else 0 * v for i, v in enumerate(directions(arrays))]
         for k in range(len(arrays))
@@ -143,7 +149,7 @@ def slopes(f, arrays):
 
 
 def along(gradients, arrays):
-    """What gradients promise for the same slopes."""
+    """Return the same slopes as the given gradients promise them."""
     return [
         (g * u).sum().item() for g, u in zip(gradients, directions(arrays), strict=True)
     ]
@@ -183,7 +189,7 @@ check(promise)
 # %% [markdown]
 # ## Check 2: the errors of differences
 #
-# The function is the one on which the complex step was made known. All its derivatives
+# The function is the one on which the complex step became known. All its derivatives
 # come from minigan: a gradient is a Tensor like any other, so `mg.grad` takes the next
 # one.
 
@@ -195,7 +201,7 @@ def martins(x):
 
 
 def derivatives(x, order=3):
-    """f', f'', f''' at the points x."""
+    """Return f', f'' and f''' at the points x."""
     x = mg.tensor(x, requires_grad=True)
     found, y = [], martins(x)
     for _ in range(order):
@@ -246,7 +252,7 @@ steps = np.logspace(-14, -1, 105)
 
 
 def errors(difference, h):
-    """The root mean square error of a difference over the points."""
+    """Return the root mean square error of a difference over the points."""
     return np.sqrt(
         np.mean((difference(martins, points, h) - derivatives(points, 1)[0]) ** 2)
     )
@@ -280,15 +286,17 @@ best_steps.wrong(
 check(best_steps)
 for difference, h in ((forward, 1e-8), (central, 1e-5), (central, 5e-6)):
     print(
-        f"     {difference.__name__} difference, h = {h:.0e}: root mean square error {errors(difference, h):.1e}"
+        f"     {difference.__name__} difference, h = {h:.0e}: root mean square error "
+        f"{errors(difference, h):.1e}"
     )
 
 # %% [markdown]
 # ## Check 3: no error at all
 #
 # A trap comes with the complex step: code must stay analytic. `abs(v) ** 2` is `v * v`
-# for real numbers, not for complex ones. Where all of a result is lost, `complex_step`
-# raises an error; a lost part it cannot see.
+# for real numbers, not for complex ones. If the whole derivative is lost,
+# `complex_step` raises an error. If only a part of it is lost, `complex_step` cannot
+# notice.
 
 # %%
 
@@ -314,7 +322,7 @@ def no_subtraction(square=lambda v: v * v, slope=slopes):
 
 
 def by_differences(f, arrays):
-    """`slopes`, by central differences."""
+    """Return the same slopes as `slopes`, by central differences."""
     lines = [
         lambda t, k=k, u=u: f(*arrays[:k], arrays[k] + t * u, *arrays[k + 1 :])
         for k, u in enumerate(directions(arrays))
@@ -333,8 +341,10 @@ check(no_subtraction)
 
 
 def remainders(loss, at=psi, scale=1.0, hvp=mg.hvp, **options):
-    """Taylor's test of a loss; `scale` multiplies the gradient of the first layer. The
-    report, passed or not."""
+    """Return the report of Taylor's test, passed or not.
+
+    `scale` multiplies the gradient of the first layer.
+    """
     parameters = leaves(at)
     found = [
         g.numpy() * (scale if k == 0 else 1.0)
@@ -365,8 +375,8 @@ taylor.wrong(
 check(taylor)
 
 # %% [markdown]
-# The steps must be small. At large ones the curvature, $h^2$, hides an error of 1 %,
-# which only goes with $h$:
+# The steps must be small. At large steps the curvature's term, proportional to $h^2$,
+# hides an error of 1 %, whose term is proportional to $h$:
 
 # %%
 for name, h in (
@@ -380,7 +390,7 @@ for name, h in (
 # ## Check 5: an article, formula by formula
 #
 # An article on directional derivatives and gradients in GANs (see the sources) never
-# takes a directional derivative. Let us take them. It defines both players' losses as
+# takes a directional derivative. We shall. It defines both players' losses as
 #
 # $$L_G = -\mathbb{E} \log D(x) + \mathbb{E} \log(1 - D(G(z))) , \qquad
 #   L_D = \mathbb{E} \log D(x) + \mathbb{E} \log(1 - D(G(z)))$$
@@ -392,7 +402,7 @@ for name, h in (
 
 
 def weighted(c, d, parameters):
-    """E[c grad D]: the weights c do not take part in the differentiation."""
+    """Return E[c grad D], with weights c that are not differentiated."""
     return [g.numpy() for g in mg.grad((c(d.numpy()) * d).mean(), parameters)]
 
 
@@ -408,9 +418,8 @@ def total(*terms):
     measure="absolute",
 )
 def constant_term(x=lambda *theta: real):
-    return by_differences(
-        lambda *theta: -ops.log(critic(x(*theta), *psi)).mean(), theta
-    ), [0.0, 0.0]
+    term = lambda *theta: -ops.log(critic(x(*theta), *psi)).mean()
+    return by_differences(term, theta), [0.0, 0.0]
 
 
 constant_term.wrong(
@@ -429,9 +438,8 @@ check(constant_term)
 def generator_gradient(weight=lambda d: -1 / (1 - d)):
     parameters = leaves(theta)
     found = weighted(weight, critic(generator(z, *parameters), *psi), parameters)
-    return slopes(
-        lambda *theta: ops.log(1.0 - critic(generator(z, *theta), *psi)).mean(), theta
-    ), along(found, theta)
+    term = lambda *theta: ops.log(1.0 - critic(generator(z, *theta), *psi)).mean()
+    return slopes(term, theta), along(found, theta)
 
 
 generator_gradient.wrong(
@@ -481,8 +489,7 @@ check(discriminator_gradient)
 
 
 def cross_entropy(*psi):
-    """Of D's belief against the labels, 1 for real samples and 0 for generated ones;
-    both halves count fully."""
+    """Return D's cross-entropy on real samples plus that on generated samples."""
     d = critic(np.concatenate([real, generator(z, *theta)]), *psi)
     labels = np.repeat([[1.0], [0.0]], 32, axis=0)
     return -2 * (labels * ops.log(d) + (1 - labels) * ops.log(1.0 - d)).mean()
@@ -512,8 +519,8 @@ wrong_way.wrong("the article: a step that minimises L_D improves D", sign=-1.0)
 check(wrong_way)
 
 # %% [markdown]
-# Both numbers, side by side: two gradients along a random direction, and what a step of
-# the program does.
+# Here are the article's numbers beside the true ones: two gradients along a random
+# direction, and the effect of one step of the program.
 
 # %%
 articles = {
@@ -556,7 +563,7 @@ print(
 
 
 def v_curve(page):
-    """The root mean square error of three numerical derivatives against the step."""
+    """Draw the root mean square error of three numerical derivatives against the step."""
     axes = page.axes(0.55, 0.25, 2.6, 2.2, xscale="log", yscale="log", ylim=(1e-16, 10))
     axes.set_xlabel("step h", fontdict=viz.style.font(7))
     axes.set_xticks([1e-14, 1e-10, 1e-6, 1e-2])
@@ -581,8 +588,7 @@ def v_curve(page):
 
 
 def taylor_curves(page):
-    """The remainders of the right gradient (solid) and of one that is 1 % wrong
-    (dotted)."""
+    """Draw the remainders of the right gradient (solid) and of a wrong one (dotted)."""
     axes = page.axes(3.75, 0.25, 2.6, 2.2, xscale="log", yscale="log", ylim=(1e-17, 10))
     axes.set_xlabel("step h", fontdict=viz.style.font(7))
     for scale, line in ((1.01, ":"), (1.0, "-")):
@@ -624,10 +630,10 @@ viz.show(picture, "ch02_directional_derivatives")
 # * **float32.** There $\mathrm{eps} = 1.2 \cdot 10^{-7}$, and a central difference has
 #   four digits at best, $\mathrm{eps}^{2/3}$. Check in float64.
 # * **Kinks.** At a corner of a ReLU the two sides of a difference see different slopes,
-#   and a right gradient is blamed. `mg.check.kinks` asks five points on the line
-#   whether there is a derivative at all.
+#   so that a right gradient looks wrong. `mg.check.kinks` tests at five points on the
+#   line whether there is a derivative at all.
 # * **Noise.** With a fresh $z$ or dropout in each call, a difference is noise divided
-#   by $h$. Draw it once.
+#   by $h$. Draw the random numbers once.
 # * **Absolute tolerances.** $10^{-6}$ is strict for a gradient of 1 and blind for one
 #   of $10^{-7}$, common in an early layer. Compare relative errors,
 #   $|a - n| / \max(|a|, |n|)$.
@@ -639,10 +645,10 @@ viz.show(picture, "ch02_directional_derivatives")
 #
 # 1. *Warm-up.* Cancel the error $\frac{h^2}{6} f'''$ too: combine the central
 #    differences with steps $h$ and $2h$.
-# 2. *Bug hunt.* Three losses are below, each with one bug in its backward. Three tests:
-#    one random direction over all parameters together, to 1 %; one per array, to 1 %;
-#    Taylor's, with second derivatives. Which test finds which? Answer before you
-#    compute.
+# 2. *Bug hunt.* Three losses are below, each with one bug in its backward pass. There
+#    are three tests: one random direction over all parameters together, to 1 %; one
+#    direction for each array, to 1 %; and Taylor's test, with second derivatives. Which
+#    test finds which bug? Answer before you compute.
 # 3. *Research.* With $u \sim N(0, I)$, the vector $\hat g = (\nabla f \cdot u) \, u$
 #    needs one directional derivative and no backward pass, and
 #    $\mathbb{E} \hat g = \nabla f$. Has backpropagation had its day? Find
@@ -675,8 +681,8 @@ def clipped(x):
 
 
 def buggy_loss(bias=ops.add, squash=ops.tanh, clip=lambda x: x):
-    """The cross-entropy of the critic above on pixels, 255 x, with one part of its
-    backward replaced."""
+    """Return the cross-entropy on pixels, 255 x, with one part of its backward
+    replaced."""
 
     def loss(w1, b1, w2, b2):
         on_real, on_fake = (
@@ -697,13 +703,13 @@ LOSSES = [
 
 
 def which_finds_which():
-    """Three rows, for the losses; three columns, for the tests; 1 where the bug is
-    found, else 0."""
+    """Return a row for each loss, a column for each test: 1 if it finds the bug,
+    else 0."""
     raise NotImplementedError("exercise 2 is yours")
 
 
 def squared_error(g):
-    """E |g^ - g|^2 for the gradient g, an array."""
+    """Return E |g^ - g|^2 for the gradient g, an array."""
     raise NotImplementedError("exercise 3 is yours")
 
 
@@ -737,10 +743,11 @@ answer(fourth_order, five_points)
 
 # %% [markdown] tags=["solution"]
 # The inputs are as large as pixels, so the first layer's gradient is some 900 times
-# that of the last bias, and over all parameters together the forgotten bias is lost in
-# it: only one direction in 17 shows an error of 1 %. No first-order test sees a
-# gradient that is right but has lost its history. And no test at all sees the clipping,
-# because nothing is clipped at this point: **a test proves the code that it runs**.
+# that of the last bias, and in a test of all parameters together the error of the
+# forgotten bias is too small to see: only one direction in 17 shows an error of 1 %. No
+# first-order test sees a gradient that is right but has lost its history. And no test
+# at all sees the clipping, because nothing is clipped at this point: **a test proves
+# the code that it runs**.
 
 # %% tags=["solution"]
 
@@ -750,7 +757,7 @@ def relative(a, n):
 
 
 def together(loss):
-    """Do all parameters' directions, taken as one, show an error of more than 1 %?"""
+    """Return whether one direction over all parameters shows an error of more than 1 %."""
     parameters, u = leaves(pixel_psi), directions(pixel_psi)
     promised = along(mg.grad(loss(*parameters), parameters), pixel_psi)
     true = central(
@@ -780,10 +787,8 @@ def with_taylor(loss):
     measure="absolute",
 )
 def detectives(answer=lambda: [[0, 1, 1], [0, 0, 1], [0, 0, 0]]):
-    return [
-        [int(test(loss)) for test in (together, one_by_one, with_taylor)]
-        for loss in LOSSES
-    ], answer()
+    tests = (together, one_by_one, with_taylor)
+    return [[int(test(loss)) for test in tests] for loss in LOSSES], answer()
 
 
 detectives.wrong(
@@ -797,10 +802,11 @@ check(detectives)
 answer(detectives, which_finds_which)
 
 # %% [markdown] tags=["solution"]
-# $\hat g - g = (u u^\top - I) g$. With $\mathbb{E} u u^\top = I$ and $\mathbb{E} \lVert
-# u \rVert^2 (g \cdot u)^2 = (n + 2) \lVert g \rVert^2$, $\mathbb{E} \lVert \hat g - g
-# \rVert^2 = (n + 2 - 2 + 1) \lVert g \rVert^2$. A million parameters need a million
-# directional derivatives for an error as large as the gradient: backpropagation stays.
+# $\hat g - g = (u u^\top - I) g$. With $\mathbb{E} u u^\top = I$ and
+# $\mathbb{E} \lVert u \rVert^2 (g \cdot u)^2 = (n + 2) \lVert g \rVert^2$,
+# $\mathbb{E} \lVert \hat g - g \rVert^2 = (n + 2 - 2 + 1) \lVert g \rVert^2$. A million
+# parameters need a million directional derivatives for an error as large as the
+# gradient: backpropagation stays.
 
 # %% tags=["solution"]
 

@@ -47,9 +47,9 @@
 # was made. It is not an inverse: $N$ copies, summed, are $N x$. [claim 2] A reordering
 # is an orthogonal matrix: there the adjoint *is* the inverse. [claim 3]
 #
-# (d) *Picking.* If $y_k = x_{i_k}$ then $\langle y, g \rangle = \sum_k x_{i_k} g_k =
-# \sum_i x_i \sum_{k: i_k = i} g_k$: what arrives at all copies of $x_i$ is added.
-# [claim 4]
+# (d) *Picking.* If $y_k = x_{i_k}$ then
+# $\langle y, g \rangle = \sum_k x_{i_k} g_k = \sum_i x_i \sum_{k: i_k = i} g_k$: what
+# arrives at all copies of $x_i$ is added. [claim 4]
 #
 # (e) *Chains.* $\langle J_2 J_1 u, g \rangle = \langle J_1 u, J_2^\top g \rangle =
 # \langle u, J_1^\top J_2^\top g \rangle$. With the vector on the right, every product
@@ -240,7 +240,8 @@ chain.wrong(
 check(chain)
 (engine,) = mg.vjp(network, x)[1](y)
 print(
-    f"     minigan's vjp and the one by hand differ by {abs(engine.numpy() - by_hand(y)).max():.0e}"
+    "     minigan's vjp and the one by hand differ by "
+    f"{abs(engine.numpy() - by_hand(y)).max():.0e}"
 )
 
 # %% [markdown]

@@ -178,9 +178,8 @@ def bell(centre, width):
 def truncation(price=LOG4 / 2):
     real, fake = bell(-1.0, 1.2), bell(1.5, 0.8)
     lost = 2 - real.sum() - fake.sum()
-    return value(logit(optimum(real, fake)), real, fake) - (
-        2 * jsd(real, fake) - LOG4
-    ), price * lost
+    best = value(logit(optimum(real, fake)), real, fake)
+    return best - (2 * jsd(real, fake) - LOG4), price * lost
 
 
 truncation.wrong("nothing is lost", price=0.0)

@@ -30,8 +30,9 @@
 # %% [markdown]
 # ## Derivation
 #
-# The discriminator minimises $\frac12 \mathbb{E}_p (D - b)^2 + \frac12 \mathbb{E}_q
-# (D - a)^2$, the generator $\frac12 \mathbb{E}_q (D - c)^2$.
+# The discriminator minimises
+# $\frac12 \mathbb{E}_p (D - b)^2 + \frac12 \mathbb{E}_q (D - a)^2$, the generator
+# $\frac12 \mathbb{E}_q (D - c)^2$.
 #
 # (a) As in chapter 4, point by point: $p (D - b) + q (D - a) = 0$. [claim 1] In other
 # words $D^* = a + (b - a) \frac{p}{p + q}$, which is chapter 4's discriminator on
@@ -47,9 +48,10 @@
 # divergence of $2 q$ from $p + q$, or twice that of $q$ from the mixture $m$. It is
 # also known as Le Cam's or the triangular divergence, and never exceeds 2. [claim 2]
 #
-# (c) For any labels write $(b - c) p + (a - c) q = \frac{a + b - 2 c}{2} (p + q) +
-# \frac{b - a}{2} (p - q)$ and square. The mixed term integrates to $\int (p - q) = 0$,
-# the first to $\frac{(a + b - 2 c)^2}{4} \cdot 2$. [claim 3]
+# (c) For any labels write
+# $(b - c) p + (a - c) q = \frac{a + b - 2 c}{2} (p + q) + \frac{b - a}{2} (p - q)$ and
+# square. The mixed term integrates to $\int (p - q) = 0$, the first to
+# $\frac{(a + b - 2 c)^2}{4} \cdot 2$. [claim 3]
 #
 # (d) *The generator's gradient is another matter.* In chapter 4 the two players shared
 # one value, so what $D^*$ would do could be ignored. Here they do not. With $D^*$
@@ -60,8 +62,8 @@
 #   f'(u) = \tfrac12 \left( \frac{(b - c) + (a - c) u}{1 + u} \right)^2 .$$
 #
 # That is the gradient of an f-divergence if $f$ is convex. For 0, 1, 1:
-# $f' = \frac12 \left( \frac{u}{1 + u} \right)^2$ grows with $u$, it is, and $2 f = u -
-# 2 \log(1 + u) - \frac{1}{1 + u} + 2 \log 2 - \frac12$. [claim 4]
+# $f' = \frac12 \left( \frac{u}{1 + u} \right)^2$ grows with $u$, it is, and
+# $2 f = u - 2 \log(1 + u) - \frac{1}{1 + u} + 2 \log 2 - \frac12$. [claim 4]
 #
 # (e) For $-1, 1, 0$: $f' = \frac12 \left( \frac{1 - u}{1 + u} \right)^2$ *falls* until
 # $u = 1$. Where data outnumber fakes, $D^* > 0$, and a generator that wants to hear 0
@@ -296,7 +298,8 @@ def forces(labels, h=0.01):
 
 @claim(
     "6.5",
-    "labels -1, 1, 0: forces h^3 / 8 on a centre at h, and h^2 on widths 1 + h and 1 - h",
+    "labels -1, 1, 0: forces h^3 / 8 on a centre at h, and h^2 on widths 1 + h and 1 "
+    "- h",
     source="step (e)",
     tolerance=0.02,
 )

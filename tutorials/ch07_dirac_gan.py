@@ -38,9 +38,10 @@
 # $$L_D = f(\psi \theta) + \text{const}, \qquad L_G = -f(\psi \theta) .$$
 #
 # (a) Each player descends its own loss: $\theta' = f'(t)\, \psi$ and
-# $\psi' = -f'(t)\, \theta$. So $\frac{d}{ds} (\theta^2 + \psi^2) = 2 \theta \theta' + 2
-# \psi \psi' = 0$. [claim 1] The critic says "that way", the generator goes, and when it
-# arrives the critic still says "that way".
+# $\psi' = -f'(t)\, \theta$. So
+# $\frac{d}{ds} (\theta^2 + \psi^2) = 2 \theta \theta' + 2 \psi \psi' = 0$. [claim 1]
+# The critic says "that way", the generator goes, and when it arrives the critic still
+# says "that way".
 #
 # (b) At $(0, 0)$ only $f'(0)$ survives differentiation:
 #
@@ -245,7 +246,8 @@ r1.wrong(
 )
 check(r1)
 print(
-    f"     at gamma = 1 a step of {H} shortens by {moduli(np.eye(2) + H * jacobian(replace(GAN, r1=1.0)))[0]:.3f}"
+    f"     at gamma = 1 a step of {H} shortens by "
+    f"{moduli(np.eye(2) + H * jacobian(replace(GAN, r1=1.0)))[0]:.3f}"
 )
 
 # %% [markdown]
@@ -286,10 +288,10 @@ def by_hand(method, theta, psi):
 )
 def every_force(change=lambda method: method):
     without = [method for method in METHODS if not method.consensus]
-    exact = [velocity(method, *point) for method in without for point in POINTS]
-    return np.array(
-        [by_hand(change(method), *point) for method in without for point in POINTS]
-    ), np.array(exact)
+    cases = [(method, point) for method in without for point in POINTS]
+    derived = [by_hand(change(method), *point) for method, point in cases]
+    exact = [velocity(method, *point) for method, point in cases]
+    return np.array(derived), np.array(exact)
 
 
 every_force.wrong("no penalty", change=lambda m: replace(m, r1=0, gradient_penalty=0))
@@ -339,7 +341,8 @@ truth_table.wrong(
 check(truth_table)
 for m in METHODS:
     print(
-        f"     {m.name:32} simultaneous {m.simultaneous:9.4g}   alternating {m.alternating:9.4g}"
+        f"     {m.name:32} simultaneous {m.simultaneous:9.4g}   alternating "
+        f"{m.alternating:9.4g}"
     )
 
 

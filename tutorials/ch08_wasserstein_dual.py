@@ -328,10 +328,9 @@ def network(width=64, depth=2, inputs=1):
 
 def steepest(critic, points):
     """The largest slope at the points."""
-    return np.linalg.norm(
-        penalties.input_gradient(critic, mg.tensor(points, requires_grad=True)).numpy(),
-        axis=1,
-    ).max()
+    x = mg.tensor(points, requires_grad=True)
+    gradients = penalties.input_gradient(critic, x).numpy()
+    return np.linalg.norm(gradients, axis=1).max()
 
 
 @claim(
@@ -408,7 +407,8 @@ reports.wrong(
 check(reports)
 for c, report in REPORTS.items():
     print(
-        f"     c = {c}: it reports {report:.4f} for W1 = {W1:.4f}, a factor of {report / W1:.4f}"
+        f"     c = {c}: it reports {report:.4f} for W1 = {W1:.4f}, a factor of "
+        f"{report / W1:.4f}"
     )
 
 # %% [markdown]

@@ -49,8 +49,8 @@
 # Hence "= 1", and hence "between".
 #
 # (c) The penalty is $P = \mathbb E (\lVert g \rVert - 1)^2$, $g = \nabla_x D(\hat x)$.
-# If $D(x) = w \cdot x + b$, then $g = w$: $P = (\lVert w \rVert - 1)^2$, $\nabla_w P =
-# 2 (\lVert w \rVert - 1) \frac{w}{\lVert w \rVert}$. [claim 2]
+# If $D(x) = w \cdot x + b$, then $g = w$: $P = (\lVert w \rVert - 1)^2$,
+# $\nabla_w P = 2 (\lVert w \rVert - 1) \frac{w}{\lVert w \rVert}$. [claim 2]
 #
 # (d) In general $g$ depends on the critic's weights $\psi$. By the chain rule, for one
 # sample,
@@ -536,7 +536,8 @@ answer(hunted, buggy_penalty)
 
 @claim(
     "9.E3",
-    "w = (1 + |d| / (2 lambda)) d / |d|: W1 comes out 1 + |d| / (2 lambda) times too large",
+    "w = (1 + |d| / (2 lambda)) d / |d|: W1 comes out 1 + |d| / (2 lambda) times too "
+    "large",
     source="step (c)",
     tolerance=1e-14,
     measure="absolute",

@@ -108,9 +108,8 @@ def conv_matrix(w, n, **options):
     """The convolution of n x n images, (inputs, outputs): each row is the answer to one
     pixel of one channel."""
     size = n * n * w.shape[2]
-    return ops.conv2d(
-        np.eye(size).reshape(size, n, n, w.shape[2]), w, **options
-    ).reshape(size, -1)
+    pixels = np.eye(size).reshape(size, n, n, w.shape[2])
+    return ops.conv2d(pixels, w, **options).reshape(size, -1)
 
 
 def settled(layer, x, rounds=300):
@@ -286,11 +285,8 @@ def wrapped_norm(w, n):
     """The norm of the convolution of n x n images whose edges meet."""
     size, (above, left) = n * n * w.shape[2], (w.shape[0] - 1, w.shape[1] - 1)
     basis = np.eye(size).reshape(size, n, n, w.shape[2])
-    return largest(
-        ops.conv2d(
-            np.pad(basis, [(0, 0), (0, above), (0, left), (0, 0)], "wrap"), w
-        ).reshape(size, -1)
-    )
+    wrapped = np.pad(basis, [(0, 0), (0, above), (0, left), (0, 0)], "wrap")
+    return largest(ops.conv2d(wrapped, w).reshape(size, -1))
 
 
 def transfer(w, n):
@@ -312,7 +308,8 @@ loudest.wrong("the reshaped kernel", over=lambda s: largest(as_matrix(w0)))
 loudest.wrong("the mean frequency", over=lambda s: np.sqrt((s**2).mean()))
 check(loudest)
 print(
-    f"a random 5x5x4x4 kernel: {largest(as_matrix(w0)):.2f} reshaped, {transfer(w0, 8).max():.2f} as a convolution"
+    f"a random 5x5x4x4 kernel: {largest(as_matrix(w0)):.2f} reshaped, "
+    f"{transfer(w0, 8).max():.2f} as a convolution"
 )
 
 

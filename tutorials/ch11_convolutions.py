@@ -153,7 +153,9 @@ dot_test.wrong(
 )
 check(dot_test)
 print(
-    f"dot test: {adjoint_test(lambda x: conv(x, w0), lambda y: transposed(y, w0), x0, y0):.1e} of the norms"
+    "dot test: "
+    f"{adjoint_test(lambda x: conv(x, w0), lambda y: transposed(y, w0), x0, y0):.1e} "
+    "of the norms"
 )
 
 # %% [markdown]
@@ -208,9 +210,9 @@ def swap(images):
 def in_the_kernel(options=(("dilation", S),)):
     w = mg.tensor(w0, requires_grad=True)
     (g,) = mg.grad((conv(x0, w) * y0).sum(), [w])
-    return g, ops.conv2d(
-        swap(x0), y0.transpose(1, 2, 0, 3), padding=P, **dict(options)
-    ).transpose(1, 2, 0, 3)
+    kernel = y0.transpose(1, 2, 0, 3)
+    found = ops.conv2d(swap(x0), kernel, padding=P, **dict(options))
+    return g, found.transpose(1, 2, 0, 3)
 
 
 in_the_kernel.wrong("stride for dilation: the shape is right", options=(("stride", S),))
@@ -465,10 +467,10 @@ def evened(w):
 )
 def sizes(answer=lambda n, k, s, p: (n - 1) * s + k - 2 * p):
     cases = [(7, 5, 2, 2), (4, 4, 2, 1), (5, 3, 1, 1), (3, 2, 3, 0)]
+    image = lambda n: np.ones((1, n, n, 1))
+    kernel = lambda k: np.ones((k, k, 1, 1))
     grown = [
-        ops.conv_transpose2d(
-            np.ones((1, n, n, 1)), np.ones((k, k, 1, 1)), stride=s, padding=p
-        ).shape[1]
+        ops.conv_transpose2d(image(n), kernel(k), stride=s, padding=p).shape[1]
         for n, k, s, p in cases
     ]
     return [answer(*case) for case in cases], grown
@@ -498,9 +500,9 @@ def stamping(y, w, s, add=True):
 )
 def summed(answer=stamping):
     y = y0[0, :, :, 0]
-    return answer(y, w5, 2), ops.conv_transpose2d(
-        y[None, :, :, None], w5[:, :, None, None], stride=2
-    )[0, :, :, 0]
+    image, kernel = y[None, :, :, None], w5[:, :, None, None]
+    expected = ops.conv_transpose2d(image, kernel, stride=2)
+    return answer(y, w5, 2), expected[0, :, :, 0]
 
 
 summed.wrong("the last stamp wins", answer=lambda y, w, s: stamping(y, w, s, add=False))
@@ -526,9 +528,8 @@ def no_checkerboard(answer=nearest_even):
     impulses = np.eye(16).reshape(16, 4, 4)
     sums = np.array([phase_sums(e).ravel() for e in impulses]).T
     differences = sums - sums.mean(0)
-    return answer(w4).ravel(), w4.ravel() - np.linalg.pinv(
-        differences
-    ) @ differences @ w4.ravel()
+    removed = np.linalg.pinv(differences) @ differences @ w4.ravel()
+    return answer(w4).ravel(), w4.ravel() - removed
 
 
 no_checkerboard.wrong(

@@ -40,9 +40,10 @@
 #
 # (a) $\frac{\partial \mu}{\partial x_j} = \frac{1}{N}$. In
 # $\sigma^2 = \langle (x - \mu)^2 \rangle$ the path through $\mu$ adds
-# $-2 \langle x - \mu \rangle = 0$; what remains is $\frac{\partial \sigma^2}{\partial
-# x_j} = \frac{2}{N} (x_j - \mu)$, so $\frac{\partial r}{\partial x_j} = -\frac{r^3}{2}
-# \cdot \frac{2}{N} (x_j - \mu) = -\frac{r^2}{N} \hat x_j$, and
+# $-2 \langle x - \mu \rangle = 0$; what remains is
+# $\frac{\partial \sigma^2}{\partial x_j} = \frac{2}{N} (x_j - \mu)$, so $\frac{\partial
+# r}{\partial x_j} = -\frac{r^3}{2} \cdot \frac{2}{N} (x_j - \mu) = -\frac{r^2}{N} \hat
+# x_j$, and
 #
 # $$\frac{\partial \hat x_i}{\partial x_j} = r \left( \delta_{ij} - \frac{1}{N} \right)
 #   - (x_i - \mu) \, \frac{r^2}{N} \hat x_j
@@ -53,11 +54,13 @@
 #
 # $$P g = g - \langle g \rangle - \hat x \, \langle g \, \hat x \rangle .$$
 #
-# (b) $\langle \hat x \rangle = 0$ and $\langle \hat x^2 \rangle =
-# \frac{\sigma^2}{\sigma^2 + \varepsilon}$. For $\varepsilon = 0$ the vectors
-# $\mathbf 1 / \sqrt N$ and $\hat x / \sqrt N$ are orthonormal and $P$ removes both: two
-# singular values are 0, the others 1. [claim 2] Otherwise $P \hat x = \hat x \left( 1 -
-# \frac{\sigma^2}{\sigma^2 + \varepsilon} \right)$. [claim 3]
+# (b) $\langle \hat x \rangle = 0$ and
+# $\langle \hat x^2 \rangle = \frac{\sigma^2}{\sigma^2 + \varepsilon}$. For
+# $\varepsilon = 0$ the vectors $\mathbf 1 / \sqrt N$ and $\hat x / \sqrt N$ are
+# orthonormal and $P$ removes both: two singular values are 0, the others 1. [claim 2]
+# Otherwise
+# $P \hat x = \hat x \left( 1 - \frac{\sigma^2}{\sigma^2 + \varepsilon} \right)$. [claim
+# 3]
 #
 # (c) Let $x = X w$. For $\varepsilon = 0$ the output does not change if $w$ becomes
 # $a w$, $a > 0$: $L(a w) = L(w)$. Differentiate in $a$ at 1: $w \cdot \nabla L(w) = 0$;
@@ -146,7 +149,8 @@ x = mg.tensor(x0, requires_grad=True)
 mu0, r0 = statistics(x0)
 hat0 = (x0 - mu0) * r0
 print(
-    f"one slope: {(g * d0).sum().item():.8f} by the library, {r0 * (project(c0, hat0) @ d0):.8f} by step (a),"
+    f"one slope: {(g * d0).sum().item():.8f} by the library, "
+    f"{r0 * (project(c0, hat0) @ d0):.8f} by step (a),"
 )
 print(f"{r0 * ((c0 - c0.mean()) @ d0):.8f} without the path through the variance")
 

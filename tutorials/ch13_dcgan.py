@@ -38,11 +38,11 @@
 # ## Derivation
 #
 # *Initialisation.* (a) $y = \sum_i w_i \phi_i$ with independent weights of mean 0 and
-# variance $\sigma_w^2$, and any inputs $\phi_i$: of $\mathbb E\, y^2 = \sum_{ij}
-# \mathbb E\, w_i w_j \, \mathbb E\, \phi_i \phi_j$ only $i = j$ is left,
-# $\sigma_w^2 \sum_i \mathbb E\, \phi_i^2$. If the weights are symmetric, so is $y$, and
-# a leaky ReLU of slope $s$ keeps half of $y^2$ and $s^2$ of the other half. Both steps
-# are linear in the mean squares. [claim 1]
+# variance $\sigma_w^2$, and any inputs $\phi_i$: of
+# $\mathbb E\, y^2 = \sum_{ij} \mathbb E\, w_i w_j \, \mathbb E\, \phi_i \phi_j$ only
+# $i = j$ is left, $\sigma_w^2 \sum_i \mathbb E\, \phi_i^2$. If the weights are
+# symmetric, so is $y$, and a leaky ReLU of slope $s$ keeps half of $y^2$ and $s^2$ of
+# the other half. Both steps are linear in the mean squares. [claim 1]
 #
 # (b) A transposed convolution stamps $k \times k$ numbers, $s$ pixels apart, so a pixel
 # gets $k^2 / s^2$ of each channel's on average: for $k = 5$, $s = 2$, along a line 3
@@ -174,13 +174,14 @@ at_0_02 = critic(
 )
 start = np.sqrt(mean_squares(at_0_02, image**2).item() / np.mean(image**2))
 print(
-    f"with DCGAN's weights of deviation 0.02, 64 channels wide, D(x) starts at {start:.3f} of the image's size"
+    "with DCGAN's weights of deviation 0.02, 64 channels wide, D(x) starts at "
+    f"{start:.3f} of the image's size"
 )
-first = mg.models.dcgan.generator(image_shape=(16, 16, 1), rng=Generator(0))(
-    Generator(1).normal((16, 100))
-).numpy()
+fresh = mg.models.dcgan.generator(image_shape=(16, 16, 1), rng=Generator(0))
+first = fresh(Generator(1).normal((16, 100))).numpy()
 print(
-    f"and the generator's first images have a deviation of {first.std():.2f} about gray, {first.mean():.2f}"
+    f"and the generator's first images have a deviation of {first.std():.2f} about "
+    f"gray, {first.mean():.2f}"
 )
 
 # %% [markdown]
@@ -284,7 +285,8 @@ check(momentum)
 
 for beta in (0.9, 0.5, 0.0, -0.3):
     print(
-        f"beta = {beta:4}: in 10,000 steps of eta = 0.01, times {largest_root(beta, (1 - beta) * 0.01) ** 10_000:.3g}"
+        f"beta = {beta:4}: in 10,000 steps of eta = 0.01, times "
+        f"{largest_root(beta, (1 - beta) * 0.01) ** 10_000:.3g}"
     )
 
 # %% [markdown]
@@ -465,10 +467,8 @@ SIZE = 12
 
 def jsd(p, q):
     m = (p + q) / 2
-    return (
-        (p * (ops.log(p) - ops.log(m))).sum(-1)
-        + (q * (ops.log(q) - ops.log(m))).sum(-1)
-    ) / 2
+    kl = lambda a: (a * (ops.log(a) - ops.log(m))).sum(-1)
+    return (kl(p) + kl(q)) / 2
 
 
 @claim(
@@ -507,12 +507,8 @@ def leak(turns, rs, steps=600, rate=4.0):
     upright = np.array([0.97, 0.01, 0.01, 0.01])
     theta = mg.tensor(np.zeros((len(rs), 1, 4)), requires_grad=True)
     for _ in range(steps):
-        loss = (
-            2
-            * jsd(
-                upright @ operators, ops.matmul(ops.softmax(theta), operators)[:, 0]
-            ).sum()
-        )
+        augmented = ops.matmul(ops.softmax(theta), operators)[:, 0]
+        loss = 2 * jsd(upright @ operators, augmented).sum()
         (g,) = mg.grad(loss, [theta])
         theta = mg.tensor(theta.numpy() - rate * g.numpy(), requires_grad=True)
     return abs(ops.softmax(theta).numpy()[:, 0] - upright).sum(1) / 2
@@ -625,14 +621,11 @@ def gain(answer=lambda fan_in, slope: np.sqrt(2 / ((1 + slope**2) * fan_in))):
     quadrature."""
     x = np.linspace(-10, 10, 20_001)
     weights = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi) * 1e-3
-    kept = [
-        (np.asarray(ops.leaky_relu(x, slope=s)) ** 2 * weights).sum()
-        for s in (0.0, 0.2, 1.0)
-    ]
-    return [
-        100 * answer(100, s) ** 2 * k
-        for s, k in zip((0.0, 0.2, 1.0), kept, strict=True)
-    ], [1.0, 1.0, 1.0]
+    squares = []
+    for s in (0.0, 0.2, 1.0):
+        kept = (np.asarray(ops.leaky_relu(x, slope=s)) ** 2 * weights).sum()
+        squares.append(100 * answer(100, s) ** 2 * kept)
+    return squares, [1.0, 1.0, 1.0]
 
 
 gain.wrong("for a ReLU", answer=lambda fan_in, slope: np.sqrt(2 / fan_in))
@@ -700,7 +693,8 @@ check(nullity)
 answer(nullity, invisible_differences)
 for n in (8, 28, 32, 64):
     print(
-        f"{n} pixels, moved by up to {(n + 4) // 8}: {count_invisible(n, (n + 4) // 8)} invisible"
+        f"{n} pixels, moved by up to {(n + 4) // 8}: "
+        f"{count_invisible(n, (n + 4) // 8)} invisible"
     )
 
 # %% [markdown]

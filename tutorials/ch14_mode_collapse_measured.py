@@ -161,7 +161,8 @@ slope.wrong("no bias", expected=0.0)
 check(slope)
 print("FID at N = 100, 200, 400, 800:", *by_size.mean(0).round(4))
 print(
-    f"slope {slope()[0]:.3f} +- {slope()[2]:.3f}; of one series +- {np.sqrt(len(by_size)) * slope()[2]:.2f}"
+    f"slope {slope()[0]:.3f} +- {slope()[2]:.3f}; of one series +- "
+    f"{np.sqrt(len(by_size)) * slope()[2]:.2f}"
 )
 
 # %% [markdown]
@@ -322,7 +323,8 @@ birthday.wrong("as if all 40 were equally likely", collision=lambda q: 1 / len(q
 birthday.wrong("counted for each of the two", collision=lambda q: 2 * (q**2).sum())
 check(birthday)
 print(
-    f"40 pictures; the twins speak of {1 / (zipf**2).sum():.1f}: the test sees repetition, not the support"
+    f"40 pictures; the twins speak of {1 / (zipf**2).sum():.1f}: the test sees "
+    "repetition, not the support"
 )
 
 # %% [markdown]
@@ -659,7 +661,8 @@ def separate_spectra(mean1, cov1, mean2, cov2):
 
 @claim(
     "14.E2",
-    "the eigenvalues of C1 C2, not of each: they differ unless both share their axes, in one order",
+    "the eigenvalues of C1 C2, not of each: they differ unless both share their "
+    "axes, in one order",
     source="Dowson, Landau 1982",
     tolerance=1e-10,
 )

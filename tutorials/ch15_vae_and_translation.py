@@ -48,17 +48,17 @@
 # \sigma^2 \right)$, and under $q$ the squares average to $\mu^2 + \sigma^2$ and 1. So
 # $\mathrm{KL} = \frac12 \sum (\sigma^2 + \mu^2 - 1 - \log \sigma^2)$. [claim 2]
 #
-# (c) Draw $\epsilon \sim N(0, 1)$ and put $z = \mu + \sigma \epsilon$. Then $\mathbb
-# E_q f(z) = \mathbb E_\epsilon f(\mu + \sigma \epsilon)$, the distribution of
+# (c) Draw $\epsilon \sim N(0, 1)$ and put $z = \mu + \sigma \epsilon$. Then
+# $\mathbb E_q f(z) = \mathbb E_\epsilon f(\mu + \sigma \epsilon)$, the distribution of
 # $\epsilon$ knows no parameter, and the gradient moves inside:
 # $\frac{\partial}{\partial \mu} \mathbb E f = \mathbb E f'(z)$,
 # $\frac{\partial}{\partial \log \sigma^2} \mathbb E f = \frac12 \mathbb E [f'(z) \,
 # \sigma \epsilon]$. [claim 3]
 #
 # (d) *Squares.* With $c = \mathbb E[y|x]$, the cross term of
-# $y - \mathbb E y = (y - c) + (c - \mathbb E y)$ averages to 0: $\operatorname{Var} y =
-# \mathbb E (y - c)^2 + \operatorname{Var} c$. The first part is the least loss there
-# is, and the contrast that the answers lack. [claim 4]
+# $y - \mathbb E y = (y - c) + (c - \mathbb E y)$ averages to 0:
+# $\operatorname{Var} y = \mathbb E (y - c)^2 + \operatorname{Var} c$. The first part is
+# the least loss there is, and the contrast that the answers lack. [claim 4]
 #
 # (e) *Absolute errors.* $\frac{d}{dc} \mathbb E |y - c| = P(y < c) - P(y > c)$, which
 # changes its sign at the median.
@@ -176,7 +176,8 @@ elbo_identity.wrong(
 elbo_identity.wrong("reconstruction alone, the KL to the prior left out", prior=1)
 check(elbo_identity)
 print(
-    f"     log p(x) of the three: {evidence().sum():.10f}; ELBO + KL: {(bound() + to_posterior()).sum():.10f}"
+    f"     log p(x) of the three: {evidence().sum():.10f}; ELBO + KL: "
+    f"{(bound() + to_posterior()).sum():.10f}"
 )
 
 
@@ -299,7 +300,8 @@ for name, c in (
     )
     ink = c.mean() / answers.mean()
     print(
-        f"     {name:9} {ink:5.0%}  {sharp:9.0%}  {(r * r).mean():15.4f}  {abs(r).mean():13.4f}"
+        f"     {name:9} {ink:5.0%}  {sharp:9.0%}  {(r * r).mean():15.4f}  "
+        f"{abs(r).mean():13.4f}"
     )
 
 # %% [markdown]
@@ -315,10 +317,9 @@ for name, c in (
 
 def double_jsd(p, q):
     """2 JSD(p, q) of distributions on points; 0 log 0 = 0."""
-    kl = lambda a: (
-        a * np.log(np.where(a > 0, a, 1) / np.where(a > 0, (p + q) / 2, 1))
-    ).sum()
-    return kl(p) + kl(q)
+    m = (p + q) / 2
+    logs = lambda a: np.log(np.where(a > 0, a, 1) / np.where(a > 0, m, 1))
+    return (p * logs(p)).sum() + (q * logs(q)).sum()
 
 
 def of_single_answer(p):
@@ -369,9 +370,8 @@ LOSSES = {
     measure="absolute",
 )
 def winners(expected=(0.43, 0.1, 1.0, 0.1)):
-    return [
-        levels[np.argmin([loss(c) for c in levels])] for loss in LOSSES.values()
-    ], expected
+    best = [np.argmin([loss(c) for c in levels]) for loss in LOSSES.values()]
+    return levels[best], expected
 
 
 winners.wrong("every adversary chooses the mode", expected=(0.43, 0.1, 1.0, 1.0))

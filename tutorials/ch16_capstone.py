@@ -49,8 +49,8 @@
 # `conv2d_weight` (chapter 11).
 #
 # (b) *The gradient in the input.* From $\delta_L = 1$ the same sweep ends at
-# $g = A_1^\top \delta_1 = \nabla_x D$. It is linear in every layer by itself: $g =
-# A_1^\top (s_1 \odot A_2^\top (s_2 \odot \cdots A_L^\top 1))$.
+# $g = A_1^\top \delta_1 = \nabla_x D$. It is linear in every layer by itself:
+# $g = A_1^\top (s_1 \odot A_2^\top (s_2 \odot \cdots A_L^\top 1))$.
 #
 # (c) *Back through the backward.* Let
 # $P = \lambda \, \mathbb E (\lVert g \rVert - 1)^2$ and $v = \partial P / \partial g =
@@ -128,9 +128,8 @@ def philox(x0, x1, x2, x3, k0, k1, rounds=10, multipliers=(0xD2511F53, 0xCD9E8D5
 )
 def dice(**changed):
     library = [philox4x32(words[:4], words[4:]) for words in ANSWERS]
-    return np.stack(
-        [[philox(*words, **changed) for words in ANSWERS], library]
-    ), np.stack([[*ANSWERS.values()]] * 2)
+    by_hand = [philox(*words, **changed) for words in ANSWERS]
+    return np.stack([by_hand, library]), np.stack([[*ANSWERS.values()]] * 2)
 
 
 dice.wrong("seven rounds, which the paper calls enough", rounds=7)
@@ -140,7 +139,8 @@ check(dice)
 
 @claim(
     "16.2",
-    "element 4 b + j of a uniform draw is (word j of block b >> 8) / 2^24, on every device",
+    "element 4 b + j of a uniform draw is (word j of block b >> 8) / 2^24, on every "
+    "device",
     source="minigan.backend.random",
     tolerance=0,
     measure="absolute",
@@ -422,16 +422,16 @@ PSI = arrays(game_on().critic)
 
 @claim(
     "16.5",
-    "gradients in float32 are within 1e-6 of those in float64, relative to their length",
+    "gradients in float32 are within 1e-6 of those in float64, relative to their "
+    "length",
     source="24 bits of significand",
     tolerance=1e-6,
     measure="absolute",
 )
 def precision(rounded=lambda p: p):
     exact = gradients("float64")
-    return np.linalg.norm(gradients("float32", rounded) - exact) / np.linalg.norm(
-        exact
-    ), 0.0
+    error = gradients("float32", rounded) - exact
+    return np.linalg.norm(error) / np.linalg.norm(exact), 0.0
 
 
 precision.wrong(
@@ -514,10 +514,12 @@ its_generator = (
     100 * 12544 + 7**2 * 256 * 25 * 128 + 7**2 * 128 * 25 * 64 + 14**2 * 64 * 25
 )
 print(
-    f"a DCGAN of 28 x 28, step with penalty / without: {1 + penalty_bill(dcgan) / plain_bill(dcgan, 0):.2f}"
+    "a DCGAN of 28 x 28, step with penalty / without: "
+    f"{1 + penalty_bill(dcgan) / plain_bill(dcgan, 0):.2f}"
 )
 print(
-    f"with the generator, which is in both: {1 + penalty_bill(dcgan) / plain_bill(dcgan, its_generator):.2f}"
+    "with the generator, which is in both: "
+    f"{1 + penalty_bill(dcgan) / plain_bill(dcgan, its_generator):.2f}"
 )
 
 

@@ -63,9 +63,10 @@ def sigmoid(x):
 #
 # ### Article A: the penalty on the wrong network
 #
-# **Published.** The penalty is $\lambda \, \mathbb E \lVert \nabla_\omega G(z) -
-# \nabla_\omega x \rVert^2$. The program takes the gradient of $G$, at a *real image*
-# plus noise, in $G$'s weights, and one norm for all of it.
+# **Published.** The penalty is
+# $\lambda \, \mathbb E \lVert \nabla_\omega G(z) - \nabla_\omega x \rVert^2$. The
+# program takes the gradient of $G$, at a *real image* plus noise, in $G$'s weights, and
+# one norm for all of it.
 #
 # **Refuted.** $x$ does not depend on any weight, so $\nabla_\omega x = 0$. What is left
 # does not contain the critic: of a critic with slope 50 the derivative of either is 0.
@@ -216,9 +217,8 @@ noise = rng.normal(size=(1000, 1))
 
 
 def penalty_for(a, c):
-    return penalties.gradient_penalty(
-        lambda x: x.sum(1), np.sign(noise), np.tanh(a * noise + c), Generator(0)
-    ).item()
+    critic, real, fake = lambda x: x.sum(1), np.sign(noise), np.tanh(a * noise + c)
+    return penalties.gradient_penalty(critic, real, fake, Generator(0)).item()
 
 
 def penalty_of_a(a, c):
@@ -551,7 +551,8 @@ def input_gradients(depth, gain=1.0):
 
 @claim(
     "E.11",
-    "each of 10 layers multiplies E |grad_x D|^2 by 0.52, and by 1 with the right variance",
+    "each of 10 layers multiplies E |grad_x D|^2 by 0.52, and by 1 with the right "
+    "variance",
     source="article C, section 6; He et al. 2015, section 2.2",
     tolerance=4,
     measure="sigmas",
@@ -759,9 +760,8 @@ def circle(angles):
     tolerance=1e-13,
 )
 def eight(centres=None):
-    return nearest(
-        data.mixtures.ring().modes if centres is None else centres
-    ), 2 * np.sin(np.pi / 8)
+    centres = data.mixtures.ring().modes if centres is None else centres
+    return nearest(centres), 2 * np.sin(np.pi / 8)
 
 
 eight.wrong(
@@ -947,10 +947,9 @@ def ratio(label):
     slopes = []
     for output in (ops.sigmoid, lambda logit: logit):
         logit = mg.tensor(np.linspace(-30, 30, 601), requires_grad=True)
-        loss = ops.binary_cross_entropy_with_logits(
-            output(logit), np.full(601, label), "none"
-        ).sum()
-        slopes.append(mg.grad(loss, [logit])[0].numpy())
+        labels = np.full(601, label)
+        losses = ops.binary_cross_entropy_with_logits(output(logit), labels, "none")
+        slopes.append(mg.grad(losses.sum(), [logit])[0].numpy())
     return (slopes[0] / slopes[1]).max()
 
 

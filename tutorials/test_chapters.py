@@ -23,7 +23,8 @@ def test_chapter(script, capsys):
     rejected = sum(len(result.controls) for result in chapter.results)
     with capsys.disabled():
         print(
-            f" {len(chapter.results)} checks, {rejected} wrong variants, {chapter.seconds:.1f} s ",
+            f" {len(chapter.results)} checks, {rejected} wrong variants, "
+            f"{chapter.seconds:.1f} s ",
             end="",
         )
     assert chapter.error is None

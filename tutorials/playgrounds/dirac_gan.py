@@ -66,7 +66,8 @@ def _(distance, mo, path, viz):
         [
             page.figure,
             mo.md(
-                f"The distance from the goal went from {distance[0]:.3g} to {distance[-1]:.3g}."
+                f"The distance from the goal went from {distance[0]:.3g} to "
+                f"{distance[-1]:.3g}."
             ),
         ]
     )
