@@ -173,9 +173,8 @@ def promise(gradient=mg.grad, length=lambda u: 1.0):
     found = gradient(value(parameters, theta), parameters)
     promised = along(found, psi)
     sizes = [length(u) for u in directions(psi)]
-    return slopes(value_of_psi, psi), [
-        p / n for p, n in zip(promised, sizes, strict=True)
-    ]
+    right = [p / n for p, n in zip(promised, sizes, strict=True)]
+    return slopes(value_of_psi, psi), right
 
 
 promise.wrong(

@@ -219,9 +219,8 @@ for loss in (losses.minimax, losses.non_saturating):
     tolerance=1e-10,
 )
 def difference(divergence=lambda p, q: kl(q, p) - 2 * jsd(p, q)):
-    return everywhere(generator_gradient, losses.non_saturating), everywhere(
-        divergence_gradient, divergence
-    )
+    right = everywhere(divergence_gradient, divergence)
+    return everywhere(generator_gradient, losses.non_saturating), right
 
 
 difference.wrong("JSD once", divergence=lambda p, q: kl(q, p) - jsd(p, q))

@@ -100,9 +100,8 @@ dx = x[1] - x[0]
 
 
 def log_normal(x, centre=0.0, width=1.0):
-    return -0.5 * ((x - centre) / width) ** 2 - ops.log(
-        width * np.array(np.sqrt(2 * np.pi))
-    )
+    root = np.array(np.sqrt(2 * np.pi))
+    return -0.5 * ((x - centre) / width) ** 2 - ops.log(width * root)
 
 
 # the example, as probabilities of the points
@@ -133,14 +132,10 @@ def chi2(p, q):
 def generator_gradient(a, b, c, centre, width):
     """The generator's gradient in its centre and width, against the best discriminator,
     fixed."""
-    parameters = (
-        mg.tensor(centre, requires_grad=True),
-        mg.tensor(width, requires_grad=True),
-    )
+    parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
     fake = parameters[0] + parameters[1] * z
-    scores = a + (b - a) * ops.sigmoid(
-        log_normal(fake) - log_normal(fake, centre, width)
-    )
+    logits = log_normal(fake) - log_normal(fake, centre, width)
+    scores = a + (b - a) * ops.sigmoid(logits)
     # of the plain mean over z
     (pull,) = mg.grad(labelled(a, b, c).generator(scores), [scores], retain_graph=True)
     gradients = mg.grad(scores, parameters, grad_outputs=pull * len(z) * weights)
@@ -149,13 +144,9 @@ def generator_gradient(a, b, c, centre, width):
 
 def divergence_gradient(divergence, centre, width):
     """The derivative of divergence(p, q), by the densities on the grid."""
-    parameters = (
-        mg.tensor(centre, requires_grad=True),
-        mg.tensor(width, requires_grad=True),
-    )
-    gradients = mg.grad(
-        divergence(p, ops.exp(log_normal(x, *parameters)) * dx), parameters
-    )
+    parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
+    q = ops.exp(log_normal(x, *parameters)) * dx
+    gradients = mg.grad(divergence(p, q), parameters)
     return np.array([g.item() for g in gradients])
 
 
@@ -231,9 +222,8 @@ def any_labels(
     formula=lambda a, b, c: (a + b - 2 * c) ** 2 / 2 + (b - a) ** 2 / 4 * chi2(p, q),
 ):
     labels = [(0.0, 1.0, 1.0), *np.random.default_rng(0).normal(size=(5, 3))]
-    return np.array([value(*abc) for abc in labels]), np.array(
-        [formula(*abc) for abc in labels]
-    )
+    right = np.array([formula(*abc) for abc in labels])
+    return np.array([value(*abc) for abc in labels]), right
 
 
 any_labels.wrong("chi^2 whatever the labels", formula=lambda a, b, c: chi2(p, q))
@@ -265,9 +255,8 @@ def least_squares_divergence(p, q):
 def what_it_follows(divergence=least_squares_divergence):
     places = [(1.0, 1.3), (4.0, 1.1)]
     through_d = [generator_gradient(0, 1, 1, *place) for place in places]
-    return np.array(through_d), np.array(
-        [divergence_gradient(divergence, *place) for place in places]
-    )
+    right = np.array([divergence_gradient(divergence, *place) for place in places])
+    return np.array(through_d), right
 
 
 what_it_follows.wrong("chi^2 / 8, from claim 3", divergence=lambda p, q: chi2(p, q) / 8)
@@ -305,9 +294,8 @@ def forces(labels, h=0.01):
 )
 def theorems_labels(labels=(-1, 1, 0), sides=(1.0, 1.0)):
     h = 0.01
-    return np.array(forces(labels, h)), np.array(
-        [h**3 / 8, sides[0] * h**2, sides[1] * h**2]
-    )
+    right = np.array([h**3 / 8, sides[0] * h**2, sides[1] * h**2])
+    return np.array(forces(labels, h)), right
 
 
 theorems_labels.wrong("labels 0, 1, 1", labels=(0, 1, 1))
@@ -502,9 +490,9 @@ def smallest_hinge_loss(p, q):
 )
 def neutral(answer=lambda a, b: (a + b) / 2):
     a, b = np.random.default_rng(2).normal(size=(2, 5))
-    return np.array([value(*abc) for abc in zip(a, b, answer(a, b), strict=True)]), (
-        b - a
-    ) ** 2 / 4 * chi2(p, q)
+    right = (b - a) ** 2 / 4 * chi2(p, q)
+    labels = zip(a, b, answer(a, b), strict=True)
+    return np.array([value(*abc) for abc in labels]), right
 
 
 neutral.wrong("c = b, as in 0, 1, 1", answer=lambda a, b: b)
@@ -523,9 +511,8 @@ def mended(answer=lambda p, q, t: -(p * t).sum() + (q * (t**2 / 4 + t)).sum()):
     t = mg.tensor(2 * (r / s - 1), requires_grad=True)
     loss = answer(r, s, t)
     (g,) = mg.grad(loss, [t])
-    return np.array([loss.item(), *(g.numpy() + r)]), np.array(
-        [-((r - s) ** 2 / s).sum(), *r]
-    )
+    right = np.array([-((r - s) ** 2 / s).sum(), *r])
+    return np.array([loss.item(), *(g.numpy() + r)]), right
 
 
 mended.wrong("the bug", answer=lambda p, q, t: -(p * t).sum() + (q * t**2 / 4).sum())

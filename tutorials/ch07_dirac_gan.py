@@ -170,9 +170,8 @@ def eigenvalues(slopes=(0.5, 0.5, 1.0)):
     found = [
         np.linalg.eigvals(jacobian(method)) for method in (GAN, NON_SATURATING, WGAN)
     ]
-    return np.array([sorted(pair, key=np.imag) for pair in found]), np.outer(
-        slopes, [-1j, 1j]
-    )
+    right = np.outer(slopes, [-1j, 1j])
+    return np.array([sorted(pair, key=np.imag) for pair in found]), right
 
 
 eigenvalues.wrong("sigmoid' for softplus': 1/4", slopes=(0.25, 0.25, 1.0))
@@ -235,9 +234,8 @@ def r1(half=1.0):
         np.linalg.eigvals(jacobian(replace(GAN, r1=half * gamma))) for gamma in gammas
     ]
     root = np.sqrt(gammas**2 / 4 - 0.25 + 0j)
-    return np.sort_complex(found), np.sort_complex(
-        np.stack([-gammas / 2 - root, -gammas / 2 + root], axis=1)
-    )
+    right = np.sort_complex(np.stack([-gammas / 2 - root, -gammas / 2 + root], axis=1))
+    return np.sort_complex(found), right
 
 
 r1.wrong("|grad D|^2 without its 1/2", half=2.0)
@@ -325,9 +323,10 @@ def truth_table(change=lambda method: method, swap=False):
         for method in METHODS
         for alternate in (False, True)
     ]
-    return np.array(ends), np.array(
+    right = np.array(
         [radius for m in METHODS for radius in (m.simultaneous, m.alternating)]
     )
+    return np.array(ends), right
 
 
 truth_table.wrong("simultaneous and alternating exchanged", swap=True)
@@ -354,9 +353,8 @@ for m in METHODS:
 )
 def relativistic(like=NON_SATURATING):
     pairs = replace(GAN, loss=losses.relativistic)
-    return np.array([velocity(pairs, *p) for p in POINTS]), np.array(
-        [velocity(like, *p) for p in POINTS]
-    )
+    right = np.array([velocity(like, *p) for p in POINTS])
+    return np.array([velocity(pairs, *p) for p in POINTS]), right
 
 
 relativistic.wrong("like the saturating GAN", like=GAN)

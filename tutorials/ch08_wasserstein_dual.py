@@ -154,9 +154,8 @@ P, Q = distribution(x[:, 0], middle), distribution(fake[:, 0], middle)
 )
 def on_a_line(area=lambda: (abs(P - Q) * gap).sum(), p=1):
     by_sorting = sliced.distance(x[:, :1], fake[:, :1], np.ones((1, 1)), p)
-    return np.full(2, cheapest(x[:, :1], fake[:, :1])[1]), np.array(
-        [area(), by_sorting]
-    )
+    right = np.array([area(), by_sorting])
+    return np.full(2, cheapest(x[:, :1], fake[:, :1])[1]), right
 
 
 on_a_line.wrong(
@@ -274,9 +273,8 @@ def slide(v=None, scale=lambda length: 1.0):
     y = mg.tensor(fake, requires_grad=True)
     (g,) = mg.grad(losses.wasserstein.generator(critic(y)), [y])
     walks = distances(x, fake)[matching.argsort(), np.arange(N)]
-    return g * scale(walks[:, None]), np.array(
-        [[moved_cost(j, k) for k in range(2)] for j in range(N)]
-    )
+    right = np.array([[moved_cost(j, k) for k in range(2)] for j in range(N)])
+    return g * scale(walks[:, None]), right
 
 
 slide.wrong("towards the nearest data point", v=np.zeros(N))
@@ -394,9 +392,8 @@ REPORTS = {c: earned(critic, *HEAPS).item() for c, critic in CRITICS.items()}
     measure="excess",
 )
 def reports(slope=lambda critic: steepest(critic, np.linspace(-6, 8, 2801)[:, None])):
-    return np.array(list(REPORTS.values())), np.array(
-        [slope(critic) * W1 for critic in CRITICS.values()]
-    )
+    right = np.array([slope(critic) * W1 for critic in CRITICS.values()])
+    return np.array(list(REPORTS.values())), right
 
 
 reports.wrong("as if clipping made the slope 1", slope=lambda critic: 1.0)

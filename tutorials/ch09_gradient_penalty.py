@@ -185,9 +185,8 @@ def linear_critic(formula=linear_penalty):
     value = formula(w)
     (g,) = mg.grad(value, [w])
     length = np.linalg.norm(w0)
-    return np.append(g.numpy(), value.item()), np.append(
-        2 * (length - 1) * w0 / length, (length - 1) ** 2
-    )
+    right = np.append(2 * (length - 1) * w0 / length, (length - 1) ** 2)
+    return np.append(g.numpy(), value.item()), right
 
 
 linear_critic.wrong("no create_graph", formula=without_history)
@@ -231,9 +230,8 @@ def mixed_derivative(v=pull):
     whole = mg.grad(penalty(critic, x0), psi)
     g = slope(critic, x0)
     product = mg.grad((v(g.numpy()) * g).sum(), psi)
-    return np.concatenate([p.numpy().ravel() for p in whole]), np.concatenate(
-        [p.numpy().ravel() for p in product]
-    )
+    right = np.concatenate([p.numpy().ravel() for p in product])
+    return np.concatenate([p.numpy().ravel() for p in whole]), right
 
 
 mixed_derivative.wrong("v = g: that is 1/2 |g|^2", v=lambda g: g / len(g))
@@ -256,9 +254,8 @@ def biases(second=lambda s: smooth[2](s)):
     (none,) = mg.grad(penalty(hidden(ops.leaky_relu, W0, a0, b), x0) + 0 * b.sum(), [b])
     s = x0 @ W0 + b0
     v = pull((smooth[1](s) * a0) @ W0.T)
-    return np.concatenate([share.numpy(), none.numpy()]), np.append(
-        (a0 * second(s) * (v @ W0)).sum(0), np.zeros(8)
-    )
+    right = np.append((a0 * second(s) * (v @ W0)).sum(0), np.zeros(8))
+    return np.concatenate([share.numpy(), none.numpy()]), right
 
 
 biases.wrong("phi' for phi''", second=smooth[1])

@@ -212,10 +212,9 @@ def rounds(per_round=4):
     layer.layer.weight.assign_(W0)
     c = U @ layer.u
     found = [W0[0, 0] / layer(np.eye(6)).numpy()[0, 0] for _ in ROUNDS]
-    above = (c**2 * S ** (per_round * ROUNDS[:, None])).sum(1)
-    return found, np.sqrt(
-        above / (c**2 * S ** (per_round * ROUNDS[:, None] - 2)).sum(1)
-    )
+    moment = lambda powers: (c**2 * S**powers).sum(1)
+    powers = per_round * ROUNDS[:, None]
+    return found, np.sqrt(moment(powers) / moment(powers - 2))
 
 
 rounds.wrong("one multiplication per round", per_round=2)
@@ -345,9 +344,8 @@ def box(expected=lambda n: (1 + 2 * np.cos(np.pi / (n + 1))) ** 2 / 3):
     layer = nn.spectral_norm(layer, rng=Generator(1))
     sizes = [3, 8, 16]
     through = [layer(np.eye(n * n).reshape(n * n, n, n, 1)).numpy() for n in sizes]
-    return [largest(y.reshape(len(y), -1)) for y in through], [
-        expected(n) for n in sizes
-    ]
+    right = [expected(n) for n in sizes]
+    return [largest(y.reshape(len(y), -1)) for y in through], right
 
 
 box.wrong("1, as for a dense layer", expected=lambda n: 1.0)

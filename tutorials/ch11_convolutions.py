@@ -316,9 +316,8 @@ w5, w4 = rng.normal(size=(5, 5)), rng.normal(size=(4, 4))
     tolerance=1e-12,
 )
 def phases(expected=phase_sums):
-    return np.stack([tile(stamped, w5), tile(stamped, w4)]), np.stack(
-        [expected(w5), expected(w4)]
-    )
+    right = np.stack([expected(w5), expected(w4)])
+    return np.stack([tile(stamped, w5), tile(stamped, w4)]), right
 
 
 phases.wrong("even, since 2 divides 4", expected=lambda w: np.full((2, 2), w.sum() / 4))
@@ -336,9 +335,8 @@ print(
     tolerance=1e-12,
 )
 def flat(grow=resized):
-    return np.stack([tile(grow, w5), tile(grow, w4)]), np.stack(
-        [np.full((2, 2), w.sum()) for w in (w5, w4)]
-    )
+    right = np.stack([np.full((2, 2), w.sum()) for w in (w5, w4)])
+    return np.stack([tile(grow, w5), tile(grow, w4)]), right
 
 
 flat.wrong(

@@ -169,9 +169,8 @@ def projection(eps=0.0, removed=2):
         for x in (x0, x0[:2])
     ]
     kept = [[1.0] * (n - removed) + [0.0] * removed for n in (N, 2)]
-    return np.concatenate(
-        [np.linalg.svd(m, compute_uv=False) for m in found]
-    ), np.concatenate(kept)
+    values = [np.linalg.svd(m, compute_uv=False) for m in found]
+    return np.concatenate(values), np.concatenate(kept)
 
 
 projection.wrong("eps = 0.1: only one is removed in full", eps=0.1)
@@ -231,9 +230,8 @@ def batch_norm(x):
 )
 def scale_free(norm=batch_norm):
     g = gradient(W0, norm)
-    return np.vstack([(W0 * g).sum(0), gradient(2 * W0, norm)]), np.vstack(
-        [np.zeros(3), g / 2]
-    )
+    right = np.vstack([np.zeros(3), g / 2])
+    return np.vstack([(W0 * g).sum(0), gradient(2 * W0, norm)]), right
 
 
 scale_free.wrong("no normalisation", norm=lambda x: x)
@@ -326,9 +324,8 @@ def second(x, mu, r, terms=(1, 1, 1)):
     tolerance=1e-11,
 )
 def curvature(terms=(1, 1, 1)):
-    return mg.hvp(lambda x: (normalised(x) * c0).sum(), x0, d0), second(
-        x0, *statistics(x0), terms
-    )
+    right = second(x0, *statistics(x0), terms)
+    return mg.hvp(lambda x: (normalised(x) * c0).sum(), x0, d0), right
 
 
 curvature.wrong("r held fixed", terms=(0, 1, 1))
@@ -625,9 +622,8 @@ def critic_gap(answer=lambda gap, within: (gap / np.sqrt(within + gap**2 / 4), 0
     norm = lambda x: ops.batch_norm(x, np.ones(4), np.zeros(4), eps=0.0)
     together = norm(np.concatenate(batches))
     alone = norm(batches[0]).mean(0) - norm(batches[1]).mean(0)
-    return np.stack([together[:20].mean(0) - together[20:].mean(0), alone]), np.tile(
-        answer(gap, 0.7), (4, 1)
-    ).T
+    right = np.tile(answer(gap, 0.7), (4, 1)).T
+    return np.stack([together[:20].mean(0) - together[20:].mean(0), alone]), right
 
 
 critic_gap.wrong(

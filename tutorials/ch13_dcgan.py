@@ -362,9 +362,8 @@ def variation(p, q, m):
     tolerance=1e-12,
 )
 def packing(distance=lambda d, m: 1 - (1 - d) ** m, generator=collapsed):
-    return [variation(data, generator, m) for m in (1, 2, 3)], [
-        distance(0.2, m) for m in (1, 2, 3)
-    ]
+    right = [distance(0.2, m) for m in (1, 2, 3)]
+    return [variation(data, generator, m) for m in (1, 2, 3)], right
 
 
 packing.wrong("m samples count m times", distance=lambda d, m: m * d)
@@ -425,9 +424,8 @@ check(determinants)
 
 def bars(columns, n=20_000):
     """Images (n, 1, 8, 1) of one bright pixel, in one of these columns by turns."""
-    return np.resize(np.eye(8, dtype="float32")[list(columns)], (n, 8))[
-        :, None, :, None
-    ]
+    rows = np.resize(np.eye(8, dtype="float32")[list(columns)], (n, 8))
+    return rows[:, None, :, None]
 
 
 moved = mg.gan.Augment("translation", rng=Generator(2))

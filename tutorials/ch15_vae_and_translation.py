@@ -459,9 +459,8 @@ def blind_to_pairs(apart=16, depth=1, **more):
     a, b = np.zeros((2, *image.shape))
     a[:, 10:50, 20], b[:, 10:50, 20 + apart] = 3.0, 3.0
     verdict = lambda x: network(x).mean().item()
-    return verdict(image + a + b) + verdict(image), verdict(image + a) + verdict(
-        image + b
-    )
+    right = verdict(image + a) + verdict(image + b)
+    return verdict(image + a + b) + verdict(image), right
 
 
 blind_to_pairs.wrong("strokes in one patch", apart=8)
@@ -599,9 +598,8 @@ def best_weight(s, sigma):
     measure="absolute",
 )
 def doubling(answer=lambda depth: 9 * 2**depth - 2):
-    return [walk_back(depth)[0] for depth in range(1, 8)], [
-        answer(depth) for depth in range(1, 8)
-    ]
+    right = [answer(depth) for depth in range(1, 8)]
+    return [walk_back(depth)[0] for depth in range(1, 8)], right
 
 
 doubling.wrong(
@@ -694,9 +692,8 @@ def collapse(s, sigma):
 def collapsed(answer=collapse):
     """Against the w on a fine grid with the best bound."""
     cases = ((2.0, 0.5), (2.0, 1.9), (1.0, 1.3))
-    return [grid[np.argmax(best_bound(*case))] for case in cases], [
-        answer(*case) for case in cases
-    ]
+    right = [answer(*case) for case in cases]
+    return [grid[np.argmax(best_bound(*case))] for case in cases], right
 
 
 collapsed.wrong("the decoder explains all of the variance", answer=lambda s, sigma: s)

@@ -496,10 +496,11 @@ def penalty_bill(f=CRITIC):
     tolerance=0,
 )
 def bill(plain=plain_bill, extra=penalty_bill):
-    return [critic_work(False), critic_work(True)], [
+    right = [
         N * plain(),
         N * (plain() + extra()),
     ]
+    return [critic_work(False), critic_work(True)], right
 
 
 bill.wrong("double backward: everything twice", extra=plain_bill)
@@ -861,9 +862,8 @@ def r1_r2_bill(f, n):
 def intensity(answer=lambda m, k: 2 * m * k / (4 * (m * k + k + m))):
     h, w = np.ones((64, 100), np.float32), np.ones((100, 1), np.float32)
     y = h @ w
-    return answer(64, 100), 2 * counted(lambda: ops.matmul(h, w)) / (
-        h.nbytes + w.nbytes + y.nbytes
-    )
+    right = 2 * counted(lambda: ops.matmul(h, w)) / (h.nbytes + w.nbytes + y.nbytes)
+    return answer(64, 100), right
 
 
 intensity.wrong(

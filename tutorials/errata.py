@@ -541,10 +541,9 @@ def input_gradients(depth, gain=1.0):
         draw.normal((NETWORKS, 1, WIDTH), dtype=np.float64), requires_grad=True
     )
     for _ in range(depth):
-        weights = np.sqrt(gain) * nn.init.xavier(
-            draw, (NETWORKS, WIDTH, WIDTH), WIDTH, WIDTH
-        )
-        h = ops.leaky_relu(ops.matmul(h, weights.astype(np.float64)), 0.2)
+        xavier = nn.init.xavier(draw, (NETWORKS, WIDTH, WIDTH), WIDTH, WIDTH)
+        weights = (np.sqrt(gain) * xavier).astype(np.float64)
+        h = ops.leaky_relu(ops.matmul(h, weights), 0.2)
     (g,) = mg.grad((h * draw.normal(h.shape, dtype=np.float64)).sum(), [x])
     return (g.numpy() ** 2).mean((1, 2))
 
@@ -948,8 +947,8 @@ def ratio(label):
     for output in (ops.sigmoid, lambda logit: logit):
         logit = mg.tensor(np.linspace(-30, 30, 601), requires_grad=True)
         labels = np.full(601, label)
-        losses = ops.binary_cross_entropy_with_logits(output(logit), labels, "none")
-        slopes.append(mg.grad(losses.sum(), [logit])[0].numpy())
+        each = ops.binary_cross_entropy_with_logits(output(logit), labels, "none")
+        slopes.append(mg.grad(each.sum(), [logit])[0].numpy())
     return (slopes[0] / slopes[1]).max()
 
 
