@@ -454,7 +454,7 @@ check(generator_gradient)
     source="step (f)",
     tolerance=1e-13,
 )
-def discriminator_gradient(on_real=lambda d: 1 / d, on_fake=lambda d: -1 / (1 - d)):
+def critic_gradient(on_real=lambda d: 1 / d, on_fake=lambda d: -1 / (1 - d)):
     parameters, fake = leaves(psi), generator(z, *theta)
     found = total(
         weighted(on_real, critic(real, *parameters), parameters),
@@ -463,20 +463,20 @@ def discriminator_gradient(on_real=lambda d: 1 / d, on_fake=lambda d: -1 / (1 - 
     return slopes(value_of_psi, psi), along(found, psi)
 
 
-discriminator_gradient.wrong(
+critic_gradient.wrong(
     "the article: log D / D and + log(1 - D) / (1 - D)",
     on_real=lambda d: np.log(d) / d,
     on_fake=lambda d: np.log(1 - d) / (1 - d),
 )
-discriminator_gradient.wrong(
+critic_gradient.wrong(
     "without the logarithms, but still +", on_fake=lambda d: 1 / (1 - d)
 )
-discriminator_gradient.wrong(
+critic_gradient.wrong(
     "the sign mended, the logarithms kept",
     on_real=lambda d: np.log(d) / d,
     on_fake=lambda d: -np.log(1 - d) / (1 - d),
 )
-check(discriminator_gradient)
+check(critic_gradient)
 
 # %% [markdown]
 # Last, the direction of the step. $L_D$ is minus a cross-entropy, and the article's
@@ -524,7 +524,7 @@ check(wrong_way)
 # %%
 articles = {
     "grad_G E log(1 - D(G(z)))": generator_gradient(weight=lambda d: 1 / (1 - d)),
-    "grad_D L_D": discriminator_gradient(
+    "grad_D L_D": critic_gradient(
         on_real=lambda d: np.log(d) / d, on_fake=lambda d: np.log(1 - d) / (1 - d)
     ),
 }
@@ -562,7 +562,7 @@ print(
 
 
 def v_curve(page):
-    """Draw the root mean square error of three numerical derivatives against the step."""
+    """Draw the errors of three numerical derivatives (root mean square) by step."""
     axes = page.axes(0.55, 0.25, 2.6, 2.2, xscale="log", yscale="log", ylim=(1e-16, 10))
     axes.set_xlabel("step h", fontdict=viz.style.font(7))
     axes.set_xticks([1e-14, 1e-10, 1e-6, 1e-2])
@@ -756,7 +756,7 @@ def relative(a, n):
 
 
 def together(loss):
-    """Return whether one direction over all parameters shows an error of more than 1 %."""
+    """Return whether one direction over all parameters shows an error above 1 %."""
     parameters, u = leaves(pixel_psi), directions(pixel_psi)
     promised = along(mg.grad(loss(*parameters), parameters), pixel_psi)
     true = central(

@@ -3,23 +3,25 @@
 #
 # **What you need**: chapters 1 and 2, matrices and their transposes.
 #
-# The backward pass of a layer is often taught as a table to be learnt: matmul has this,
-# an embedding that, and biases are "summed, because it works". There is nothing to
-# learn. Near a point every layer is a matrix, its backward is the transpose of that
-# matrix, and a transpose has a test that needs no derivative and no step: two inner
-# products, equal to the last bits.
+# The backward pass of a layer is often taught as a table to be learnt: one rule for
+# matmul, another for an embedding, and biases are "summed, because it works". No table
+# is needed. Near a point every layer is a matrix, its backward is the transpose of that
+# matrix, and a transpose can be tested without any derivative or step: two inner
+# products must be equal up to round-off.
 #
 # **Claims**
 #
-# 1. The backward of $y = a b$ takes $g$ to $g b^\top$ and $a^\top g$.
-# 2. What the forward copies, the backward sums: broadcasting.
-# 3. A permutation of axes goes back by the inverse permutation, and a reshape is no
-#    permutation.
-# 4. Indexing goes back by scattering, and what was picked twice is added twice.
-# 5. A chain goes back in reverse order: $(J_2 J_1)^\top = J_1^\top J_2^\top$.
+# 1. The backward pass of $y = a b$ takes $g$ to $g b^\top$ and $a^\top g$.
+# 2. Broadcasting copies in the forward pass, so its backward pass sums over the copies.
+# 3. The backward pass of a permutation of axes is the inverse permutation; a reshape is
+#    not a permutation.
+# 4. The backward pass of indexing is scattering: an element that was picked twice
+#    receives the sum of both gradients.
+# 5. The backward pass of a chain runs in reverse order:
+#    $(J_2 J_1)^\top = J_1^\top J_2^\top$.
 # 6. Transposed twice, reverse mode is forward mode: $J u$ from two backward passes.
-# 7. That $J u$ inherits every error of the backward: the two agree even where both are
-#    wrong.
+# 7. This $J u$ inherits every error of the backward pass: the two agree even where both
+#    are wrong.
 
 # %% [markdown]
 # ## Derivation
@@ -27,8 +29,8 @@
 # (a) *What arrives.* Let $L$ be a loss, $y = f(x)$ an array on the way, and
 # $g = \partial L / \partial y$, shaped like $y$. A small step $u$ of $x$ moves $y$ by
 # $J u$, with the Jacobian $J$ of $f$ at $x$, and so moves $L$ by
-# $\langle J u, g \rangle$. The gradient of $x$ is the array whose inner product with
-# $u$ says the same, for every $u$:
+# $\langle J u, g \rangle$. The gradient in $x$ is the array whose inner product with
+# $u$ is that same change of $L$, for every $u$:
 #
 # $$\langle J u, g \rangle = \langle u, J^\top g \rangle .$$
 #
@@ -43,23 +45,23 @@
 # [claim 1]
 #
 # (c) *Copies.* If $y_{ij} = x_j$ then
-# $\langle y, g \rangle = \sum_j x_j \sum_i g_{ij}$: the adjoint sums over the axis that
-# was made. It is not an inverse: $N$ copies, summed, are $N x$. [claim 2] A reordering
-# is an orthogonal matrix: there the adjoint *is* the inverse. [claim 3]
+# $\langle y, g \rangle = \sum_j x_j \sum_i g_{ij}$: the adjoint sums over the new axis.
+# It is not an inverse: $N$ copies, summed, are $N x$. [claim 2] A reordering is an
+# orthogonal matrix: there the adjoint *is* the inverse. [claim 3]
 #
 # (d) *Picking.* If $y_k = x_{i_k}$ then
-# $\langle y, g \rangle = \sum_k x_{i_k} g_k = \sum_i x_i \sum_{k: i_k = i} g_k$: what
-# arrives at all copies of $x_i$ is added. [claim 4]
+# $\langle y, g \rangle = \sum_k x_{i_k} g_k = \sum_i x_i \sum_{k: i_k = i} g_k$: the
+# gradients of all copies of $x_i$ are added. [claim 4]
 #
 # (e) *Chains.* $\langle J_2 J_1 u, g \rangle = \langle J_1 u, J_2^\top g \rangle =
 # \langle u, J_1^\top J_2^\top g \rangle$. With the vector on the right, every product
-# is a matrix times a vector. That is why training costs a few forward passes, and not
-# as many as there are weights. [claim 5]
+# is a matrix times a vector. That is why a gradient costs as much as a few forward
+# passes, and not as many as there are weights. [claim 5]
 #
 # (f) *Twice.* For fixed $x$, $J^\top g$ is linear in $g$, and the gradient of
 # $\langle J^\top g, u \rangle = \langle g, J u \rangle$ in $g$ is $J u$: the derivative
-# along $u$, for the price of two backward passes. [claim 6] Had the engine some wrong
-# $M$ in the place of $J^\top$, it would give $M^\top u$ for $J u$, and
+# along $u$, for the price of two backward passes. [claim 6] If the engine used some
+# wrong matrix $M$ instead of $J^\top$, it would return $M^\top u$ for $J u$, and
 # $\langle M^\top u, g \rangle = \langle u, M g \rangle$ holds for *any* matrix $M$.
 # [claim 7]
 
@@ -74,8 +76,7 @@ rng = np.random.default_rng(0)
 
 
 def two_sides(forward, adjoint, x, y):
-    """<forward(u), g> and <u, adjoint(g)>, for a random u of shape x and a random g of
-    shape y."""
+    """Return <forward(u), g> and <u, adjoint(g)> for a random u like x and g like y."""
     u, g = (
         np.random.default_rng(k).normal(size=shape) for k, shape in enumerate((x, y))
     )
@@ -88,8 +89,8 @@ def dot(a, b):
 
 # %% [markdown]
 # All arrays below have axes of equal length on purpose: a wrong formula then has the
-# right shape, and only its numbers betray it. For your own tests do the opposite: where
-# all lengths differ, most mistakes do not even run.
+# right shape, and only its numbers show that it is wrong. In your own tests do the
+# opposite: where all lengths differ, most mistakes raise an error.
 #
 # ## Check 1: matmul
 
@@ -178,7 +179,7 @@ def scatter_last(g):
 
 def scatter_buffered(g):
     table = np.zeros(SQUARE)
-    # NumPy reads table[LABELS] once, adds, and writes: the last label wins here too
+    # NumPy reads table[LABELS] once, adds, and writes: here too the last label wins
     table[LABELS] += g
     return table
 
@@ -201,7 +202,7 @@ check(embedding)
 # ## Check 3: a chain
 #
 # A small network, $y = \sigma(\tanh(x a) \, b)$, sample by sample. Its $J u$ comes from
-# the complex step of chapter 2, which knows nothing of adjoints. The slopes of tanh and
+# the complex step of chapter 2, which does not use adjoints. The slopes of tanh and
 # $\sigma$ are diagonal matrices, their own transposes.
 
 # %%
@@ -247,14 +248,14 @@ print(
 # %% [markdown]
 # ## Check 4: forward mode for nothing
 #
-# `g` may hold any numbers, as $J^\top g$ is linear in it; it is only something to
-# differentiate by.
+# `g` may hold any numbers, as $J^\top g$ is linear in it; `g` is only the variable of
+# the second differentiation.
 
 # %%
 
 
 def jvp(f, x, u):
-    """J u by step (f): a vjp, and the vjp of that."""
+    """Return J u by step (f): the vjp of a vjp."""
     x = mg.tensor(x, requires_grad=True)
     y = f(x)
     g = mg.tensor(np.zeros(y.shape), requires_grad=True)
@@ -285,8 +286,8 @@ check(transposed_twice)
 # %% [markdown]
 # It is tempting to test an engine by its own two modes: $J u$ from `mg.jvp`, which is
 # the function above, and $J^\top g$ from `mg.vjp`. That test cannot fail, as step (f)
-# says. Here is a tanh with a wrong slope, and the two agree to the last bits. What this
-# claim rejects is the *better* test.
+# says. Here is a tanh with a wrong slope, and the two agree up to round-off. The "wrong
+# variant" of this claim is the *better* test, which finds the wrong slope.
 
 # %%
 
@@ -315,8 +316,8 @@ accomplices.wrong(
 check(accomplices)
 
 # %% [markdown]
-# `mg.check.adjoint_test` is this chapter in one call. It measures the error by the
-# norms, so that two inner products that happen to be small do not look far apart.
+# `mg.check.adjoint_test` is this chapter in one call. It measures the error relative to
+# the norms, so that two inner products that happen to be small do not look far apart.
 
 # %%
 error = adjoint_test(
@@ -343,7 +344,7 @@ EXHIBITS = {
 
 
 def matrices(f, n):
-    """J, column by column from the complex step, and J^T, column by column from vjps."""
+    """Return J, by columns from the complex step, and J^T, by columns from vjps."""
     y, pullback = mg.vjp(f, np.linspace(-1, 1, n))
     forward = [complex_step(f, np.linspace(-1, 1, n), e).ravel() for e in np.eye(n)]
     backward = [pullback(e.reshape(y.shape))[0].numpy() for e in np.eye(y.size)]
@@ -351,7 +352,7 @@ def matrices(f, n):
 
 
 def draw(page, left, top, matrix):
-    """A matrix, its largest entry in full colour, in the middle of a square inch."""
+    """Draw a matrix inside a square inch, its largest entry in full colour."""
     from matplotlib.colors import LinearSegmentedColormap
 
     shades = LinearSegmentedColormap.from_list(
@@ -397,26 +398,26 @@ viz.show(picture, "ch03_vjps_are_adjoints")
 # ## What goes wrong in practice
 #
 # * **The same array twice.** With $u = g$,
-#   $\langle J u, u \rangle = \langle u, J u \rangle$ for every $J$: a transposition
-#   forgotten goes unseen. Draw the two from different seeds.
-# * **Test vectors too simple.** All ones do not notice a permutation, and where the
-#   adjoint sums they do not notice along which axis.
+#   $\langle J u, u \rangle = \langle u, J u \rangle$ for every $J$, so that a forgotten
+#   transposition goes unseen. Draw the two from different seeds.
+# * **Test vectors too simple.** A vector of ones does not notice a permutation, and
+#   where the adjoint sums it does not notice along which axis.
 # * **`+=` on an index** (claim 3.4) is a NumPy trap that no error message reports. On a
 #   GPU the same line is a race.
-# * **Broadcasting that nobody wanted.** $(N, 1) - (N,)$ is $(N, N)$. Its backward, a
-#   sum, has the right shape again: the loss trains, on all wrong pairs. minigan's
-#   losses refuse it.
-# * **Adjoint is not inverse.** A transposed convolution is called "deconvolution" by
-#   many, and undoes nothing (chapter 11).
+# * **Broadcasting that nobody wanted.** $(N, 1) - (N,)$ is $(N, N)$. Its backward pass,
+#   a sum, has the right shape again: training runs, but compares every sample with
+#   every other. minigan's losses refuse it.
+# * **Adjoint is not inverse.** Many call a transposed convolution "deconvolution", but
+#   it does not undo a convolution (chapter 11).
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. *Warm-up.* `np.cumsum(x)` is linear. Write its adjoint, without a matrix and
 #    without a loop.
-# 2. *Bug hunt.* `buggy_centre_vjp` is the backward of $y = x - \bar x$, with the mean
-#    over the batch, axis 0. The author took the mean for a constant. Mend it: you have
-#    then half of batch norm (chapter 12).
+# 2. *Bug hunt.* `buggy_centre_vjp` is the backward pass of $y = x - \bar x$, with the
+#    mean over the batch, axis 0. The author took the mean for a constant. Mend it, and
+#    you have half of batch norm (chapter 12).
 # 3. *Research.* StyleGAN2 keeps $\lVert J^\top v \rVert$ constant, $J$ the Jacobian of
 #    its generator, $v \sim N(0, I)$. What property of $J$ is
 #    $\mathbb{E} \lVert J^\top v \rVert^2$?
@@ -434,7 +435,7 @@ def buggy_centre_vjp(g):
 
 
 def property_of(J):
-    """The expectation of |J^T v|^2 for v ~ N(0, I), from the matrix J (m, n)."""
+    """Return E |J^T v|^2 for v ~ N(0, I), given the matrix J (m, n)."""
     raise NotImplementedError("exercise 3 is yours")
 
 
@@ -475,7 +476,7 @@ answer(centring, buggy_centre_vjp)
 # %% [markdown] tags=["solution"]
 # $\mathbb{E} \lVert J^\top v \rVert^2 = \operatorname{tr}(J^\top \mathbb{E}[v v^\top]
 # J) = \sum_{ij} J_{ij}^2$: how far the image moves, on average, when $z$ does. One vjp
-# estimates it without $J$. The samples of a batch do not meet in the generator, so
+# estimates it without $J$. The samples of a batch do not interact in the generator, so
 # 20,000 vjps are one backward pass.
 
 # %% tags=["solution"]

@@ -5,18 +5,18 @@
 #
 # A GAN's discriminator does not say whether a picture is good. It estimates a ratio of
 # densities, and the best that it can do is a distance between the data and the
-# generator. This chapter proves both, then lets the computer try to disagree.
+# generator. This chapter proves both, then lets the computer try to refute the proof.
 #
 # **Claims**
 #
 # 1. For a fixed generator, $V(D) = \mathbb{E}_p \log D + \mathbb{E}_q \log(1 - D)$ is
 #    largest at $D^* = \frac{p}{p + q}$.
 # 2. $D^*$'s logit is the log-ratio of the densities, $\log p - \log q$.
-# 3. There, $V(D^*) = 2\,\mathrm{JSD}(p, q) - \log 4$.
-# 4. On a grid that misses some of the mass of both, that identity is wrong by exactly
-#    $\log 2$ times the mass that is lost.
-# 5. Away from $D^*$, every bit of $V$ that is missing is a Kullback-Leibler divergence
-#    between coins.
+# 3. The largest value is $V(D^*) = 2\,\mathrm{JSD}(p, q) - \log 4$.
+# 4. On a grid that misses some of the mass of both densities, that identity is wrong by
+#    exactly $\log 2$ times the lost mass.
+# 5. For any other $D$, the difference $V(D^*) - V(D)$ is a Kullback-Leibler divergence
+#    between two coins, averaged over $x$.
 # 6. The generator's gradient through a *fixed* $D^*$ is the gradient of
 #    $2\,\mathrm{JSD}$, though $D^*$ depends on it.
 
@@ -24,12 +24,14 @@
 # ## Derivation
 #
 # $p$ is the density of the data, $q$ that of the generator, $D(x) \in (0, 1)$ the
-# discriminator's belief that $x$ is real.
+# discriminator's belief that $x$ is real. (*Discriminator* is the original name of this
+# network. In the other chapters it is called the *critic*, because its output need not
+# be a probability.)
 #
 # $$V(D) = \int p(x) \log D(x) + q(x) \log(1 - D(x)) \, dx .$$
 #
-# (a) *No derivative of $D$ appears*, so the integrand may be maximised for every $x$ by
-# itself. With $a = p(x)$ and $b = q(x)$, $f(D) = a \log D + b \log (1 - D)$ has
+# (a) *No derivative of $D$ appears*, so the integrand may be maximised separately for
+# every $x$. With $a = p(x)$ and $b = q(x)$, $f(D) = a \log D + b \log (1 - D)$ has
 # $f'(D) = \frac{a}{D} - \frac{b}{1 - D}$, which is 0 only at $D^* = \frac{a}{a + b}$,
 # and $f'' < 0$ everywhere: a maximum. [claim 1]
 #
@@ -39,11 +41,12 @@
 # and $1 - D^* = \frac{q}{2m}$:
 #
 # $$V(D^*) = \int p \log \frac{p}{2m} + q \log \frac{q}{2m}
-#          = \mathrm{KL}(p \| m) + \mathrm{KL}(q \| m) - \log 2 \left(\int p + \int q\right) .$$
+#   = \mathrm{KL}(p \| m) + \mathrm{KL}(q \| m) -
+#   \log 2 \left(\int p + \int q\right) .$$
 #
 # The two divergences are $2\,\mathrm{JSD}(p, q)$ by definition, and the two integrals
-# are 1 each. [claim 3] If they are not, as on a grid that ends too early, $\log 2$
-# times what is missing remains. [claim 4]
+# are 1 each. [claim 3] If the integrals are smaller, as on a grid that ends too early,
+# an error of $\log 2$ times the missing mass remains. [claim 4]
 #
 # (d) $V(D^*) - V(D) = \int (p + q) \left[ D^* \log \frac{D^*}{D} + (1 - D^*) \log
 # \frac{1 - D^*}{1 - D} \right]$: the divergence between a coin with $D^*$ and one with
@@ -53,10 +56,11 @@
 # $V(D^*_\theta, \theta)$ is
 #
 # $$\frac{d}{d\theta} V(D^*_\theta, \theta)
-#   = \frac{\partial V}{\partial D} \frac{d D^*}{d\theta} + \frac{\partial V}{\partial \theta} ,$$
+#   = \frac{\partial V}{\partial D} \frac{d D^*}{d\theta} +
+#   \frac{\partial V}{\partial \theta} ,$$
 #
-# and at the maximum $\frac{\partial V}{\partial D} = 0$: what $D^*$ itself would do can
-# be ignored (Danskin's theorem). [claim 6]
+# and at the maximum $\frac{\partial V}{\partial D} = 0$: the dependence of $D^*$ on
+# $\theta$ can be ignored (Danskin's theorem). [claim 6]
 
 # %%
 import numpy as np
@@ -70,23 +74,23 @@ p, q = rng.dirichlet(np.ones(50), size=2)  # two distributions on 50 points
 
 
 def value(logits, p, q):
-    """V(D) for D = sigmoid(logits): an expectation under p and one under q."""
+    """Return V(D) for D = sigmoid(logits), by expectations under p and q."""
     return (p * ops.log_sigmoid(logits) + q * ops.log_sigmoid(-logits)).sum()
 
 
 def kl(p, q):
-    """KL(p || q) of distributions on points."""
+    """Return KL(p || q) of distributions on points."""
     return (p * (ops.log(p) - ops.log(q))).sum()
 
 
 def jsd(p, q):
-    """The Jensen-Shannon divergence."""
+    """Return the Jensen-Shannon divergence of p and q."""
     m = (p + q) / 2
     return (kl(p, m) + kl(q, m)) / 2
 
 
 def optimum(p, q):
-    """D*."""
+    """Return the best discriminator D* at each point."""
     return p / (p + q)
 
 
@@ -153,9 +157,9 @@ value_at_the_optimum.wrong(
 check(value_at_the_optimum)
 
 # %% [markdown]
-# Densities on a line are next: two bells, on a grid that cuts off their tails. The
-# identity now misses $\log 2$ for each unit of mass outside, no matter where the bells
-# are.
+# Next come densities on a line: two normal densities, on a grid that cuts off their
+# tails. The identity is now wrong by $\log 2$ for each unit of mass outside, wherever
+# their centres are.
 
 # %%
 x = np.linspace(-3.0, 3.0, 2001)
@@ -163,7 +167,7 @@ dx = x[1] - x[0]
 
 
 def bell(centre, width):
-    """A normal density on the grid, times dx."""
+    """Return a normal density on the grid, times dx."""
     return (
         np.exp(-0.5 * ((x - centre) / width) ** 2) / (width * np.sqrt(2 * np.pi)) * dx
     )
@@ -208,14 +212,14 @@ check(regret)
 # %% [markdown]
 # ## Check 3: the generator may treat $D^*$ as a constant
 #
-# The generator has one parameter, $\theta$, the centre of its bell. On the left side
+# The generator has one parameter, $\theta$, the centre of its density. On the left side
 # $D^*$ is frozen; on the right $2\,\mathrm{JSD}$ is differentiated as a whole.
 
 # %%
 
 
 def moved(theta):
-    """The generator's distribution, normalised on the grid."""
+    """Return the generator's distribution at theta, normalised on the grid."""
     weights = ops.exp(-0.5 * ((x - theta) / 0.8) ** 2)
     return weights / weights.sum()
 
@@ -270,11 +274,11 @@ viz.show(picture, "ch04_optimal_discriminator")
 # ## What goes wrong in practice
 #
 # * **No discriminator is optimal.** By claim 5 the value that training reports is below
-#   $2\,\mathrm{JSD} - \log 4$ by its regret: a discriminator loss that falls can mean a
-#   better discriminator or a worse generator. Nobody can read quality off it.
-# * **$D = \frac12$ everywhere is not a sign of success.** It is also what a
-#   discriminator says that has collapsed, or was never trained: at $\frac12$,
-#   $V = -\log 4$ whatever $p$ and $q$ are.
+#   $2\,\mathrm{JSD} - \log 4$ by an unknown amount. A falling loss can mean a better
+#   discriminator or a worse generator, so the loss does not measure quality.
+# * **$D = \frac12$ everywhere is not a sign of success.** A discriminator that has
+#   collapsed, or was never trained, says the same: at $\frac12$, $V = -\log 4$ whatever
+#   $p$ and $q$ are.
 # * **Unequal batches change the game.** With $k$ fakes for each real sample,
 #   $D^* = p / (p + k q)$ (exercise 3).
 

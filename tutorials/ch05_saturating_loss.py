@@ -5,7 +5,7 @@
 # rule.
 #
 # The game of chapter 4 has a flaw that its inventors saw at once: the better the
-# discriminator, the less the generator learns from it. Their remedy changes one line,
+# critic, the less the generator learns from it. Their remedy changes one line,
 # $\log(1 - D)$ into $-\log D$, and nearly every GAN since has used it. What does that
 # line minimise? For years the answer was a formula with an alarming minus sign. We
 # check the formula, then take the alarm away.
@@ -24,16 +24,18 @@
 #    $\pi^2 / (2 \theta^2)$.
 # 6. A batch of samples gives the same two gradients, up to its noise.
 # 7. In float32, `log(sigmoid(x))` breaks at ordinary logits; `log_sigmoid` never does.
-# 8. In float32, a discriminator is *certain*, $D = 1$ exactly, from the logit
+# 8. In float32, a critic is *certain*, $D = 1$ exactly, from the logit
 #    $24 \log 2 = 16.6$ on.
 
 # %% [markdown]
 # ## Derivation
 #
-# $l(x)$ is the discriminator's logit, $D = \sigma(l)$. The generator minimises one of
+# $l(x)$ is the critic's logit, $D = \sigma(l)$. The generator minimises one of
 #
-# $$L_{\mathrm{sat}} = \mathbb{E}_q \log(1 - D) = -\mathbb{E}_q \operatorname{softplus}(l), \qquad
-#   L_{\mathrm{non}} = -\mathbb{E}_q \log D = \mathbb{E}_q \operatorname{softplus}(-l) .$$
+# $$L_{\mathrm{sat}} = \mathbb{E}_q \log(1 - D) =
+#   -\mathbb{E}_q \operatorname{softplus}(l), \qquad
+#   L_{\mathrm{non}} = -\mathbb{E}_q \log D =
+#   \mathbb{E}_q \operatorname{softplus}(-l) .$$
 #
 # (a) $\operatorname{softplus}' = \sigma$, so $\frac{d}{dl} L_{\mathrm{sat}} = -D$ and
 # $\frac{d}{dl} L_{\mathrm{non}} = -(1 - D)$ for each sample. Both are negative: *both
@@ -103,7 +105,7 @@ def log_normal(x, centre=0.0, width=1.0):
 
 def generator_gradient(loss, centre, width=1.0):
     """dL/dtheta of a generator theta + width * z that stands at `centre`, against the
-    best discriminator, fixed."""
+    best critic, fixed."""
     theta = mg.tensor(centre, requires_grad=True)
     fake = theta + width * z
     logits = log_normal(fake) - log_normal(fake, centre, width)
@@ -183,9 +185,9 @@ check(pulls)
 # %% [markdown]
 # ## Check 2: what the two losses minimise
 #
-# Left sides: the derivative along the *samples*, through a frozen discriminator, as
-# training computes it. Right sides: that of integrals over *densities*, which no
-# training ever sees.
+# Left sides: the derivative along the *samples*, through a frozen critic, as training
+# computes it. Right sides: that of integrals over *densities*, which no training ever
+# sees.
 
 # %%
 ARJOVSKY = "Arjovsky and Bottou 2017, theorem 2.5"
@@ -325,7 +327,7 @@ check(by_samples)
 # %% [markdown]
 # ## Check 5: float32
 #
-# A discriminator that is right has large logits. The formula as printed in the papers,
+# A critic that is right has large logits. The formula as printed in the papers,
 # $\log \frac{1}{1 + e^{-x}}$, takes the exponential of a large number, then the
 # logarithm of 0. Two mends are popular, and both hide the infinity where it should be
 # cured: they set the gradient to 0 just where the non-saturating loss should pull most.
@@ -459,15 +461,15 @@ viz.show(picture, "ch05_saturating_loss")
 #
 # * **The saturating loss by mistake.** `-bce(D(G(z)), 0)` is the minimax loss,
 #   `bce(D(G(z)), 1)` the non-saturating one. With the first, training may begin well
-#   and then stop for good, the discriminator's loss near 0.
+#   and then stop for good, the critic's loss near 0.
 # * **Two sigmoids.** A network that ends in a sigmoid, before a loss "with logits":
 #   claim 1's wrong variant. The pull on a fake falls from $1 - D$ to
 #   $(1 - \sigma(D)) D (1 - D)$, which is 0 again where it is needed, and the loss
 #   cannot fall below $\log(1 + e^{-1}) = 0.313$.
-# * **Non-saturating is not zero-sum.** Generator and discriminator no longer play for
-#   the same value, so a falling sum of their losses means nothing. Near the equilibrium
-#   the two pulls are equal, $D = 1 - D = \frac12$, and the change cures nothing there:
-#   see chapter 7.
+# * **Non-saturating is not zero-sum.** Generator and critic no longer play for the same
+#   value, so a falling sum of their losses means nothing. Near the equilibrium the two
+#   pulls are equal, $D = 1 - D = \frac12$, and the change cures nothing there: see
+#   chapter 7.
 # * **Strong is not right.** Where the data have no mass at all,
 #   $\mathrm{KL}(m \Vert p)$ is infinite and $D^*$ has no slope to follow. The
 #   non-saturating loss needs *some* overlap. Chapter 8 does without.

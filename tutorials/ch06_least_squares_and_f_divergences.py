@@ -2,17 +2,17 @@
 # # 6. Least squares and f-divergences
 #
 # **What you need**: chapter 4 ($D^*$), chapter 5 (the gradient through a frozen
-# discriminator).
+# critic).
 #
 # Replace the logarithm by a square, and a GAN becomes a least-squares problem: the
-# discriminator should say $b$ for data and $a$ for fakes, the generator wants to hear
-# $c$. A famous theorem names the labels for which that minimises a $\chi^2$ divergence.
-# The theorem is true, and its labels are the wrong ones for the generator. We show
-# both, then look at the family that every such loss belongs to, or does not.
+# critic should say $b$ for data and $a$ for fakes, the generator wants to hear $c$. A
+# famous theorem names the labels for which that minimises a $\chi^2$ divergence. The
+# theorem is true, and its labels are the wrong ones for the generator. We show both,
+# then look at the family that every such loss belongs to, or does not.
 #
 # **Claims**
 #
-# 1. The best discriminator is $D^* = \frac{b\,p + a\,q}{p + q}$.
+# 1. The best critic is $D^* = \frac{b\,p + a\,q}{p + q}$.
 # 2. With $b - c = 1$ and $b - a = 2$ the value at $D^*$ is
 #    $\chi^2 = \int \frac{(p - q)^2}{p + q}$: 1.211082 in our example.
 # 3. That needs no special labels: the value is always
@@ -30,19 +30,20 @@
 # %% [markdown]
 # ## Derivation
 #
-# The discriminator minimises
+# The critic minimises
 # $\frac12 \mathbb{E}_p (D - b)^2 + \frac12 \mathbb{E}_q (D - a)^2$, the generator
 # $\frac12 \mathbb{E}_q (D - c)^2$.
 #
 # (a) As in chapter 4, point by point: $p (D - b) + q (D - a) = 0$. [claim 1] In other
-# words $D^* = a + (b - a) \frac{p}{p + q}$, which is chapter 4's discriminator on
-# another scale.
+# words $D^* = a + (b - a) \frac{p}{p + q}$, which is chapter 4's optimum on another
+# scale.
 #
 # (b) The theorem adds $\frac12 \mathbb{E}_p (D - c)^2$ to the generator's loss, which
 # does not change the generator's gradient while $D$ is fixed. At $D^*$, twice that
 # value is
 #
-# $$\int (p + q) (D^* - c)^2 = \int \frac{\left( (b - c) p + (a - c) q \right)^2}{p + q} .$$
+# $$\int (p + q) (D^* - c)^2 =
+#   \int \frac{\left( (b - c) p + (a - c) q \right)^2}{p + q} .$$
 #
 # For $b - c = 1$, $a - c = -1$ it is $\chi^2 = \int \frac{(p - q)^2}{p + q}$: Pearson's
 # divergence of $2 q$ from $p + q$, or twice that of $q$ from the mixture $m$. It is
@@ -57,7 +58,8 @@
 # one value, so what $D^*$ would do could be ignored. Here they do not. With $D^*$
 # fixed,
 #
-# $$\nabla_\theta \, \tfrac12 \mathbb{E}_{q_\theta} (D^* - c)^2 = \int f'(u) \, \nabla q_\theta
+# $$\nabla_\theta \, \tfrac12 \mathbb{E}_{q_\theta} (D^* - c)^2
+#   = \int f'(u) \, \nabla q_\theta
 #   = \nabla_\theta \int p\, f(u), \qquad u = \frac{q}{p}, \quad
 #   f'(u) = \tfrac12 \left( \frac{(b - c) + (a - c) u}{1 + u} \right)^2 .$$
 #
@@ -79,10 +81,11 @@
 # function is the envelope of its tangents, $f(u) = \max_t \left[ t u - f^*(t) \right]$,
 # with the maximum at $t = f'(u)$. So for any function $T$
 #
-# $$D_f(p \Vert q) \ge \mathbb{E}_p T - \mathbb{E}_q f^*(T), \quad \text{with equality at } T = f'(p / q) :$$
+# $$D_f(p \Vert q) \ge \mathbb{E}_p T - \mathbb{E}_q f^*(T), \quad
+#   \text{with equality at } T = f'(p / q) :$$
 #
-# a discriminator's objective for every $f$. [claim 6] Expand $f$ around 1 for the last
-# claim; $f'(1) \int q (\frac{p}{q} - 1) = 0$.
+# a critic's objective for every $f$. [claim 6] Expand $f$ around 1 for the last claim;
+# $f'(1) \int q (\frac{p}{q} - 1) = 0$.
 
 # %%
 import numpy as np
@@ -130,7 +133,7 @@ def chi2(p, q):
 
 
 def generator_gradient(a, b, c, centre, width):
-    """The generator's gradient in its centre and width, against the best discriminator,
+    """The generator's gradient in its centre and width, against the best critic,
     fixed."""
     parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
     fake = parameters[0] + parameters[1] * z
@@ -280,7 +283,7 @@ check(what_it_follows)
 
 
 def forces(labels, h=0.01):
-    """Near the data: the force on a centre at h, and those on widths 1 + h and 1 - h."""
+    """Return the forces on a centre at h, and on the widths 1 + h and 1 - h."""
     moved = generator_gradient(*labels, h, 1.0)[0]
     return moved, *(generator_gradient(*labels, 0.0, 1.0 + e)[1] for e in (h, -h))
 
@@ -426,11 +429,11 @@ viz.show(picture, "ch06_least_squares_and_f_divergences")
 # * **"LSGAN minimises $\chi^2$."** The value at $D^*$ does, for *any* labels; the
 #   generator does not. Its gradient is that of the value only in zero-sum games
 #   (chapter 4, claim 6). Mao et al. report that both sets of labels train alike: a
-#   discriminator in training is far from $D^*$, and with a linear output it has a slope
-#   where $D^*$ is flat.
-# * **A discriminator that ends in a sigmoid.** It cannot say more than 1, and the
-#   generator's pull $D - 1$ is multiplied by $D (1 - D)$: chapter 5's vanishing
-#   gradient is back. Least squares wants a linear output.
+#   critic in training is far from $D^*$, and with a linear output it has a slope where
+#   $D^*$ is flat.
+# * **A critic that ends in a sigmoid.** It cannot say more than 1, and the generator's
+#   pull $D - 1$ is multiplied by $D (1 - D)$: chapter 5's vanishing gradient is back.
+#   Least squares wants a linear output.
 # * **Outputs outside the conjugate's domain.** Reverse KL needs $T < 0$, Hellinger
 #   $T < 1$, GAN $T < 0$. An f-GAN's network must end in a function that guarantees it,
 #   or the loss is NaN after some steps.

@@ -4,12 +4,12 @@
 # **What you need**: chapter 5 (the losses), eigenvalues of a 2 x 2 matrix, gradients of
 # gradients (chapter 1).
 #
-# Chapters 4 to 6 let the discriminator finish before the generator moves. Real training
-# moves both, a step at a time, and then a GAN can circle its goal for ever. The
-# smallest game that does so has two numbers in it. The data are one point, at 0. The
-# generator makes one point, at $\theta$. The critic is a line through the origin,
-# $D(x) = \psi x$. All that one can say about it can be said exactly, and most of it is
-# true of large networks near their equilibrium.
+# Chapters 4 to 6 let the critic finish before the generator moves. Real training moves
+# both, a step at a time, and then a GAN can circle its goal for ever. The smallest game
+# that does so has two numbers in it. The data are one point, at 0. The generator makes
+# one point, at $\theta$. The critic is a line through the origin, $D(x) = \psi x$. All
+# that one can say about it can be said exactly, and most of it is true of large
+# networks near their equilibrium.
 #
 # **Claims**
 #
@@ -45,7 +45,8 @@
 #
 # (b) At $(0, 0)$ only $f'(0)$ survives differentiation:
 #
-# $$A = \begin{pmatrix} 0 & f'(0) \\ -f'(0) & 0 \end{pmatrix}, \qquad \lambda = \pm i f'(0) .$$
+# $$A = \begin{pmatrix} 0 & f'(0) \\ -f'(0) & 0 \end{pmatrix}, \qquad
+#   \lambda = \pm i f'(0) .$$
 #
 # The non-saturating generator has $\theta' = f'(-t)\, \psi$: the same at $t = 0$.
 # [claim 2]
@@ -57,7 +58,8 @@
 # (d) If the critic answers after the generator has moved, a step is a product of two
 # shears,
 #
-# $$\begin{pmatrix} 1 & 0 \\ -k & 1 \end{pmatrix} \begin{pmatrix} 1 & k \\ 0 & 1 \end{pmatrix}, \qquad k = h f'(0) ,$$
+# $$\begin{pmatrix} 1 & 0 \\ -k & 1 \end{pmatrix}
+#   \begin{pmatrix} 1 & k \\ 0 & 1 \end{pmatrix}, \qquad k = h f'(0) ,$$
 #
 # of determinant 1. For $k < 2$ the eigenvalues are complex conjugates, so both have
 # modulus 1. [claim 4]

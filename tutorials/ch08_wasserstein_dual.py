@@ -45,7 +45,8 @@
 # walking: $D(x) - D(y) \le \lVert x - y \rVert$, slopes of at most 1. Then for any
 # matching, also for the best,
 #
-# $$\frac1n \sum_i D(x_i) - \frac1n \sum_j D(y_j) = \frac1n \sum_i \left[ D(x_i) - D(y_{\pi(i)}) \right]
+# $$\frac1n \sum_i D(x_i) - \frac1n \sum_j D(y_j)
+#   = \frac1n \sum_i \left[ D(x_i) - D(y_{\pi(i)}) \right]
 #   \le \frac1n \sum_i \lVert x_i - y_{\pi(i)} \rVert . \quad \text{[claim 3]}$$
 #
 # (c) On a line, integrate by parts:
@@ -57,7 +58,8 @@
 # Write $v_i = D(x_i)$. The price of $y_{\pi(j)}$ is then fixed,
 # $v_j - \lVert x_j - y_{\pi(j)} \rVert$, and $x_i$ may not be dearer than a walk to it:
 #
-# $$v_i \le v_j + c_{ij}, \qquad c_{ij} = \lVert x_i - y_{\pi(j)} \rVert - \lVert x_j - y_{\pi(j)} \rVert .$$
+# $$v_i \le v_j + c_{ij}, \qquad
+#   c_{ij} = \lVert x_i - y_{\pi(j)} \rVert - \lVert x_j - y_{\pi(j)} \rVert .$$
 #
 # These are shortest paths in a graph with lengths $c_{ij}$. They exist unless some
 # cycle has a negative length, and the length of a cycle is what re-matching along it

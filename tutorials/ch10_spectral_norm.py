@@ -59,7 +59,8 @@
 # first $u$ in the right singular vectors, those of $v$ after $k$ rounds are in the
 # ratio of $c_i \sigma_i^{2k - 1}$. Hence
 #
-# $$\hat\sigma_k^2 = \lVert W^\top v \rVert^2 = \frac{\sum_i c_i^2 \sigma_i^{4k}}{\sum_i c_i^2 \sigma_i^{4k - 2}} .$$
+# $$\hat\sigma_k^2 = \lVert W^\top v \rVert^2
+#   = \frac{\sum_i c_i^2 \sigma_i^{4k}}{\sum_i c_i^2 \sigma_i^{4k - 2}} .$$
 #
 # That is an average of the $\sigma_i^2$: never above $\sigma_1^2$, and off by a
 # multiple of $(\sigma_2 / \sigma_1)^{4k}$. [claim 3]

@@ -51,7 +51,8 @@
 #
 # $$\frac{\partial T}{\partial y} = \text{conv}(x, w), \qquad
 #   \frac{\partial T}{\partial x} = A_w^\top y, \qquad
-#   \left( \frac{\partial T}{\partial w} \right)_{\!a c o} = \sum_i x_{i s + a - p,\, c} \; y_{i o} .$$
+#   \left( \frac{\partial T}{\partial w} \right)_{\!a c o}
+#   = \sum_i x_{i s + a - p,\, c} \; y_{i o} .$$
 #
 # In the last one $y$ plays the kernel, and its neighbours meet pixels that are $s$
 # apart: dilation $s$. [claim 4]

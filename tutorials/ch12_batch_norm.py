@@ -77,8 +77,8 @@
 # and $\hat x$, which by (a) change by $-r^2 \langle \hat x \, d \rangle$,
 # $r \langle c \, P d \rangle$ and $r \, P d$:
 #
-# $$H d = -r^2 \left( \langle \hat x \, d \rangle \, P c + \hat x \, \langle c \, P d \rangle
-#   + \langle c \, \hat x \rangle \, P d \right) .$$
+# $$H d = -r^2 \left( \langle \hat x \, d \rangle \, P c +
+#   \hat x \, \langle c \, P d \rangle + \langle c \, \hat x \rangle \, P d \right) .$$
 #
 # [claim 6] A fused kernel computes this with the $\mu$ and $r$ that the forward pass
 # has saved. The value is right. To differentiate it once more, $\mu$ and $r$ must be
@@ -487,9 +487,9 @@ viz.show(picture, "ch12_batch_norm")
 #
 # * **Small batches.** By claim 2 a batch of two has $2 - 2 = 0$ directions left:
 #   $\hat x = \pm 1$ whatever $x$ is.
-# * **Real and generated samples in separate batches** give the discriminator two
-#   different functions, each with its own mean and deviation; mixed in one batch, they
-#   tell it about each other (exercise 3).
+# * **Real and generated samples in separate batches** give the critic two different
+#   functions, each with its own mean and deviation; mixed in one batch, they tell it
+#   about each other (exercise 3).
 # * **Samples drawn in training mode** depend on who else is in the batch. In evaluation
 #   they depend on running statistics, which lag behind weights that move. An average of
 #   the weights (EMA) needs those statistics too.

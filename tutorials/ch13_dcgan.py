@@ -238,7 +238,7 @@ class Player(nn.Module):
 
 
 def orbit(beta, steps, h=H):
-    """Yields the two players after each alternating step; theta' = -psi, psi' = theta."""
+    """Yield both players after each alternating step of theta' = -psi, psi' = theta."""
     theta, psi = Player(1.0), Player(0.0)
     down, up = (
         mg.optim.SGD(list(player.parameters()), h, beta) for player in (theta, psi)

@@ -38,8 +38,9 @@
 # (a) For every $z$, $p(x) = p(x|z) \, p(z) / p(z|x)$. Take the logarithm, insert
 # $q(z|x)$, and average over it:
 #
-# $$\log p(x) = \underbrace{\mathbb E_q \log p(x|z) - \mathrm{KL}(q(z|x) \,\|\, p(z))}_{\mathrm{ELBO}}
-#   + \mathrm{KL}(q(z|x) \,\|\, p(z|x)) .$$
+# $$\log p(x) = \underbrace{\mathbb E_q \log p(x|z) -
+#   \mathrm{KL}(q(z|x) \,\|\, p(z))}_{\mathrm{ELBO}} +
+#   \mathrm{KL}(q(z|x) \,\|\, p(z|x)) .$$
 #
 # The last term is not negative: the ELBO is a lower bound, and tight for the true
 # posterior alone. [claim 1]
@@ -67,7 +68,8 @@
 # gives $y_j$. The mixture is $m_k = p_k / 2$ for $k \ne j$ and $m_j = (1 + p_j) / 2$,
 # so
 #
-# $$2 \, \mathrm{JSD} = (1 - p_j) \log 2 + p_j \log \frac{2 p_j}{1 + p_j} + \log \frac{2}{1 + p_j}
+# $$2 \, \mathrm{JSD} = (1 - p_j) \log 2 + p_j \log \frac{2 p_j}{1 + p_j} +
+#   \log \frac{2}{1 + p_j}
 #   = \log 4 + p_j \log p_j - (1 + p_j) \log(1 + p_j) . $$
 #
 # [claim 5] Its derivative in $p_j$ is $\log \frac{p_j}{1 + p_j} < 0$: the more
@@ -110,7 +112,7 @@ def encode(x):
 
 
 def average(f):
-    """E f(noise) for noise ~ N(0, I): exact, if f is a polynomial of degree 3 or less."""
+    """Return E f(noise), noise ~ N(0, I): exact for polynomials f of degree up to 3."""
     points = np.sqrt(NOISE) * np.concatenate([np.eye(NOISE), -np.eye(NOISE)])
     return np.mean([f(np.tile(e, (len(x0), 1))) for e in points], axis=0)
 
@@ -492,7 +494,7 @@ def digit_rows(page):
 
 
 def loss_curves(page):
-    """The four losses of one pixel, each scaled to [0, 1]; its least value is marked."""
+    """Draw the four losses of one pixel, each scaled to [0, 1], its minimum marked."""
     colors = (viz.style.BLUE, viz.style.ORANGE, viz.style.VERMILLION, viz.style.ORANGE)
     for k, ((name, loss), color) in enumerate(zip(LOSSES.items(), colors, strict=True)):
         axes = page.axes(

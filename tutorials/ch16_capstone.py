@@ -38,12 +38,14 @@
 # we write $A_l$, then a bias and a leaky ReLU, which multiplies each number by a slope
 # of 1 or 0.2:
 #
-# $$a_l = A_l h_{l-1} + b_l, \qquad h_l = s_l \odot a_l, \qquad h_0 = x, \qquad D(x) = a_L .$$
+# $$a_l = A_l h_{l-1} + b_l, \qquad h_l = s_l \odot a_l, \qquad h_0 = x, \qquad
+#   D(x) = a_L .$$
 #
 # (a) *Forward and backward.* With $\delta_l = \partial L / \partial a_l$,
 #
 # $$\delta_{l-1} = s_{l-1} \odot A_l^\top \delta_l, \qquad
-#   \nabla_{A_l} L = h_{l-1} \otimes \delta_l, \qquad \nabla_{b_l} L = \textstyle\sum \delta_l ,$$
+#   \nabla_{A_l} L = h_{l-1} \otimes \delta_l, \qquad
+#   \nabla_{b_l} L = \textstyle\sum \delta_l ,$$
 #
 # where $h \otimes \delta$ is the layer's third product: of a convolution,
 # `conv2d_weight` (chapter 11).
@@ -57,7 +59,8 @@
 # \frac{2 \lambda}{N} (\lVert g \rVert - 1) \frac{g}{\lVert g \rVert}$. Transposing (b)
 # carries $v$ upwards, through the very layers that the forward pass uses:
 #
-# $$t_0 = v, \qquad t_l = s_l \odot A_l t_{l-1}, \qquad \nabla_{A_l} P = t_{l-1} \otimes \delta_l .$$
+# $$t_0 = v, \qquad t_l = s_l \odot A_l t_{l-1}, \qquad
+#   \nabla_{A_l} P = t_{l-1} \otimes \delta_l .$$
 #
 # So the derivative of the penalty looks like (a) with $t$ in the place of $h$. The
 # slopes $s_l$ are constants almost everywhere: neither the biases nor the forward pass
@@ -302,7 +305,7 @@ def rise(h, weights, biases):
 
 
 def fall(delta, slopes, weights):
-    """The gradients delta_l at all a_l, given the last, and that in the critic's input."""
+    """Return the gradients delta_l in all a_l, from the last, and that in the input."""
     deltas = []
     for (_, transpose, _), w, below in zip(
         LAYERS[::-1], weights[::-1], [*slopes[-2::-1], 1], strict=True
