@@ -6,14 +6,15 @@
 #
 # The game of chapter 4 has a flaw that its inventors saw at once: the better the
 # critic, the less the generator learns from it. Their remedy changes one line,
-# $\log(1 - D)$ into $-\log D$, and nearly every GAN since has used it. What does that
-# line minimise? For years the answer was a formula with an alarming minus sign. We
-# check the formula, then take the alarm away.
+# $\log(1 - D)$ into $-\log D$, and nearly every GAN since has used it. What does the
+# new loss minimise? For years the answer was a formula with an alarming minus sign. We
+# check the formula, then show that the minus sign is harmless.
 #
 # **Claims**
 #
-# 1. A generated sample with the belief $D$ is pulled with the force $D$ by the
-#    saturating loss, and $1 - D$ by the other.
+# 1. If the critic gives a generated sample the probability $D$ of being real, the
+#    saturating loss pulls it with the force $D$, and the non-saturating loss with
+#    $1 - D$.
 # 2. At $D = D^*$ the two gradients add up to that of $\mathrm{KL}(q \Vert p)$:
 #    $0.137 + 3.863 = 4$ in our example.
 # 3. The non-saturating gradient is that of
@@ -39,12 +40,12 @@
 #
 # (a) $\operatorname{softplus}' = \sigma$, so $\frac{d}{dl} L_{\mathrm{sat}} = -D$ and
 # $\frac{d}{dl} L_{\mathrm{non}} = -(1 - D)$ for each sample. Both are negative: *both
-# losses want a larger logit*. But a fake that is seen through has $D \approx 0$, and
-# then the first barely asks for it. [claim 1]
+# losses want a larger logit*. But a fake that the critic recognises has $D \approx 0$,
+# and there the gradient of the saturating loss nearly vanishes. [claim 1]
 #
 # (b) The sum is $L_{\mathrm{non}} + L_{\mathrm{sat}} = -\mathbb{E}_q\, l$, as
 # $\operatorname{softplus}(-l) - \operatorname{softplus}(l) = -l$. Now freeze
-# $l = l^* = \log p - \log q_0$, with $q_0$ the generator of this moment:
+# $l = l^* = \log p - \log q_0$, with $q_0$ the density of the generator as it is now:
 #
 # $$\nabla_\theta \, \mathbb{E}_{q_\theta} \left[ \log q_0 - \log p \right]
 #   = \nabla_\theta \, \mathrm{KL}(q_\theta \Vert p) ,$$
@@ -64,14 +65,14 @@
 #   = \int (q + p) \log \frac{m}{p} = 2\,\mathrm{KL}(m \Vert p) .$$
 #
 # The minus sign looked as if the generator were told to *increase* the Jensen-Shannon
-# divergence. It is not: what is left after the subtraction is a divergence too, and an
-# unbounded one. [claim 4]
+# divergence. It is not: the difference is a divergence too, and an unbounded one.
+# [claim 4]
 #
 # (e) Data $\mathcal{N}(0, 1)$ and generator $\mathcal{N}(\theta, 1)$:
 # $l^*(x) = \frac{\theta^2}{2} - \theta x$ has the slope $-\theta$, so by (a) the
 # saturating gradient is $\theta\, \mathbb{E}_q D^* = \theta \int \frac{p q}{p + q}$.
-# Measure from half-way, $x = \frac{\theta}{2} + t$, with $\varphi$ the standard normal
-# density:
+# Measure from the point half-way between the two centres, $x = \frac{\theta}{2} + t$,
+# with $\varphi$ the standard normal density:
 #
 # $$\frac{p q}{p + q} = \frac{\sqrt{p q}}{2 \cosh (l / 2)}
 #   = e^{-\theta^2 / 8} \, \frac{\varphi(t)}{2 \cosh(\theta t / 2)} .$$
@@ -99,35 +100,34 @@ dx = x[1] - x[0]
 
 
 def log_normal(x, centre=0.0, width=1.0):
-    """The log-density of a bell."""
+    """Return the log-density of a normal distribution."""
     return -0.5 * ((x - centre) / width) ** 2 - np.log(width * np.sqrt(2 * np.pi))
 
 
 def generator_gradient(loss, centre, width=1.0):
-    """dL/dtheta of a generator theta + width * z that stands at `centre`, against the
-    best critic, fixed."""
+    """Return dL/dtheta of the generator theta + width * z at theta = `centre`, against
+    the best critic, held fixed."""
     theta = mg.tensor(centre, requires_grad=True)
     fake = theta + width * z
     logits = log_normal(fake) - log_normal(fake, centre, width)
-    # of the plain mean over z
+    # the gradient of the plain mean over z
     (pull,) = mg.grad(loss.generator(logits), [logits], retain_graph=True)
     return mg.grad(logits, [theta], grad_outputs=pull * len(z) * weights)[0]
 
 
 def divergence_gradient(divergence, centre, width=1.0):
-    """The derivative of divergence(log p, log q) in the centre of q, by the densities
-    on a grid."""
+    """Return the derivative of divergence(log p, log q) in q's centre, on a grid."""
     theta = mg.tensor(centre, requires_grad=True)
     return mg.grad(divergence(log_normal(x), log_normal(x, theta, width)), [theta])[0]
 
 
 def kl(log_a, log_b):
-    """KL(a || b)."""
+    """Return KL(a || b), given the log-densities."""
     return (ops.exp(log_a) * (log_a - log_b)).sum() * dx
 
 
 def jsd(log_p, log_q):
-    """(V(D*) + log 4) / 2, chapter 4."""
+    """Return the Jensen-Shannon divergence as (V(D*) + log 4) / 2, by chapter 4."""
     on_real = ops.exp(log_p) * ops.log_sigmoid(log_p - log_q)
     on_fake = ops.exp(log_q) * ops.log_sigmoid(log_q - log_p)
     return (on_real + on_fake).sum() * dx / 2 + LOG2
@@ -138,8 +138,7 @@ def log_mixture(log_p, log_q):
 
 
 def everywhere(gradient, of):
-    """The gradient for three generators: the example of the text, a wide one, and a
-    narrow one nearby."""
+    """Return gradients for three generators: the example, a wide one, a narrow one."""
     return np.array(
         [gradient(of, *place).item() for place in [(4.0, 1.0), (2.0, 1.5), (0.5, 0.7)]]
     )
@@ -185,9 +184,9 @@ check(pulls)
 # %% [markdown]
 # ## Check 2: what the two losses minimise
 #
-# Left sides: the derivative along the *samples*, through a frozen critic, as training
-# computes it. Right sides: that of integrals over *densities*, which no training ever
-# sees.
+# The left sides are derivatives along the *samples*, through a frozen critic, as
+# training computes them. The right sides are derivatives of integrals over *densities*,
+# which training never sees.
 
 # %%
 ARJOVSKY = "Arjovsky and Bottou 2017, theorem 2.5"
@@ -256,9 +255,9 @@ check(one_divergence)
 # %% [markdown]
 # ## Check 3: how fast the gradient vanishes
 #
-# Both bounds of step (e), divided by the upper one. The wrong variants are the guesses
-# one makes without computing: the other density at the centre, and the overlap
-# $\int \sqrt{p q}$ as if nothing were divided.
+# This checks both bounds of step (e), divided by the upper one. The wrong variants are
+# guesses that one makes without computing: the density of the other distribution at the
+# centre, and the overlap $\int \sqrt{p q}$ without the denominator.
 
 # %%
 
@@ -290,10 +289,10 @@ check(vanishing)
 # %% [markdown]
 # ## Check 4: by samples
 #
-# A batch of 10,000 with the library's random numbers. Each sample has its own copy of
-# $\theta$, so that one sweep gives every sample's gradient, and their spread the
-# standard error. It is 0.005 for both: 0.1 % of the non-saturating gradient, but 4 % of
-# the other, which is carried by the few fakes that look real.
+# Here is a batch of 10,000 samples, with the library's random numbers. Each sample has
+# its own copy of $\theta$, so that one sweep gives every sample's gradient, and their
+# spread gives the standard error. It is 0.005 for both: 0.1 % of the non-saturating
+# gradient, but 4 % of the other, which is carried by the few fakes that look real.
 
 # %%
 
@@ -329,8 +328,9 @@ check(by_samples)
 #
 # A critic that is right has large logits. The formula as printed in the papers,
 # $\log \frac{1}{1 + e^{-x}}$, takes the exponential of a large number, then the
-# logarithm of 0. Two mends are popular, and both hide the infinity where it should be
-# cured: they set the gradient to 0 just where the non-saturating loss should pull most.
+# logarithm of 0. Two repairs are popular: to clip the argument of the logarithm, or to
+# add a small number to it. Both hide the infinity instead of avoiding it: they set the
+# gradient to 0 just where the non-saturating loss should pull most.
 
 # %%
 
@@ -462,17 +462,18 @@ viz.show(picture, "ch05_saturating_loss")
 # * **The saturating loss by mistake.** `-bce(D(G(z)), 0)` is the minimax loss,
 #   `bce(D(G(z)), 1)` the non-saturating one. With the first, training may begin well
 #   and then stop for good, the critic's loss near 0.
-# * **Two sigmoids.** A network that ends in a sigmoid, before a loss "with logits":
-#   claim 1's wrong variant. The pull on a fake falls from $1 - D$ to
-#   $(1 - \sigma(D)) D (1 - D)$, which is 0 again where it is needed, and the loss
-#   cannot fall below $\log(1 + e^{-1}) = 0.313$.
+# * **Two sigmoids.** A network that ends in a sigmoid is trained by a loss "with
+#   logits", which applies a second one: this is claim 1's wrong variant. The pull on a
+#   fake falls from $1 - D$ to $(1 - \sigma(D)) D (1 - D)$, which is 0 again where it is
+#   needed, and the loss cannot fall below $\log(1 + e^{-1}) = 0.313$.
 # * **Non-saturating is not zero-sum.** Generator and critic no longer play for the same
 #   value, so a falling sum of their losses means nothing. Near the equilibrium the two
 #   pulls are equal, $D = 1 - D = \frac12$, and the change cures nothing there: see
 #   chapter 7.
 # * **Strong is not right.** Where the data have no mass at all,
 #   $\mathrm{KL}(m \Vert p)$ is infinite and $D^*$ has no slope to follow. The
-#   non-saturating loss needs *some* overlap. Chapter 8 does without.
+#   non-saturating loss needs *some* overlap. The distance of chapter 8 needs no
+#   overlap.
 
 # %% [markdown]
 # ## Exercises
@@ -483,7 +484,7 @@ viz.show(picture, "ch05_saturating_loss")
 #    logits from -5 to 5. Mend it.
 # 3. *Research.* A third generator loss: find a function of the logit whose gradient at
 #    $D^*$ is that of $\mathrm{KL}(p \Vert q)$, maximum likelihood. (Then think about
-#    its pull on a fake that is seen through.)
+#    its pull on a fake that the critic recognises.)
 
 # %%
 
@@ -509,9 +510,9 @@ def likelihood_loss(logits):
 # %% [markdown] tags=["solution"]
 # 3: in $\nabla \mathbb{E}_{q_\theta} h(l^*) = \int h(\log \frac{p}{q})\, \nabla q$,
 # compare with $\nabla \mathrm{KL}(p \Vert q) = -\int \frac{p}{q} \nabla q$:
-# $h(l) = -e^l$. Its pull $e^l$ vanishes as fast as $D$ does for a fake that is seen
-# through, and explodes for one that is believed: a few lucky samples carry the whole
-# gradient.
+# $h(l) = -e^l$. Its pull $e^l$ vanishes as fast as $D$ does for a fake that the critic
+# recognises, and explodes for one that the critic takes for real: a few lucky samples
+# carry the whole gradient.
 
 # %% tags=["solution"]
 

@@ -5,26 +5,27 @@
 # critic).
 #
 # Replace the logarithm by a square, and a GAN becomes a least-squares problem: the
-# critic should say $b$ for data and $a$ for fakes, the generator wants to hear $c$. A
-# famous theorem names the labels for which that minimises a $\chi^2$ divergence. The
-# theorem is true, and its labels are the wrong ones for the generator. We show both,
-# then look at the family that every such loss belongs to, or does not.
+# critic should output $b$ for data and $a$ for fakes, and the generator wants the
+# critic to output $c$. A famous theorem names labels for which the value of this game
+# is a $\chi^2$ divergence. The theorem is true, but a generator with these labels does
+# not minimise that divergence. We show both, then study the family of f-divergences.
 #
 # **Claims**
 #
 # 1. The best critic is $D^* = \frac{b\,p + a\,q}{p + q}$.
 # 2. With $b - c = 1$ and $b - a = 2$ the value at $D^*$ is
 #    $\chi^2 = \int \frac{(p - q)^2}{p + q}$: 1.211082 in our example.
-# 3. That needs no special labels: the value is always
+# 3. A $\chi^2$ divergence needs no special labels: the value is always
 #    $\frac{(a + b - 2c)^2}{2} + \frac{(b - a)^2}{4} \chi^2$. Labels 0 and 1 give
 #    $0.802771 = \frac12 + \frac14 \cdot 1.211082$.
 # 4. The generator does not follow the gradient of that value. With labels 0 and 1 it
-#    follows another divergence.
-# 5. With the labels of the theorem, $-1, 1, 0$, it follows none: near the data its
-#    force dies, and one that is too narrow is pushed to become narrower.
+#    follows the gradient of another divergence.
+# 5. With the labels of the theorem, $-1, 1, 0$, it follows the gradient of no
+#    divergence: near the data its force vanishes, and a generator that is too narrow is
+#    pushed to become narrower.
 # 6. For every convex $f$: $D_f(p \Vert q) = \mathbb{E}_p T - \mathbb{E}_q f^*(T)$ at
 #    $T = f'(p / q)$.
-# 7. Near the data all f-divergences are one:
+# 7. Near the data all f-divergences are alike:
 #    $D_f \approx \frac{f''(1)}{2} \int \frac{(p - q)^2}{q}$.
 
 # %% [markdown]
@@ -55,27 +56,27 @@
 # $\frac{(a + b - 2 c)^2}{4} \cdot 2$. [claim 3]
 #
 # (d) *The generator's gradient is another matter.* In chapter 4 the two players shared
-# one value, so what $D^*$ would do could be ignored. Here they do not. With $D^*$
-# fixed,
+# one value, so the dependence of $D^*$ on the generator could be ignored. Here they do
+# not share one. With $D^*$ fixed,
 #
 # $$\nabla_\theta \, \tfrac12 \mathbb{E}_{q_\theta} (D^* - c)^2
 #   = \int f'(u) \, \nabla q_\theta
 #   = \nabla_\theta \int p\, f(u), \qquad u = \frac{q}{p}, \quad
 #   f'(u) = \tfrac12 \left( \frac{(b - c) + (a - c) u}{1 + u} \right)^2 .$$
 #
-# That is the gradient of an f-divergence if $f$ is convex. For 0, 1, 1:
-# $f' = \frac12 \left( \frac{u}{1 + u} \right)^2$ grows with $u$, it is, and
+# That is the gradient of an f-divergence if $f$ is convex. For the labels 0, 1, 1,
+# $f' = \frac12 \left( \frac{u}{1 + u} \right)^2$ grows with $u$, so $f$ is convex, and
 # $2 f = u - 2 \log(1 + u) - \frac{1}{1 + u} + 2 \log 2 - \frac12$. [claim 4]
 #
-# (e) For $-1, 1, 0$: $f' = \frac12 \left( \frac{1 - u}{1 + u} \right)^2$ *falls* until
-# $u = 1$. Where data outnumber fakes, $D^* > 0$, and a generator that wants to hear 0
-# leaves. Put $q_\theta$ near $p$: with $\log u = \epsilon\, s(x)$, $s$ the score,
-# $f' \approx \frac{\epsilon^2}{8} s^2$ and the force is
-# $\frac{\epsilon^2}{8} \mathbb{E}\, s^3$. If $q = \mathcal{N}(\theta, 1)$ and
-# $p = \mathcal{N}(0, 1)$ the score is $x$: its third moment is 0, and the next order
-# gives $\theta^3 / 8$. If $q = \mathcal{N}(0, 1 + \epsilon)$ it is $x^2 - 1$, whose
-# third moment is 8: the derivative in the width is $\epsilon^2$, *of one sign on both
-# sides*. [claim 5]
+# (e) For $-1, 1, 0$, $f' = \frac12 \left( \frac{1 - u}{1 + u} \right)^2$ *falls* until
+# $u = 1$. Where data outnumber fakes, $D^* > 0$, and the generator moves away from
+# there, because it wants $D = 0$. Put $q_\theta$ near $p$: with
+# $\log u = \epsilon\, s(x)$, $s$ the score, $f' \approx \frac{\epsilon^2}{8} s^2$ and
+# the force is $\frac{\epsilon^2}{8} \mathbb{E}\, s^3$. If $q = \mathcal{N}(\theta, 1)$
+# and $p = \mathcal{N}(0, 1)$ the score is $x$: its third moment is 0, and the next
+# order gives $\theta^3 / 8$. If $q = \mathcal{N}(0, 1 + \epsilon)$ it is $x^2 - 1$,
+# whose third moment is 8: the derivative in the width is $\epsilon^2$, *of one sign on
+# both sides*. [claim 5]
 #
 # (f) For convex $f$ with $f(1) = 0$, $D_f(p \Vert q) = \int q f(\frac{p}{q})$. A convex
 # function is the envelope of its tangents, $f(u) = \max_t \left[ t u - f^*(t) \right]$,
@@ -112,8 +113,7 @@ p, q = np.exp(log_normal(x)) * dx, np.exp(log_normal(x, 2.5, 1.3)) * dx
 
 
 def labelled(a, b, c):
-    """The least-squares loss with the labels a for fakes, b for data and c for the
-    generator."""
+    """Return the loss with the labels a for fakes, b for data, c for the generator."""
     return losses.Loss(
         "least squares",
         "Mao et al. 2017, equation 2",
@@ -123,30 +123,29 @@ def labelled(a, b, c):
 
 
 def optimum(a, b, p, q):
-    """D*."""
+    """Return the best critic D* at each point."""
     return (b * p + a * q) / (p + q)
 
 
 def chi2(p, q):
-    """Pearson's divergence of 2 q from p + q."""
+    """Return Pearson's divergence of 2 q from p + q."""
     return ((p - q) ** 2 / (p + q)).sum()
 
 
 def generator_gradient(a, b, c, centre, width):
-    """The generator's gradient in its centre and width, against the best critic,
-    fixed."""
+    """Return the gradient in centre and width against the best critic, held fixed."""
     parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
     fake = parameters[0] + parameters[1] * z
     logits = log_normal(fake) - log_normal(fake, centre, width)
     scores = a + (b - a) * ops.sigmoid(logits)
-    # of the plain mean over z
+    # the gradient of the plain mean over z
     (pull,) = mg.grad(labelled(a, b, c).generator(scores), [scores], retain_graph=True)
     gradients = mg.grad(scores, parameters, grad_outputs=pull * len(z) * weights)
     return np.array([g.item() for g in gradients])
 
 
 def divergence_gradient(divergence, centre, width):
-    """The derivative of divergence(p, q), by the densities on the grid."""
+    """Return the derivative of divergence(p, q), by the densities on the grid."""
     parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
     q = ops.exp(log_normal(x, *parameters)) * dx
     gradients = mg.grad(divergence(p, q), parameters)
@@ -156,8 +155,8 @@ def divergence_gradient(divergence, centre, width):
 # %% [markdown]
 # ## Check 1: the optimum and its value
 #
-# First the library's own loss, whose labels are 0, 1, 1: its two derivatives, weighted
-# with $p$ and $q$, must cancel everywhere.
+# The two derivatives of a loss, weighted with $p$ and $q$, must cancel at $D^*$
+# everywhere. The first loss tested is the library's own, whose labels are 0, 1, 1.
 
 # %%
 MAO = "Mao et al. 2017"
@@ -186,7 +185,7 @@ check(stationary)
 
 
 def value(a, b, c):
-    """E_p (D* - c)^2 + E_q (D* - c)^2."""
+    """Return E_p (D* - c)^2 + E_q (D* - c)^2."""
     return ((p + q) * (optimum(a, b, p, q) - c) ** 2).sum()
 
 
@@ -236,15 +235,15 @@ check(any_labels)
 # %% [markdown]
 # ## Check 2: the divergence that the generator sees
 #
-# The gradient through the frozen $D^*$, in centre and width, for a generator that
-# overlaps the data and for one far away. The wrong variant to notice is the first: it
-# is what "LSGAN minimises $\chi^2$" says.
+# This compares the gradient through the frozen $D^*$, in centre and width, for a
+# generator that overlaps the data and for one far away. The most important wrong
+# variant is the first, which states that "LSGAN minimises $\chi^2$".
 
 # %%
 
 
 def least_squares_divergence(p, q):
-    """Integral of p f(q / p) with f of step (d), labels 0, 1, 1."""
+    """Return the integral of p f(q / p) with f of step (d), labels 0, 1, 1."""
     u = q / p
     return 0.5 * (p * (u - 2 * ops.log1p(u) - 1 / (1 + u))).sum()
 
@@ -276,8 +275,8 @@ check(what_it_follows)
 # %% [markdown]
 # Now a generator 0.01 away from the data. With the theorem's labels the force on its
 # centre is of the third order, and that on its width of the second, with the same sign
-# at $1 + 0.01$ and $1 - 0.01$: a generator that is too narrow gets narrower. With 0, 1,
-# 1 both are of the first order, and restoring.
+# at $1 + 0.01$ and $1 - 0.01$: a generator that is too narrow gets narrower. With the
+# labels 0, 1, 1 both forces are of the first order, and point back to the data.
 
 # %%
 
@@ -310,9 +309,9 @@ check(theorems_labels)
 #
 # $f'$ and the conjugate's derivative come from minigan's `grad`. Two things are
 # compared: the value at $T = f'(p / q)$ with $D_f$, and $q f^{*\prime}(T)$ with $p$,
-# which says that this $T$ is the *best* one. The value alone would not do: without
-# Pearson's lone $t$ it is still right, for $\mathbb{E}_q T = 2 \int (p - q) = 0$ just
-# there.
+# which says that this $T$ is the *best* one. The value alone would not be a sufficient
+# test: if the term $t$ is missing from Pearson's conjugate $\frac{t^2}{4} + t$, the
+# value is still right, because $\mathbb{E}_q T = 2 \int (p - q) = 0$ at this $T$.
 
 # %%
 F = {
@@ -334,7 +333,7 @@ r, s = rng.dirichlet(np.full(50, 5.0), size=2)
 
 
 def slope(f, u):
-    """f'(u), at every point."""
+    """Return f'(u) at every point."""
     u = mg.tensor(u, requires_grad=True)
     return mg.grad(f(u).sum(), [u])[0].numpy()
 
@@ -426,12 +425,12 @@ viz.show(picture, "ch06_least_squares_and_f_divergences")
 # %% [markdown]
 # ## What goes wrong in practice
 #
-# * **"LSGAN minimises $\chi^2$."** The value at $D^*$ does, for *any* labels; the
-#   generator does not. Its gradient is that of the value only in zero-sum games
-#   (chapter 4, claim 6). Mao et al. report that both sets of labels train alike: a
-#   critic in training is far from $D^*$, and with a linear output it has a slope where
-#   $D^*$ is flat.
-# * **A critic that ends in a sigmoid.** It cannot say more than 1, and the generator's
+# * **"LSGAN minimises $\chi^2$."** The value at $D^*$ is a $\chi^2$ divergence, for
+#   *any* labels, but the generator does not minimise it. Its gradient is that of the
+#   value only in zero-sum games (chapter 4, claim 6). Mao et al. report that training
+#   with either set of labels gives similar results: a critic in training is far from
+#   $D^*$, and with a linear output it has a slope where $D^*$ is flat.
+# * **A critic that ends in a sigmoid.** Its output is less than 1, and the generator's
 #   pull $D - 1$ is multiplied by $D (1 - D)$: chapter 5's vanishing gradient is back.
 #   Least squares wants a linear output.
 # * **Outputs outside the conjugate's domain.** Reverse KL needs $T < 0$, Hellinger
@@ -439,8 +438,8 @@ viz.show(picture, "ch06_least_squares_and_f_divergences")
 #   or the loss is NaN after some steps.
 # * **A divergence of densities that share no support.** Then $\chi^2 = 2$ and
 #   $2\,\mathrm{JSD} = \log 4$, whatever the distance. No choice of $f$ helps: all of
-#   them look at the ratio $p / q$, none at how far apart the points are. Chapter 8
-#   does.
+#   them depend on the ratio $p / q$ alone, none on how far apart the points are. The
+#   distance of chapter 8 does.
 
 # %% [markdown]
 # ## Exercises
@@ -475,12 +474,13 @@ def smallest_hinge_loss(p, q):
 # ## Solutions
 
 # %% [markdown] tags=["solution"]
-# 3: point by point, $p \max(0, 1 - D) + q \max(0, 1 + D)$ is piecewise linear, with
-# corners at $\pm 1$: there it is $2 q$ and $2 p$, so $D^* = \operatorname{sign}(p - q)$
-# and the sum is $2 \int \min(p, q) = 2 - \int |p - q|$: the total variation. $D^*$ is a
-# staircase whose slope is 0 almost everywhere. The hinge loss works because a trained
-# network is *not* $D^*$, the smoother the better: it is the loss that spectral
-# normalisation (chapter 10) was made popular with.
+# Exercise 3: point by point, $p \max(0, 1 - D) + q \max(0, 1 + D)$ is piecewise linear,
+# with corners at $\pm 1$: at the corners it is $2 q$ and $2 p$, so
+# $D^* = \operatorname{sign}(p - q)$ and the sum is
+# $2 \int \min(p, q) = 2 - \int |p - q|$: the total variation. $D^*$ is a staircase
+# whose slope is 0 almost everywhere. The hinge loss works because a trained network is
+# *not* $D^*$ but smoother. It became popular together with spectral normalisation
+# (chapter 10), which keeps the critic smooth.
 
 # %% tags=["solution"]
 

@@ -4,12 +4,12 @@
 # **What you need**: chapter 5 (the losses), eigenvalues of a 2 x 2 matrix, gradients of
 # gradients (chapter 1).
 #
-# Chapters 4 to 6 let the critic finish before the generator moves. Real training moves
-# both, a step at a time, and then a GAN can circle its goal for ever. The smallest game
-# that does so has two numbers in it. The data are one point, at 0. The generator makes
-# one point, at $\theta$. The critic is a line through the origin, $D(x) = \psi x$. All
-# that one can say about it can be said exactly, and most of it is true of large
-# networks near their equilibrium.
+# Chapters 4 to 6 train the critic to its optimum before the generator moves. Real
+# training moves both, a step at a time, and then a GAN can circle its goal for ever.
+# The smallest game that does so has two numbers in it. The data are one point, at 0.
+# The generator makes one point, at $\theta$. The critic is a line through the origin,
+# $D(x) = \psi x$. Every statement about this game can be made exact, and most are true
+# of large networks near their equilibrium.
 #
 # **Claims**
 #
@@ -19,29 +19,29 @@
 #    for both GAN losses, $\pm i$ for the WGAN.
 # 3. Simultaneous steps $h$ spiral outwards, by $\sqrt{1 + h^2 / 4}$ each: 1.00125 at
 #    $h = 0.1$.
-# 4. Alternating steps do not: 1.000000. But they do not come nearer either.
+# 4. Alternating steps do not spiral outwards: their factor is 1.000000. But they do not
+#    come nearer either.
 # 5. R1 with weight $\gamma$ makes the eigenvalues
 #    $-\frac{\gamma}{2} \pm \sqrt{\frac{\gamma^2}{4} - \frac14}$: a factor of 0.950 for
 #    each step at $\gamma = 1$.
 # 6. The forces that minigan computes, with penalties, are those of the derivation.
-# 7. Those forces give the truth table: which methods reach the equilibrium in 500
-#    steps, in 16 numbers.
+# 7. Those forces give a table of 16 numbers that says which methods reach the
+#    equilibrium in 500 steps.
 # 8. On this game the relativistic GAN is the non-saturating GAN.
 
 # %% [markdown]
 # ## Derivation
 #
 # $f$ is the function in the losses, $f = \operatorname{softplus}$ for a GAN and
-# $f(t) = t$ for the WGAN. Both see the fake's score $t = \psi \theta$; the score of the
-# data is always 0.
+# $f(t) = t$ for the WGAN. Both losses depend on the fake's score $t = \psi \theta$; the
+# score of the data is always 0.
 #
 # $$L_D = f(\psi \theta) + \text{const}, \qquad L_G = -f(\psi \theta) .$$
 #
 # (a) Each player descends its own loss: $\theta' = f'(t)\, \psi$ and
 # $\psi' = -f'(t)\, \theta$. So
 # $\frac{d}{ds} (\theta^2 + \psi^2) = 2 \theta \theta' + 2 \psi \psi' = 0$. [claim 1]
-# The critic says "that way", the generator goes, and when it arrives the critic still
-# says "that way".
+# When the generator arrives at the data, the critic still has a slope and pushes it on.
 #
 # (b) At $(0, 0)$ only $f'(0)$ survives differentiation:
 #
@@ -53,7 +53,7 @@
 #
 # (c) A simultaneous step of length $h$ is $I + h A$, with eigenvalues
 # $1 \pm i h f'(0)$. Their modulus is above 1 for *every* $h$. [claim 3] A smaller step
-# only makes it slower.
+# only slows the spiral down.
 #
 # (d) If the critic answers after the generator has moved, a step is a product of two
 # shears,
@@ -71,11 +71,11 @@
 # oscillates any more.
 #
 # (f) WGAN-GP adds $\frac{\gamma}{2} (\lvert \psi \rvert - 1)^2$: it wants a slope of 1
-# even when there is nothing left to say. The force on $\psi$ at the equilibrium is
-# $\pm \gamma$, the sign depending on the side from which one comes. [claims 6 and 7: it
-# does not converge]
+# even when the generator has reached the data. The force on $\psi$ at the equilibrium
+# is $\pm \gamma$, the sign depending on the side from which one comes. [claims 6 and 7:
+# it does not converge]
 #
-# (g) The relativistic loss looks at $D(\text{real}) - D(\text{fake}) = -t$ only:
+# (g) The relativistic loss depends on $D(\text{real}) - D(\text{fake}) = -t$ only:
 # $L_D = f(t)$ and $L_G = f(-t)$, the non-saturating pair. [claim 8]
 
 # %%
@@ -97,8 +97,7 @@ GAN, NON_SATURATING, WGAN = (
 
 
 def forces(method, theta, psi):
-    """Where (theta, psi) stand, as leaves, and the gradient of each player's loss in
-    its own parameter."""
+    """Return (theta, psi) as leaves, and each player's gradient in its parameter."""
     place = [mg.tensor([[value]], requires_grad=True) for value in (theta, psi)]
     critic = lambda x: x @ place[1]
     real, fake = mg.tensor([[0.0]]), place[0]
@@ -111,12 +110,12 @@ def forces(method, theta, psi):
 
 
 def velocity(method, theta, psi):
-    """(theta', psi') by autograd: both players go downhill."""
+    """Return (theta', psi') by autograd: minus each player's gradient."""
     return -np.array([force.item() for force in forces(method, theta, psi)[1]])
 
 
 def jacobian(method):
-    """The velocity's Jacobian A at the equilibrium: gradients of gradients."""
+    """Return the velocity's Jacobian A at the equilibrium: gradients of gradients."""
     place, both = forces(method, 0.0, 0.0)
     rows = [
         mg.grad(force.sum(), place, retain_graph=True, allow_unused=True)
@@ -126,7 +125,7 @@ def jacobian(method):
 
 
 def alternating(a, h):
-    """A step of the generator, then one of the critic, near the equilibrium."""
+    """Return the matrix of a generator step followed by a critic step, linearised."""
     generator, critic = np.diag([1.0, 0.0]), np.diag([0.0, 1.0])
     return (np.eye(2) + h * critic @ a) @ (np.eye(2) + h * generator @ a)
 
@@ -253,15 +252,15 @@ print(
 # %% [markdown]
 # ## Check 3: the truth table
 #
-# minigan's protocol `dirac` has a table of eight methods, and where each of them is
-# after 500 steps of 0.2 from $(\theta, \psi) = (1, -1)$. Here are the forces by hand,
-# for all of its rows. They must agree with autograd's everywhere, not only at the
-# equilibrium. Consensus optimisation (Mescheder et al. 2017) adds to each player's
-# gradient that of half the squared length of both; in the GAN that length is
-# $\sigma(t) \sqrt{\theta^2 + \psi^2}$.
+# minigan's protocol `dirac` has a table of eight methods, and of the distance of each
+# from the equilibrium after 500 steps of 0.2 from $(\theta, \psi) = (1, -1)$. Here are
+# the forces by hand, for all of its rows. They must agree with autograd's everywhere,
+# not only at the equilibrium. Consensus optimisation (Mescheder et al. 2017) adds to
+# each player's gradient that of half the squared length of both; in the GAN that length
+# is $\sigma(t) \sqrt{\theta^2 + \psi^2}$.
 
 # %%
-PULL = {  # of each loss: the generator's f'(t) and the critic's
+PULL = {  # for each loss: the generator's f'(t) and the critic's
     losses.minimax: lambda s: (s, s),
     losses.non_saturating: lambda s: (1 - s, s),
     losses.wasserstein: lambda s: (1.0, 1.0),
@@ -269,7 +268,7 @@ PULL = {  # of each loss: the generator's f'(t) and the critic's
 
 
 def by_hand(method, theta, psi):
-    """(theta', psi') of the derivation."""
+    """Return (theta', psi') by the formulas of the derivation."""
     s = (1 + np.tanh(theta * psi / 2)) / 2  # sigmoid(t)
     generator, critic = PULL[method.loss](s)
     brake = method.r1 * psi + method.gradient_penalty * (abs(psi) - 1) * np.sign(psi)
@@ -303,7 +302,7 @@ check(every_force)
 
 
 def path(method, alternate, step=STEP, steps=STEPS):
-    """All the places of (theta, psi), from (1, -1) on."""
+    """Return the successive values of (theta, psi), from (1, -1) on."""
     places = [np.array([1.0, -1.0])]
     for _ in range(steps):
         theta, psi = places[-1]
@@ -429,10 +428,10 @@ viz.show(picture, "ch07_dirac_gan")
 #
 # * **A smaller learning rate.** It does not cure the spiral: for a given distance along
 #   the flow, steps of half the size only halve the rate at which it opens. Only
-#   friction does.
-# * **Momentum.** On a circle the remembered direction points outwards. That is why the
-#   recipes for GANs set Adam's $\beta_1$ to 0 or 0.5, and why negative momentum has
-#   been proposed.
+#   friction, such as R1, cures it.
+# * **Momentum.** On a circle the average of past directions points outwards. That is
+#   why the recipes for GANs set Adam's $\beta_1$ to 0 or 0.5, and why negative momentum
+#   has been proposed.
 # * **Too much R1.** Above $\gamma = 1$ the slow eigenvalue is about
 #   $-\frac{1}{4 \gamma}$: no oscillation, and hardly any progress. The best $\gamma$ is
 #   the critical one (exercise 1), and it is not the same for every loss.
@@ -447,8 +446,8 @@ viz.show(picture, "ch07_dirac_gan")
 # ## Exercises
 #
 # 1. *Warm-up.* For which $\gamma$ does R1 converge fastest, given $f'(0)$?
-# 2. *Bug hunt.* `buggy_r1` returns the right number, and training goes round in circles
-#    as if it were not there. Mend it.
+# 2. *Bug hunt.* `buggy_r1` returns the right number, yet training goes round in circles
+#    as if there were no penalty. Mend it.
 # 3. *Research.* The critic makes $n$ steps for each of the generator, all with R1. What
 #    is the modulus of the eigenvalues, while they are complex? Does it help to train
 #    the critic longer when $\gamma = 0$?
@@ -477,17 +476,18 @@ def modulus_with_n_steps(n, h, gamma):
 # ## Solutions
 
 # %% [markdown] tags=["solution"]
-# 1: the two roots of $\lambda^2 + \gamma \lambda + f'(0)^2 = 0$ meet at
-# $\gamma = 2 f'(0)$; below, the real part $-\gamma / 2$ could still fall, above, the
-# slow root climbs. 3: the determinant of the step is $(1 - h \gamma)^n$, and two
-# conjugate eigenvalues share it. Without a penalty it is 1 for every $n$: a better
-# trained critic turns faster, not inwards.
+# Exercise 1: the two roots of $\lambda^2 + \gamma \lambda + f'(0)^2 = 0$ meet at
+# $\gamma = 2 f'(0)$. For smaller $\gamma$ the real part of both, $-\gamma / 2$, is
+# larger; for larger $\gamma$ the slower root moves back towards 0. Exercise 3: the
+# determinant of the step is $(1 - h \gamma)^n$, and each of two conjugate eigenvalues
+# has the square root of it as its modulus. Without a penalty it is 1 for every $n$: a
+# better trained critic makes the players turn faster, not inwards.
 
 # %% tags=["solution"]
 
 
 def slowest(method):
-    """The largest real part of an eigenvalue: how slowly the slowest direction dies."""
+    """Return the largest real part of an eigenvalue, the rate of the slowest mode."""
     return np.linalg.eigvals(jacobian(method)).real.max()
 
 

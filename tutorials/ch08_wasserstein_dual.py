@@ -3,47 +3,47 @@
 #
 # **What you need**: chapter 6 (why ratios of densities fail), gradients of norms.
 #
-# Two heaps of sand, and the least work that turns one into the other: the Wasserstein
-# distance is about *moving*, while every divergence so far was about ratios. It sees
-# that two heaps that do not overlap can still be near or far. But how does a critic,
-# who moves nothing and only names a price for every place, come to know the work? By
-# the most useful theorem of this course: the cheapest transport and the best price list
-# are worth the same.
+# The Wasserstein distance is the least work that turns one heap of sand into another:
+# it is about *moving*, while every divergence so far was about ratios. So it can tell
+# whether two heaps that do not overlap are near or far. But a critic moves nothing. It
+# only names a price for every place. How can it know the work? By the most useful
+# theorem of this course: the cheapest transport costs exactly what the best price list
+# earns.
 #
 # **Claims**
 #
 # 1. On a line the best of all matchings joins the sorted points, and costs
 #    $\int |P - Q|$, the area between the two distribution functions.
-# 2. The critic with the slope $\operatorname{sign}(Q - P)$ earns exactly that.
+# 2. The critic with the slope $\operatorname{sign}(Q - P)$ earns exactly that cost.
 # 3. No critic with slopes of at most 1 earns more than the transport costs.
-# 4. In the plane too one earns as much: an upper envelope of cones with their tips on
-#    the data.
-# 5. Each fake slides up a cone: the pull on it has the length 1 (over $n$, in the
-#    mean), whatever the distance.
-# 6. For parallel lines at a distance $\theta$ the distance is $|\theta|$.
+# 4. In the plane too there is a critic that earns as much: an upper envelope of cones
+#    with their tips on the data.
+# 5. Each fake slides up a cone: the gradient at it has the length 1 (divided by $n$, as
+#    the loss is a mean), whatever the distance.
+# 6. The Wasserstein distance between uniform distributions on two parallel lines at a
+#    distance $\theta$ is $|\theta|$.
 # 7. Weights clipped to $[-c, c]$ allow slopes up to
 #    $c^k \sqrt{n_0}\, n_1 \cdots n_{k-1}$: a power of $c$ that depends on the network.
-# 8. So a clipped critic reports the distance times a factor that nobody knows, between
-#    0.0009 and 8.7 for one network.
+# 8. So a clipped critic reports the distance times an unknown factor: between 0.0009
+#    and 8.7 for one network.
 
 # %% [markdown]
 # ## Derivation
 #
-# For $n$ data points $x_i$ and $n$ fakes $y_j$ a transport is a matching $\pi$
-# (fractions of a point cannot do better: Birkhoff's theorem), and
+# For $n$ data points $x_i$ and $n$ fakes $y_j$ a transport is a matching $\pi$ (by
+# Birkhoff's theorem, splitting points cannot be cheaper), and
 #
 # $$W_1 = \min_\pi \frac1n \sum_i \lVert x_i - y_{\pi(i)} \rVert .$$
 #
-# (a) On a line, crossing paths never pay: if $x_1 \le x_2$ and $y_1 \le y_2$, then
-# $|x_1 - y_1| + |x_2 - y_2| \le
-# |x_1 - y_2| + |x_2 - y_1|$. So the sorted points are joined. Over any place $s$ walk as many as there are too many on
-# one side, $|P(s) - Q(s)|$, with $P$ and $Q$ the distribution functions of data and
+# (a) On a line, crossing paths are never cheaper: if $x_1 \le x_2$ and $y_1 \le y_2$,
+# then $|x_1 - y_1| + |x_2 - y_2| \le
+# |x_1 - y_2| + |x_2 - y_1|$. So the sorted points are joined. The fraction of points that must pass a place $s$ is the surplus on one side of it, $|P(s) - Q(s)|$, with $P$ and $Q$ the distribution functions of data and
 # fakes. [claim 1]
 #
 # (b) A critic $D$ names a price for each place, and offers to do the moving: it buys
-# sand at $D(y)$ and sells it at $D(x)$. It is hired only if it is nowhere dearer than
-# walking: $D(x) - D(y) \le \lVert x - y \rVert$, slopes of at most 1. Then for any
-# matching, also for the best,
+# sand at $D(y)$ and sells it at $D(x)$. It is hired only if its price is nowhere above
+# the cost of walking: $D(x) - D(y) \le \lVert x - y \rVert$, which means slopes of at
+# most 1. Then for any matching, including the best,
 #
 # $$\frac1n \sum_i D(x_i) - \frac1n \sum_j D(y_j)
 #   = \frac1n \sum_i \left[ D(x_i) - D(y_{\pi(i)}) \right]
@@ -56,27 +56,28 @@
 # (d) In general, equality in (b) needs
 # $D(x_i) - D(y_{\pi(i)}) = \lVert x_i - y_{\pi(i)} \rVert$ for every matched pair.
 # Write $v_i = D(x_i)$. The price of $y_{\pi(j)}$ is then fixed,
-# $v_j - \lVert x_j - y_{\pi(j)} \rVert$, and $x_i$ may not be dearer than a walk to it:
+# $v_j - \lVert x_j - y_{\pi(j)} \rVert$, and the price at $x_i$ may exceed it by at
+# most the distance:
 #
 # $$v_i \le v_j + c_{ij}, \qquad
 #   c_{ij} = \lVert x_i - y_{\pi(j)} \rVert - \lVert x_j - y_{\pi(j)} \rVert .$$
 #
-# These are shortest paths in a graph with lengths $c_{ij}$. They exist unless some
-# cycle has a negative length, and the length of a cycle is what re-matching along it
-# would change in the cost. *The best matching has no negative cycle.* Each start of the
-# paths gives a price list; the mean of them all leaves no two cones tied at a fake, if
-# the best matching is the only one. Now
+# Shortest paths in a graph with lengths $c_{ij}$ solve these inequalities. They exist
+# unless some cycle has a negative length, and the length of a cycle is the change in
+# cost if the points on it are matched anew. *The best matching has no negative cycle.*
+# Each starting point of the paths gives a price list. If the best matching is unique,
+# then for the mean of all these lists no two cones are tied at a fake. Now
 # $D(z) = \max_i \left[ v_i - \lVert z - x_i \rVert \right]$ has slope 1, and earns the
 # cost. [claim 4]
 #
-# (e) At a fake, the maximum is that of its own match: $\nabla D$ is the unit vector
-# towards $x_{\pi^{-1}(j)}$, far or near. $W_1$ has the same gradient, as the best
-# matching stays the best if a point moves a little. [claims 5, 6]
+# (e) At a fake, the largest cone is that of its own match: $\nabla D$ is the unit
+# vector towards $x_{\pi^{-1}(j)}$, far or near. $W_1$ has the same gradient, as the
+# best matching stays the best if a point moves a little. [claims 5, 6]
 #
 # (f) The Jacobian of a ReLU network of $k$ layers is a product of its matrices and of
 # masks of 0 and 1. With weights in $[-c, c]$ an $n_{i-1} \times n_i$ matrix has a
 # spectral norm of at most $c \sqrt{n_{i-1} n_i}$, with equality when all weights are
-# $c$; multiply. With a positive input no mask is 0 then. [claim 7]
+# $c$; multiply. In that case, with a positive input, no mask is 0. [claim 7]
 
 # %%
 import itertools
@@ -92,7 +93,7 @@ from minigan.metrics import sliced
 from minigan.models import dense
 
 N = 7
-MATCHINGS = np.array(list(itertools.permutations(range(N))))  # 5040
+MATCHINGS = np.array(list(itertools.permutations(range(N))))  # all 5040
 rng = np.random.default_rng(0)
 x, fake = 1.5 * rng.normal(size=(N, 2)), 0.7 * rng.normal(size=(N, 2)) + 0.7
 
@@ -102,14 +103,13 @@ def distances(x, y):
 
 
 def cheapest(x, y):
-    """The best of all matchings and its cost, W1."""
+    """Return the best of all matchings and its cost, W1."""
     costs = distances(x, y)[np.arange(N), MATCHINGS].mean(axis=1)
     return MATCHINGS[costs.argmin()], costs.min()
 
 
 def prices(x, y, matching, rounds=N):
-    """The price v of each x: shortest paths from every one, by rounds of Bellman and
-    Ford, and their mean."""
+    """Return the price v of each x: shortest paths by Bellman and Ford, averaged."""
     d = distances(x, y[matching])
     c = d - np.diag(d)
     paths = c.T
@@ -119,21 +119,21 @@ def prices(x, y, matching, rounds=N):
 
 
 def cones(x, v):
-    """The critic max_i v_i - |z - x_i|, for points z (M, 2)."""
+    """Return the critic max_i v_i - |z - x_i| as a function of points z (M, 2)."""
     return lambda z: ops.max(v - ops.norm(ops.expand_dims(z, 1) - x, axis=2), axis=1)
 
 
 def earned(critic, x, y):
-    """E_p D - E_q D: the critic's loss with the other sign."""
+    """Return E_p D - E_q D, minus the critic's loss."""
     return -losses.wasserstein.critic(critic(x), critic(y))
 
 
 # %% [markdown]
 # ## Check 1: a line
 #
-# The first coordinates alone. Left, the cheapest of 5040 matchings, found by trying
-# them all; right, the area between the distribution functions, and the library's sorted
-# distance.
+# This check uses the first coordinates alone. On the left is the cheapest of 5040
+# matchings, found by trying them all; on the right are the area between the
+# distribution functions, and the library's distance by sorting.
 
 # %%
 VILLANI = "Villani 2003, section 2.2"
@@ -202,7 +202,7 @@ ARJOVSKY = "Arjovsky et al. 2017"
 
 
 def random_critics(length=1.0, count=300):
-    """Linear ones u . z and waves sin(u . z + b), |u| = length."""
+    """Yield linear critics u . z and waves sin(u . z + b), with |u| = length."""
     draws = np.random.default_rng(1)
     for _ in range(count):
         u, b = draws.normal(size=2), draws.uniform(0, 6)
@@ -249,14 +249,15 @@ check(strong_duality)
 print(f"     W1 in the plane = {cheapest(x, fake)[1]:.8f}")
 
 # %% [markdown]
-# Through that frozen critic, the library's generator loss, differentiated in the fakes.
-# On the other side, nothing but the cost of the best matching, by central differences.
+# On the left, the library's generator loss is differentiated in the fakes, through that
+# frozen critic. On the right are central differences of the cost of the best matching
+# alone.
 
 # %%
 
 
 def moved_cost(j, k, h=1e-6):
-    """The derivative of W1 in coordinate k of the j-th fake."""
+    """Return the derivative of W1 in coordinate k of the j-th fake."""
     step = np.zeros((N, 2))
     step[j, k] = h
     return (cheapest(x, fake + step)[1] - cheapest(x, fake - step)[1]) / (2 * h)
@@ -313,9 +314,9 @@ check(parallel)
 # %% [markdown]
 # ## Check 3: clipping
 #
-# The first WGAN kept its critic's slope bounded by clipping each weight. It *is*
-# bounded, but by what? The library clips a network all of whose weights are too large,
-# and differentiates it.
+# The first WGAN kept its critic's slope bounded by clipping each weight. The slope *is*
+# bounded, but by which number? The library clips a network whose weights are all too
+# large, and differentiates it.
 
 # %%
 
@@ -327,7 +328,7 @@ def network(width=64, depth=2, inputs=1):
 
 
 def steepest(critic, points):
-    """The largest slope at the points."""
+    """Return the largest slope of a critic at the points."""
     x = mg.tensor(points, requires_grad=True)
     gradients = penalties.input_gradient(critic, x).numpy()
     return np.linalg.norm(gradients, axis=1).max()
@@ -362,8 +363,8 @@ check(clipped_slope)
 
 # %% [markdown]
 # Now train one network, 1-64-64-1, to tell two heaps apart whose distance is about 2,
-# with three values of $c$ that all look reasonable. What it reports is at most its
-# steepest slope times $W_1$; the slope is what we would have to know.
+# with three values of $c$ that all look reasonable. It reports at most its steepest
+# slope times $W_1$, so to learn $W_1$ one would have to know that slope.
 
 # %%
 
@@ -474,8 +475,8 @@ viz.show(picture, "ch08_wasserstein_dual")
 #
 # * **Clipping.** With $c$ too small the critic's slopes, and with them the generator's
 #   gradients, are 1000 times too small; with $c$ a little larger they explode, by the
-#   power $k$. Nothing in between is right for long, and most weights end up at $\pm c$.
-#   Chapter 9 asks for the slope itself.
+#   power $k$. No value in between stays right for long, and most weights end up at
+#   $\pm c$. The penalty of chapter 9 controls the slope itself.
 # * **Reading the loss as a distance.** It is $W_1$ times the critic's slope. Falling
 #   losses of *one* run may be compared, those of two networks may not.
 # * **A critic that is not trained enough.** By claim 3 any critic gives a lower bound,
@@ -518,11 +519,11 @@ def best_coin(n, p):
 # ## Solutions
 
 # %% [markdown] tags=["solution"]
-# 1: sorted points are joined at equal quantiles, $z$ with $s z$, so
-# $W_1 = \mathbb{E} |s z - z| = |s - 1| \sqrt{2 / \pi}$. 3:
+# Exercise 1: points are joined at equal quantiles, $z$ with $s z$, so
+# $W_1 = \mathbb{E} |s z - z| = |s - 1| \sqrt{2 / \pi}$. Exercise 3:
 # $\mathbb{E} |K / n - \theta|$ is least at the *median* of $K / n$, not at its mean
 # $p$. For batches of one, coins of probability 0.3 are best imitated by never
-# showing 1. The gradients of $W_1$ by batches are biased.
+# showing 1. Gradients of $W_1$ estimated from batches are biased.
 
 # %% tags=["solution"]
 
@@ -558,7 +559,7 @@ answer(mended, buggy_w1)
 
 
 def chances(n, p):
-    """The binomial probabilities of K = 0, ..., n."""
+    """Return the binomial probabilities of K = 0, ..., n."""
     return np.array([comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(n + 1)])
 
 

@@ -4,11 +4,12 @@
 # **What you need**: chapter 3 (gradients of arrays), chapter 8 (the Wasserstein dual).
 #
 # Chapter 8 asks for a critic that is nowhere steeper than 1, and clipping its weights
-# is a poor way to get one. The gradient penalty asks for the slope itself:
-# $(\lVert \nabla_x D(\hat x) \rVert - 1)^2$, at points $\hat x$ between data and fakes.
-# Why 1 and not "at most 1", why there, and what it takes to train on a formula that
-# contains a derivative: that is this chapter. Most public copies get one of the three
-# wrong, and none of them crashes.
+# is a poor way to get one. The gradient penalty controls the norm of the gradient
+# itself: it is $(\lVert \nabla_x D(\hat x) \rVert - 1)^2$, at points $\hat x$ between
+# data and fakes. This chapter explains why the norm should be 1 and not "at most 1",
+# why it is measured at those points, and how to train on a formula that contains a
+# derivative. Most public implementations get one of the three wrong, and none of them
+# crashes.
 #
 # **Claims**
 #
@@ -16,19 +17,19 @@
 #    has a gradient of norm 1, and it points straight from the fake to the real one.
 # 2. For a linear critic the penalty is $(\lVert w \rVert - 1)^2$, whatever the data
 #    are.
-# 3. Its derivative in the weights is that of a directional derivative: a mixed second
-#    derivative, never formed.
+# 3. Its derivative in the weights is that of a directional derivative: the mixed second
+#    derivatives are never formed as a matrix.
 # 4. In a critic with one hidden layer the biases learn from the penalty only through
-#    the curvature $\phi''$ of its activation: a leaky ReLU critic's do not learn from
-#    it at all.
-# 5. The norm runs over all axes of one sample. Over the channels, or over the batch, a
-#    perfect critic is punished.
-# 6. At a zero gradient the penalty's derivative is 0 by choice; the square root alone
-#    makes it NaN.
+#    the curvature $\phi''$ of its activation: the biases of a leaky ReLU critic do not
+#    learn from it at all.
+# 5. The norm is taken over all axes of one sample. With a norm over the channels, or
+#    over the batch, a perfect critic is penalised.
+# 6. At a zero gradient the penalty's derivative is 0 by convention; computed through
+#    the square root alone it is NaN.
 # 7. With one $\epsilon$ per sample $\hat x$ lies on the segment from fake to real, and
 #    nowhere else.
-# 8. A critic can be optimal and still pay: the points where the penalty looks are not
-#    those of claim 1.
+# 8. A critic can be optimal and still have a positive penalty, because the penalty is
+#    not measured at the points of claim 1.
 
 # %% [markdown]
 # ## Derivation
@@ -37,16 +38,16 @@
 # $|D(a) - D(b)| \le \lVert a - b \rVert$. Let $D$ be optimal, and let optimal transport
 # carry the fake $y$ to the real $x$.
 #
-# (a) Primal and dual agree, so no pair may lose anything:
+# (a) Primal and dual have the same value, so equality holds for every pair:
 # $D(x) - D(y) = \lVert x - y \rVert$.
 #
 # (b) Let $\hat x = \epsilon x + (1 - \epsilon) y$. Then
 # $D(x) - D(\hat x) \le (1 - \epsilon) \lVert x - y \rVert$ and
 # $D(\hat x) - D(y) \le \epsilon \lVert x - y \rVert$. The sum of the two is an equality
-# by (a), so each is one: $D$ rises along the segment with slope exactly 1. Where $D$ is
-# differentiable, and nowhere steeper than 1, its slope along
+# by (a), so each of them is an equality: $D$ rises along the segment with slope
+# exactly 1. Where $D$ is differentiable, and nowhere steeper than 1, its slope along
 # $\frac{x - y}{\lVert x - y \rVert}$ is 1 only if that *is* its gradient. [claim 1]
-# Hence "= 1", and hence "between".
+# This is why the penalty asks for exactly 1, and why it does so between the samples.
 #
 # (c) The penalty is $P = \mathbb E (\lVert g \rVert - 1)^2$, $g = \nabla_x D(\hat x)$.
 # If $D(x) = w \cdot x + b$, then $g = w$: $P = (\lVert w \rVert - 1)^2$,
@@ -59,9 +60,9 @@
 #   v = 2 (\lVert g \rVert - 1) \frac{g}{\lVert g \rVert} .$$
 #
 # $\frac{\partial g}{\partial \psi} = \frac{\partial^2 D}{\partial \psi \, \partial x}$
-# has a row for each pixel and a column for each weight. Nobody forms it: with $v$ *held
-# fixed*, the product is $\nabla_\psi (v \cdot g)$, one reverse sweep through the graph
-# of the reverse sweep that gave $g$. [claim 3]
+# has a row for each pixel and a column for each weight. It is never formed: with $v$
+# *held fixed*, the product is $\nabla_\psi (v \cdot g)$, one reverse sweep through the
+# graph of the reverse sweep that gave $g$. [claim 3]
 #
 # (e) Take $D(x) = a \cdot \phi(x W + b)$, $s = x W + b$. Then
 # $g = W (a \odot \phi'(s))$. Of $\psi = (W, a, b)$ the biases appear only inside
@@ -88,26 +89,25 @@ rng = np.random.default_rng(7)
 
 
 def slope(critic, x):
-    """The gradient of the critic at every x, (N, ...), that can be differentiated
-    again."""
+    """Return the critic's gradient at every x, (N, ...), to be differentiated again."""
     x = mg.tensor(x, requires_grad=True)
     (g,) = mg.grad(critic(x).sum(), [x], create_graph=True)
     return g
 
 
 def penalty(critic, x, norm=lambda g: ops.norm(ops.flatten(g), axis=1)):
-    """The mean of (norm of the slope - 1)^2 at the points x."""
+    """Return the mean of (norm of the gradient - 1)^2 at the points x."""
     return ops.square(norm(slope(critic, x)) - 1).mean()
 
 
 # %% [markdown]
 # ## Check 1: the best critic
 #
-# Five real and five generated points in the plane, and no network: the cheapest pairing
-# is found among all 120. The critic's heights at the fakes follow from (a) and the
-# Lipschitz condition by relaxation, as in a shortest-path search. The critic everywhere
-# is the highest function with a slope of at most 1 that fits below: the lowest of five
-# cones.
+# There are five real and five generated points in the plane, and no network: the
+# cheapest pairing is found among all 120. The critic's values at the fakes follow from
+# (a) and the Lipschitz condition by relaxation, as in a shortest-path search. Elsewhere
+# the critic is the largest function with these values and a slope of at most 1: the
+# minimum of five cones.
 
 # %%
 real, fake = rng.uniform(-1, 1, size=(2, 5, 2)) * [3.8, 1.9]
@@ -118,12 +118,12 @@ pairing = list(
 heights = np.zeros(5)  # D at the fakes
 for _ in range(5):
     at_real = heights[pairing] + distance[range(5), pairing]  # step (a)
-    # no real point above any of the five cones
+    # no real point lies above any of the five cones
     heights[pairing] += (heights + distance).min(1) - at_real
 
 
 def best_critic(x):
-    """min over the fakes y of D(y) + |x - y|."""
+    """Return the minimum over the fakes y of D(y) + |x - y|."""
     cones = [heights[j] + ops.norm(x - fake[j], axis=1) for j in range(5)]
     return ops.min(ops.stack(cones), axis=0)
 
@@ -149,7 +149,7 @@ check(transport_rays)
 # %% [markdown]
 # ## Check 2: double backward
 #
-# The linear critic has an answer on paper, value and derivative. The usual bug is
+# For the linear critic, value and derivative are known on paper. The usual bug is
 # invisible in the value: without `create_graph`, $g$ is a number without a history, the
 # loss curve shows a penalty, and nothing is ever trained by it.
 
@@ -159,17 +159,17 @@ batch = rng.normal(size=(2, 4, 3))
 
 
 def linear_penalty(w):
-    """The library's penalty of the critic x -> x w."""
+    """Return the library's penalty of the critic x -> x w."""
     return penalties.gradient_penalty(lambda x: x @ w, *batch, Generator(0))
 
 
 def without_history(w):
-    """As of a first sweep without create_graph: the right number, and a constant."""
+    """Return the penalty as a constant, as it is without create_graph."""
     return linear_penalty(w).item() + 0 * w.sum()
 
 
 def of_the_weights(w):
-    """The gradient in the weights, penalised in the place of that in x."""
+    """Return a penalty of the gradient in the weights, instead of that in x."""
     (g,) = mg.grad((batch[0] @ w).mean(), [w], create_graph=True, allow_unused=True)
     return ops.square(ops.norm(g) - 1) + 0 * w.sum()
 
@@ -194,9 +194,9 @@ linear_critic.wrong("the gradient in the weights", formula=of_the_weights)
 check(linear_critic)
 
 # %% [markdown]
-# A critic with a hidden layer has a mixed second derivative that is not 0. On the left
-# the penalty is differentiated as a whole; on the right is step (d). Then the biases
-# alone, by the formula of step (e).
+# A critic with a hidden layer has a mixed second derivative that is not 0. In the first
+# claim the left side differentiates the penalty as a whole, and the right side is step
+# (d). The second claim is about the biases alone, with the formula of step (e).
 
 # %%
 x0 = rng.normal(size=(6, 3))
@@ -213,7 +213,7 @@ def hidden(phi, W, a, b):
 
 
 def pull(g):
-    """v of step (d), for every sample of a mean: a constant."""
+    """Return v of step (d), a constant, for every sample of a mean."""
     length = np.linalg.norm(g, axis=1, keepdims=True)
     return 2 * (length - 1) * g / length / len(g)
 
@@ -268,10 +268,10 @@ check(biases)
 # slope 1. Its penalty is 0.
 #
 # * The norm over the channels gives each pixel a norm of its own. A random unit $w$
-#   spreads its length over 256 of them, so each is far below 1:
+#   spreads its length over 256 of them, so each of these norms is far below 1:
 #   $1 + \frac{1}{256} - 2\,\mathbb E r \approx 0.889$, $r$ being the length of 3 of the
-#   768 coordinates of a random unit vector (for this $w$ 0.8887). This critic is told
-#   to become 16 times as steep.
+#   768 coordinates of a random unit vector (for this $w$ 0.8887). This penalty tells
+#   the critic to become 16 times as steep.
 # * The norm over the whole batch of $N = 64$ is $\sqrt N$: a penalty of
 #   $(8 - 1)^2 = 49$.
 
@@ -355,16 +355,16 @@ check(on_the_segment)
 # %% [markdown]
 # Claim 1 speaks of *optimal* pairs. Training pairs a real and a generated sample by
 # chance. On a line, let the data be at 0 and 3, the fakes at 1 and 2. The best critic
-# falls from 0 to 1, is flat to 2, and rises to 3. It loses nothing by being flat, and
-# reaches $W_1 = 1$. Of the four pairs that chance may draw, $0 \to 2$ and $3 \to 1$
-# spend half of their length on the flat part, where the slope 0 costs $(0 - 1)^2$. That
-# is a quarter in total.
+# falls from 0 to 1, is flat to 2, and rises to 3. Its flat part costs it nothing: it
+# reaches $W_1 = 1$. Of the four possible pairs, $0 \to 2$ and $3 \to 1$ spend half of
+# their length on the flat part, where the slope 0 costs $(0 - 1)^2$. That is a quarter
+# in total.
 
 # %%
 
 
 def valley(x):
-    """An optimal critic for data at 0 and 3 and fakes at 1 and 2."""
+    """Return an optimal critic's values for data at 0 and 3 and fakes at 1 and 2."""
     return (ops.relu(1 - x) + ops.relu(x - 2)).sum(1)
 
 
@@ -435,23 +435,24 @@ viz.show(picture, "ch09_gradient_penalty")
 # %% [markdown]
 # ## What goes wrong in practice
 #
-# * **The value is right and the derivative is 0.** No `create_graph`, a `stop_gradient`
-#   around the norm, a `.detach()` too many: the log looks healthy. Test the derivative
-#   of the penalty, not the penalty.
+# * **The value is right and the derivative is 0.** If `create_graph` is missing, or
+#   there is a `stop_gradient` around the norm or one `.detach()` too many, the log
+#   still looks healthy. Test the derivative of the penalty, not the penalty.
 # * **Batch norm in the critic.** $D(x_i)$ then depends on the whole batch and "the
-#   gradient at $\hat x_i$" is not defined; the library refuses by name. Chapter 12
-#   shows that such a critic can hide its slope altogether.
+#   gradient at $\hat x_i$" is not defined; the library raises an error that names the
+#   layer. Chapter 12 shows that such a critic can hide its slope from the penalty
+#   altogether.
 # * **A sigmoid on the critic.** Its slope is at most $\frac14$ of the logit's: a slope
 #   of 1 then needs a steep logit.
-# * **The penalty promises nothing about modes.** It holds the critic's slope where it
-#   looks. Coverage is to be measured (chapter 14).
+# * **The penalty promises nothing about modes.** It controls the critic's slope where
+#   it is measured. Coverage has to be measured separately (chapter 14).
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. *Warm-up.* Only slopes above 1 break the Lipschitz condition. From the norms of a
 #    batch, (N,), compute the one-sided penalty.
-# 2. *Bug hunt.* `buggy_penalty` runs, logs a plausible number, and has two bugs. The
+# 2. *Bug hunt.* `buggy_penalty` runs, returns a plausible number, and has two bugs. The
 #    shapes are (N, H, W, C).
 # 3. *Research.* The fakes are the data shifted by $-d$, so $W_1 = \lVert d \rVert$.
 #    Which critic $D(x) = w \cdot x$ minimises

@@ -5,27 +5,29 @@
 # constant).
 #
 # The gradient penalty measures a critic's slope at a few points and pays for it with a
-# second sweep. Spectral normalisation divides each weight by the most that it can
-# stretch anything, and so bounds the slope everywhere, for the price of two small
-# matrix products. It sounds too cheap, and for convolutions, as everybody implements
-# it, it is: the number that is divided by is not the norm of the convolution. This
-# chapter derives what is true of it, and how much is not.
+# second sweep. Spectral normalisation divides each weight by the largest factor by
+# which it can stretch a vector, and so bounds the slope everywhere, for the price of
+# two small matrix products. That sounds too cheap, and for convolutions, as they are
+# usually implemented, it is: the weight is divided by a number that is not the norm of
+# the convolution. This chapter derives which bounds hold, and by how much the others
+# fail.
 #
 # **Claims**
 #
 # 1. The derivative of the largest singular value $\sigma(W)$ is $v u^\top$, the outer
 #    product of its singular vectors. They may be treated as constants, though they
 #    depend on $W$.
-# 2. A gradient through $\bar W = W / \sigma$ loses just as much of $v u^\top$ as leaves
-#    it at right angles to $W$: to first order, no step changes the length of $W$.
+# 2. A gradient through $\bar W = W / \sigma$ loses a multiple of $v u^\top$, so that it
+#    is at right angles to $W$: to first order, a gradient step does not change the
+#    length of $W$.
 # 3. One round of power iteration shrinks the error of $\sigma$ by
-#    $(\sigma_2 / \sigma_1)^4$, and always from below: the normalised weight has a norm
-#    of at least 1.
+#    $(\sigma_2 / \sigma_1)^4$. The estimate is never too large, so the normalised
+#    weight has a norm of at least 1.
 # 4. The slope of a dense critic with normalised weights is at most 1 at every point.
-# 5. Over an infinite image a convolution's norm is that of its transfer matrix at its
-#    loudest frequency.
-# 6. The kernel as a matrix, which the layer divides by, has a smaller norm: at most a
-#    factor of $\sqrt{k_H k_W}$.
+# 5. Over an infinite image a convolution's norm is the largest norm of its transfer
+#    matrix over all frequencies.
+# 6. The layer divides by the norm of the kernel as a matrix, which is smaller than the
+#    convolution's, by a factor of at most $\sqrt{k_H k_W}$.
 # 7. For the $3 \times 3$ box both are known: 3 for the matrix,
 #    $(1 + 2 \cos \frac{\pi}{n + 1})^2$ for the convolution of $n \times n$ pixels,
 #    close to 9. A "normalised" box has a slope close to 3.
@@ -37,7 +39,7 @@
 #
 # (a) $\sigma(W) = \max \frac{\lVert x W \rVert}{\lVert x \rVert}$, attained at the left
 # singular vector $v$, where $v^\top W = \sigma u^\top$. An activation with slopes in
-# $[-1, 1]$ stretches nothing, and stretches multiply, so
+# $[-1, 1]$ stretches nothing, and the factors of successive layers multiply, so
 # $\operatorname{Lip}(D) \le \prod_l \sigma(W_l)$, which is 1 if every factor is. [claim
 # 4]
 #
@@ -62,8 +64,8 @@
 # $$\hat\sigma_k^2 = \lVert W^\top v \rVert^2
 #   = \frac{\sum_i c_i^2 \sigma_i^{4k}}{\sum_i c_i^2 \sigma_i^{4k - 2}} .$$
 #
-# That is an average of the $\sigma_i^2$: never above $\sigma_1^2$, and off by a
-# multiple of $(\sigma_2 / \sigma_1)^{4k}$. [claim 3]
+# That is a weighted average of the $\sigma_i^2$: never above $\sigma_1^2$, with an
+# error that is a multiple of $(\sigma_2 / \sigma_1)^{4k}$. [claim 3]
 #
 # (e) A convolution on an endless image, or on one that wraps around, multiplies each
 # frequency $f$ of the image by a matrix of its own, $\hat w(f)$, (channels in, channels
@@ -96,26 +98,27 @@ rng = np.random.default_rng(0)
 
 
 def largest(matrix):
-    """The exact spectral norm, from the singular values."""
+    """Return the exact spectral norm, from the singular values."""
     return np.linalg.norm(matrix, 2)
 
 
 def as_matrix(w):
-    """A kernel (kH, kW, C_in, C_out) as a layer sees it: (all else, C_out)."""
+    """Return a kernel (kH, kW, C_in, C_out) as the matrix (kH kW C_in, C_out)."""
     return w.reshape(-1, w.shape[-1])
 
 
 def conv_matrix(w, n, **options):
-    """The convolution of n x n images, (inputs, outputs): each row is the answer to one
-    pixel of one channel."""
+    """Return the convolution of n x n images as a matrix (inputs, outputs).
+
+    Each row is the output for an image with one nonzero entry.
+    """
     size = n * n * w.shape[2]
     pixels = np.eye(size).reshape(size, n, n, w.shape[2])
     return ops.conv2d(pixels, w, **options).reshape(size, -1)
 
 
 def settled(layer, x, rounds=300):
-    """The layer after so many training forwards, each of which is one round of power
-    iteration."""
+    """Return the layer after `rounds` forward passes, each a round of power iteration."""
     for _ in range(rounds):
         layer(x)
     return layer
@@ -126,8 +129,8 @@ def settled(layer, x, rounds=300):
 #
 # The left side differentiates through sixty rounds of power iteration, with the whole
 # history of $u$ and $v$. The right side is step (b), from the singular value
-# decomposition. In claim 2 the left side is the library's layer, which keeps no such
-# history.
+# decomposition. In the second claim the left side is the library's layer, which keeps
+# no such history.
 
 # %%
 W0 = rng.normal(size=(6, 4))
@@ -190,10 +193,11 @@ check(projection)
 # %% [markdown]
 # ## Check 2: one round per step
 #
-# The layer makes one round of power iteration for each training forward. What it then
-# returns for the identity is $W / \hat\sigma$. The formula of step (d) must give
-# $\hat\sigma$ at every round, not only in the end. (Both to about $10^{-12}$: the layer
-# adds that much to the length of $u$ before it divides, so that 0 is no error.)
+# The layer makes one round of power iteration in each forward pass of training. Its
+# output for the identity matrix is then $W / \hat\sigma$. The formula of step (d) must
+# give $\hat\sigma$ at every round, not only in the end. (They agree to about
+# $10^{-12}$: the layer adds that much to the length of $u$ before it divides by it, so
+# that a length of 0 does not give NaN.)
 
 # %%
 ROUNDS = np.arange(1, 9)
@@ -224,14 +228,15 @@ check(rounds)
 # %% [markdown]
 # ## Check 3: a slope of at most 1, everywhere
 #
-# A critic of four dense layers, its slope at 2,000 points far and near.
+# This measures the slope of a critic of four dense layers at 2,000 points, far and
+# near.
 
 # %%
 points = rng.normal(size=(2000, 2)) * rng.uniform(0, 3, size=(2000, 1))
 
 
 def slopes(critic):
-    """The norm of the critic's gradient at every point."""
+    """Return the norm of the critic's gradient at every point."""
     x = mg.tensor(points, requires_grad=True)
     (g,) = mg.grad(critic(x).sum(), [x])
     return np.linalg.norm(g.numpy(), axis=1)
@@ -262,10 +267,10 @@ bounded.wrong("no normalisation", critic=critic(spectral=False))
 check(bounded)
 
 # %% [markdown]
-# "At most" is not "equal". The largest slopes of the four layers would have to meet in
-# one direction, and they do not: the steepest of the 2,000 points is far below 1. A
-# critic with a bound of 1 may have a slope of a fraction of that, and it cannot tell
-# how much it gives away.
+# "At most" is not "equal". For equality, the directions that the four layers stretch
+# most would have to coincide, and they do not: the steepest of the 2,000 slopes is far
+# below 1. A critic with a bound of 1 may have a far smaller slope, and the bound does
+# not say how much smaller.
 
 # %%
 print(f"steepest of 2,000 points: {slopes(gentle).max():.3f}")
@@ -282,7 +287,7 @@ w0 = rng.normal(size=(5, 5, 4, 4))
 
 
 def wrapped_norm(w, n):
-    """The norm of the convolution of n x n images whose edges meet."""
+    """Return the norm of the convolution of n x n images that wrap around."""
     size, (above, left) = n * n * w.shape[2], (w.shape[0] - 1, w.shape[1] - 1)
     basis = np.eye(size).reshape(size, n, n, w.shape[2])
     wrapped = np.pad(basis, [(0, 0), (0, above), (0, left), (0, 0)], "wrap")
@@ -290,7 +295,7 @@ def wrapped_norm(w, n):
 
 
 def transfer(w, n):
-    """sigma of the matrix that acts on each of the n x n frequencies."""
+    """Return sigma of the matrix that acts on each of the n x n frequencies."""
     return np.linalg.svd(np.fft.fft2(w, (n, n), axes=(0, 1)), compute_uv=False)[..., 0]
 
 
@@ -407,10 +412,10 @@ viz.show(picture, "ch10_spectral_norm")
 #   size, and a stack of them by the product. Miyato et al. train well with it all the
 #   same.
 # * **The estimate is always low** (claim 3), and lags behind while the weights move.
-#   Right after loading a model whose $u$ was not saved, it is wrong by a lot: $u$
-#   belongs to the model's state.
+#   Right after loading a model whose $u$ was not saved, it is far off: $u$ belongs to
+#   the model's state.
 # * **Power iteration in evaluation** makes the output depend on how often the model was
-#   called. The library's layer leaves $u$ alone there.
+#   called. The library's layer does not change $u$ in evaluation.
 # * **A transposed convolution has its output channels on another axis.** Reshaped like
 #   a convolution it gives a number without a meaning, and no error (exercise 2).
 
@@ -418,13 +423,13 @@ viz.show(picture, "ch10_spectral_norm")
 # ## Exercises
 #
 # 1. *Warm-up.* A residual critic maps $x$ to $x + f_l(x)$ in each block, and $f_l$ has
-#    the Lipschitz constant $\sigma_l$. Bound the whole, from the list of the
-#    $\sigma_l$.
+#    the Lipschitz constant $\sigma_l$. Bound the Lipschitz constant of the whole
+#    critic, from the list of the $\sigma_l$.
 # 2. *Bug hunt.* `buggy_sigma` is right for dense layers and convolutions. `output_axis`
 #    is where the output channels are: 2 for a transposed convolution.
-# 3. *Research.* A stride of $s$ lets each pixel into fewer patches. For a kernel of
-#    $k \times k$, $s$ a divisor of $k$, what takes the place of the factor $k$ in claim
-#    6? When is the reshaped kernel exact?
+# 3. *Research.* With a stride of $s$ each pixel is in fewer patches. For a kernel of
+#    $k \times k$, with $s$ a divisor of $k$, which factor replaces $k$ in claim 6? When
+#    is the reshaped kernel exact?
 
 # %%
 
@@ -449,8 +454,7 @@ def strided_factor(k, s):
 # ## Solutions
 
 # %% [markdown] tags=["solution"]
-# In exercise 1 the bound is attained: by blocks that all stretch the same direction
-# $v$.
+# In exercise 1 the bound is attained by blocks that all stretch the same direction $v$.
 
 # %% tags=["solution"]
 
@@ -507,8 +511,7 @@ answer(transposed, buggy_sigma)
     tolerance=1e-12,
 )
 def strided(answer=lambda k, s: k / s):
-    """A flat image through a box kernel attains the bound: the ratio of the two
-    lengths, with wrapped edges."""
+    """Compare the bound with a flat image through a box kernel, which attains it."""
     pairs, ratios = [(4, 1), (4, 2), (4, 4), (6, 2)], []
     for k, s in pairs:
         y = ops.conv2d(
