@@ -118,7 +118,7 @@ def conv_matrix(w, n, **options):
 
 
 def settled(layer, x, rounds=300):
-    """Return the layer after `rounds` forward passes, each a round of power iteration."""
+    """Return the layer after many forward passes, each a round of power iteration."""
     for _ in range(rounds):
         layer(x)
     return layer

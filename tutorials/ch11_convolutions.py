@@ -3,10 +3,10 @@
 #
 # **What you need**: chapter 3 (vjps are adjoints).
 #
-# A convolution is a matrix, mostly zeros, with few different numbers. Everything else
-# can be read off that matrix: its two gradients, the "transposed convolution" that a
-# generator grows its images with, why that is not a deconvolution, and why generated
-# images so often show a chessboard.
+# A convolution is a matrix, mostly zeros, with few different numbers. That matrix
+# explains the rest of this chapter: the two gradients, the "transposed convolution"
+# with which a generator enlarges its images, why it is not a deconvolution, and why
+# generated images so often show a chessboard pattern.
 #
 # **Claims**
 #
@@ -15,17 +15,17 @@
 # 2. The transposed convolution is the transposed matrix,
 #    $\langle A x, y \rangle = \langle x, A^\top y \rangle$.
 # 3. It is not the inverse, except for orthonormal kernels that do not overlap.
-# 4. The gradient in the kernel is itself a convolution: of the images, by the gradient,
-#    *dilated* by the stride.
-# 5. The gradient in the images is a convolution too: zeros between the pixels, the
-#    kernel flipped.
-# 6. All three are derivatives of one trilinear form. Its third derivative is itself: no
-#    derivative of any order leaves the family.
-# 7. A box kernel of $5 \times 5$ with stride 2 paints some pixels with 9 copies and
-#    others with 4.
+# 4. The gradient in the kernel is itself a convolution: the images are convolved with
+#    the output's gradient, *dilated* by the stride.
+# 5. The gradient in the images is a convolution too: of the output's gradient, with
+#    zeros between its pixels, and with the kernel flipped.
+# 6. All three are derivatives of one trilinear form. Its third derivative is the form
+#    itself, so derivatives of every order stay in this family.
+# 7. With a box kernel of $5 \times 5$ and stride 2, some pixels receive 9 copies and
+#    others 4.
 # 8. With any kernel a transposed convolution turns a flat image into tiles of
-#    $s \times s$ numbers, the *phase sums* of the kernel. That the stride divides the
-#    kernel's size does not make them equal.
+#    $s \times s$ numbers, the *phase sums* of the kernel. They need not be equal, even
+#    if the stride divides the kernel's size.
 # 9. Upsampling followed by a convolution keeps a flat image flat.
 
 # %% [markdown]
@@ -43,8 +43,8 @@
 # value, and overlapping stamps add up. [claim 2]
 #
 # (c) $A^\top A = I$ would need orthonormal columns. If $s = k$ the patches do not
-# overlap, $A$ is a block per patch, and one orthonormal matrix of shape
-# $(k^2 C, k^2 C)$ as the kernel makes every block, and so $A$, orthonormal. [claim 3]
+# overlap, $A$ consists of one block for each patch. If the kernel is an orthonormal
+# matrix of shape $(k^2 C, k^2 C)$, every block is orthonormal, and so is $A$. [claim 3]
 #
 # (d) Let $T(x, w, y) = \langle y, A_w x \rangle = \sum x_{i s + a - p, c} \, w_{a c o}
 # \, y_{i o}$. It is linear in each argument. Its derivatives are
@@ -54,15 +54,16 @@
 #   \left( \frac{\partial T}{\partial w} \right)_{\!a c o}
 #   = \sum_i x_{i s + a - p,\, c} \; y_{i o} .$$
 #
-# In the last one $y$ plays the kernel, and its neighbours meet pixels that are $s$
-# apart: dilation $s$. [claim 4]
+# In the last one $y$ takes the place of the kernel, and neighbours in $y$ are
+# multiplied with pixels that are $s$ apart: dilation $s$. [claim 4]
 #
 # (e) In $A^\top y$, put $s - 1$ zeros between the pixels of $y$, so that $i s$ becomes
 # an index $j$. The sum is over $j = m + p - a$: the kernel runs backwards, channels
 # swapped, stride 1, padding $k - 1 - p$. [claim 5]
 #
-# (f) A derivative of $T$ in one argument forgets that argument and stays linear in the
-# others. So $\frac{\partial^3 T}{\partial x \, \partial w \, \partial y}$, along
+# (f) A derivative of $T$ in one argument no longer depends on that argument, and stays
+# linear in the others. So
+# $\frac{\partial^3 T}{\partial x \, \partial w \, \partial y}$, along
 # $(\dot x, \dot w, \dot y)$, is $T(\dot x, \dot w, \dot y)$, wherever it is taken, and
 # the fourth is 0. [claim 6] Double backward through a convolution needs no new code.
 #
@@ -88,7 +89,7 @@ x0, w0, y0 = (
 
 
 def by_the_formula(x, w):
-    """Step (a), pixel by pixel: a patch times the kernel, as it stands."""
+    """Return the convolution by step (a): pixel by pixel, a patch times the kernel."""
     x, k = np.pad(x, [(0, 0), (P, P), (P, P), (0, 0)]), len(w)
     rows, columns = ((n - k) // S + 1 for n in x.shape[1:3])
     y = np.zeros((len(x), rows, columns, w.shape[-1]))
@@ -160,13 +161,14 @@ print(
 )
 
 # %% [markdown]
-# "Deconvolution" is the wrong name. There and back again with a random kernel, the
-# image comes back too large and blurred by the kernel's autocorrelation: here the error
-# is sixteen times as long as the image. The exception is a kernel that is an
-# orthonormal basis of its patch, such as the discrete cosine transform of JPEG.
+# "Deconvolution" is the wrong name. After a convolution with a random kernel and its
+# transpose, the image is too large, and blurred by the kernel's autocorrelation: here
+# the norm of the error is sixteen times that of the image. The exception is a kernel
+# that is an orthonormal basis of its patch, such as the discrete cosine transform of
+# JPEG.
 
 # %%
-# 2 x 2 x 3 values to as many channels
+# from 2 x 2 x 3 values to as many channels
 basis = np.linalg.qr(rng.normal(size=(12, 12)))[0].reshape(2, 2, 3, 12)
 
 
@@ -197,7 +199,7 @@ check(there_and_back)
 
 
 def swap(images):
-    """Samples and channels change places: (N, H, W, C) to (C, H, W, N)."""
+    """Exchange samples and channels: (N, H, W, C) to (C, H, W, N)."""
     return images.transpose(3, 1, 2, 0)
 
 
@@ -265,31 +267,30 @@ check(closed)
 # %% [markdown]
 # ## Check 3: checkerboards
 #
-# A flat image of ones, one channel, enlarged by two. What comes out, away from the
-# edges, is one tile again and again.
+# A flat image of ones, with one channel, is enlarged by two. Away from its edges, the
+# result is one tile repeated.
 
 # %%
 
 
 def tile(grow, w):
-    """The 2 x 2 pixels in the middle of what becomes of a flat image; even rows and
-    columns first."""
+    """Return 2 x 2 pixels, even rows first, from inside an enlarged flat image."""
     image = grow(np.ones((1, 8, 8, 1)), w[:, :, None, None])
     return ops.reshape(image, image.shape[1:3])[8:10, 8:10]
 
 
 def stamped(y, w):
-    """A transposed convolution with stride 2."""
+    """Enlarge y by a transposed convolution with stride 2."""
     return ops.conv_transpose2d(y, w, stride=2)
 
 
 def resized(y, w):
-    """Nearest-neighbour upsampling, then a convolution."""
+    """Enlarge y by nearest-neighbour upsampling, then convolve."""
     return ops.conv2d(ops.upsample(y, 2), w, padding="same")
 
 
 def phase_sums(w):
-    """Step (g), p = 0."""
+    """Return the phase sums of step (g), for p = 0."""
     return np.array([[w[i::2, j::2].sum() for j in range(2)] for i in range(2)])
 
 
@@ -405,13 +406,13 @@ viz.show(picture, "ch11_convolutions")
 #
 # * **Checkerboards from the other side.** The gradient that a generator receives has
 #   come back through the critic's strided convolutions, by step (b) the same operation.
-#   A critic of $5 \times 5$ kernels with stride 2 tells every other pixel to move more,
-#   however smooth its opinion is.
-# * **Choosing $s \mid k$ helps only at the start.** It evens the number of stamps
-#   (claim 7), not their sums (claim 8). Training decides whether the pattern goes, and
-#   a high learning rate keeps bringing it back.
+#   A critic of $5 \times 5$ kernels with stride 2 gives every other pixel a larger
+#   gradient, however smooth its output is.
+# * **Choosing $s \mid k$ helps only at the start.** It makes the number of stamps equal
+#   (claim 7), not their sums (claim 8). Training decides whether the pattern
+#   disappears, and a high learning rate keeps bringing it back.
 # * **Kernels from another library come flipped, or with their channels swapped.** Both
-#   run. Only a number tells: claims 1 and 2 are the test.
+#   run without an error. Only numbers show the mistake: claims 1 and 2 are the test.
 # * **"Same" padding is not symmetric** for even sizes with a stride: the odd pixel goes
 #   to the end. Libraries differ, and images shift by a pixel per layer.
 
@@ -422,9 +423,9 @@ viz.show(picture, "ch11_convolutions")
 #    kernel $k$, stride $s$, padding $p$. How many pixels come out?
 # 2. *Bug hunt.* `buggy_stamping` is step (b) in NumPy, right for $s = k$ and wrong for
 #    every other stride.
-# 3. *Research.* Given any kernel of $4 \times 4$, find the one *nearest* to it (least
-#    squares) that paints no checkerboard with stride 2. Then initialise a generator
-#    with it.
+# 3. *Research.* Given any kernel of $4 \times 4$, find the *nearest* kernel (in least
+#    squares) that makes no checkerboard with stride 2. Then initialise a generator with
+#    it.
 
 # %%
 
@@ -522,8 +523,7 @@ def nearest_even(w):
     measure="absolute",
 )
 def no_checkerboard(answer=nearest_even):
-    """On the right: the projection on the kernels whose phase sums are equal, from a
-    pseudo-inverse."""
+    """Compare with the projection on kernels of equal phase sums, by `pinv`."""
     impulses = np.eye(16).reshape(16, 4, 4)
     sums = np.array([phase_sums(e).ravel() for e in impulses]).T
     differences = sums - sums.mean(0)

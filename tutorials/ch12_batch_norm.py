@@ -3,28 +3,28 @@
 #
 # **What you need**: chapter 3 (vjps), chapter 9 (the gradient penalty).
 #
-# Batch norm subtracts the batch's mean, divides by the batch's deviation, and looks
-# like preprocessing. It is a projection: of the $N$ directions in which a batch can
-# move, its gradient knows only $N - 2$. From that follow its invariance, the reason why
-# a critic with a gradient penalty must not have it, and a derivative that a framework
-# in wide use gets wrong to this day.
+# Batch norm subtracts the batch's mean and divides by the batch's standard deviation.
+# It looks like preprocessing, but it acts as a projection: of the $N$ directions in
+# which a batch can move, only $N - 2$ have a gradient. From that follow its invariance,
+# the reason why a critic with a gradient penalty must not have it, and a derivative
+# that a framework in wide use gets wrong to this day.
 #
 # **Claims**
 #
 # 1. The Jacobian of batch norm is $r \left( I - \frac{1}{N} \mathbf 1 \mathbf 1^\top -
-#    \frac{1}{N} \hat x \hat x^\top \right)$, with $r$ one over the deviation; each of
-#    the three terms is needed.
+#    \frac{1}{N} \hat x \hat x^\top \right)$, with $r$ one over the standard deviation;
+#    each of the three terms is needed.
 # 2. With $\varepsilon = 0$ it is, up to $r$, the orthogonal projection that removes the
 #    directions $\mathbf 1$ and $\hat x$. A batch of two passes no gradient at all.
-# 3. With $\varepsilon > 0$ a share $\frac{\varepsilon}{\sigma^2 + \varepsilon}$ along
-#    $\hat x$ survives.
+# 3. With $\varepsilon > 0$ a fraction $\frac{\varepsilon}{\sigma^2 + \varepsilon}$ of
+#    the component along $\hat x$ remains.
 # 4. A weight before batch norm has a gradient at right angles to itself, which is
 #    halved when the weight is doubled.
 # 5. A linear critic with batch norm has a gradient penalty of exactly 1, however steep
-#    it is: the penalty cannot see it.
+#    it is: the penalty does not depend on its slope.
 # 6. The second derivative has three terms, one of them from $r$.
-# 7. The third derivative is wrong if the second took $\mu$ and $r$ as numbers that the
-#    forward pass had saved.
+# 7. The third derivative is wrong if the second derivative treats $\mu$ and $r$ as
+#    numbers saved by the forward pass.
 # 8. The running variance is that of the batch times $\frac{N}{N - 1}$, mixed in with
 #    weight `momentum`.
 
@@ -34,9 +34,8 @@
 # One channel, $N$ numbers $x_i$ (of an image, $N$ counts the pixels of all samples).
 # $\mu$ and $\sigma^2$ are their mean and variance,
 # $r = 1 / \sqrt{\sigma^2 + \varepsilon}$, $\hat x_i = r (x_i - \mu)$, and the layer
-# gives $\gamma \hat x_i + \beta$. ($\hat x$ is the usual letter for this, too; the
-# $\hat x$ of chapter 9 does not occur here.) $\langle \cdot \rangle$ is the mean over
-# the batch.
+# gives $\gamma \hat x_i + \beta$. ($\hat x$ is the usual letter for this; the $\hat x$
+# of chapter 9 does not occur here.) $\langle \cdot \rangle$ is the mean over the batch.
 #
 # (a) $\frac{\partial \mu}{\partial x_j} = \frac{1}{N}$. In
 # $\sigma^2 = \langle (x - \mu)^2 \rangle$ the path through $\mu$ adds
@@ -67,10 +66,10 @@
 # in $w$: $a \nabla L(a w) = \nabla L(w)$. [claim 4] So a step of gradient descent
 # always makes $w$ longer, and a longer $w$ learns more slowly.
 #
-# (d) A gradient penalty takes the gradient of $\sum_i D(x_i)$ and calls its $i$-th row
-# $\nabla D(x_i)$. That needs $D$ to treat each sample alone. If $D$ is batch norm of
-# the scores $X w$, then $\sum_i D(x_i) = N \beta$: a constant. Its gradient is 0 and
-# its penalty $(0 - 1)^2$, whatever the slope of $D$. [claim 5]
+# (d) A gradient penalty takes the gradient of $\sum_i D(x_i)$ and uses its $i$-th row
+# as $\nabla D(x_i)$. That is right only if $D$ treats each sample separately. If $D$ is
+# batch norm of the scores $X w$, then $\sum_i D(x_i) = N \beta$: a constant. Its
+# gradient is 0 and its penalty $(0 - 1)^2$, whatever the slope of $D$. [claim 5]
 #
 # (e) For a fixed $c$, the gradient of $\sum_i c_i \hat x_i$ is $r \, P c$. Its
 # derivative along $d$ collects one term from each of $r$, $\langle c \, \hat x \rangle$
@@ -81,8 +80,8 @@
 #   \hat x \, \langle c \, P d \rangle + \langle c \, \hat x \rangle \, P d \right) .$$
 #
 # [claim 6] A fused kernel computes this with the $\mu$ and $r$ that the forward pass
-# has saved. The value is right. To differentiate it once more, $\mu$ and $r$ must be
-# functions of $x$ again. [claim 7]
+# has saved. The value is right. But to differentiate it once more, $\mu$ and $r$ must
+# again be functions of $x$. [claim 7]
 
 # %%
 import numpy as np
@@ -100,18 +99,18 @@ ONE, ZERO = np.ones(1), np.zeros(1)
 
 
 def normalised(x, eps=EPS):
-    """x^ of one channel, (N,) for any N, by the library."""
+    """Return x^ of one channel, (N,) for any N, by the library."""
     return ops.ravel(ops.batch_norm(ops.reshape(x, -1, 1), ONE, ZERO, eps=eps))
 
 
 def statistics(x, eps=EPS):
-    """mu and r."""
+    """Return mu and r of a batch."""
     mu = x.mean()
     return mu, (((x - mu) ** 2).mean() + eps) ** -0.5
 
 
 def project(g, x_hat):
-    """P g of step (a)."""
+    """Return P g of step (a)."""
     return g - g.mean() - x_hat * (g * x_hat).mean()
 
 
@@ -163,7 +162,7 @@ print(f"{r0 * ((c0 - c0.mean()) @ d0):.8f} without the path through the variance
     measure="absolute",
 )
 def projection(eps=0.0, removed=2):
-    """Batches of six, and of two."""
+    """Test a batch of six and a batch of two."""
     found = [
         mg.jacobian(lambda x: normalised(x, eps), x).numpy() / statistics(x, eps)[1]
         for x in (x0, x0[:2])
@@ -202,8 +201,8 @@ check(survivor)
 # %% [markdown]
 # ## Check 2: the length of a weight means nothing
 #
-# A small network, $X W$, batch norm, tanh, a sum. Each column of $W$ feeds a channel of
-# its own, so the gradient is at right angles to each column.
+# The network is small: $X W$, batch norm, tanh, a sum. Each column of $W$ feeds a
+# channel of its own, so the gradient is at right angles to each column.
 
 # %%
 X = rng.normal(size=(20, 4))
@@ -211,7 +210,7 @@ W0, readout = rng.normal(size=(4, 3)), rng.normal(size=3)
 
 
 def gradient(w, norm):
-    """The gradient in the weight that feeds a normalisation."""
+    """Return the gradient in the weight that feeds a normalisation."""
     w = mg.tensor(w, requires_grad=True)
     (g,) = mg.grad((ops.tanh(norm(ops.matmul(X, w))) @ readout).sum(), [w])
     return g.numpy()
@@ -244,14 +243,14 @@ check(scale_free)
 # %% [markdown]
 # ## Check 3: what a gradient penalty sees
 #
-# Three linear critics of slopes 0.1, 1 and 50, and their penalties. With batch norm all
-# three are exactly 1, and nothing that the penalty does can change that.
+# Three linear critics have the slopes 0.1, 1 and 50. With batch norm all three
+# penalties are exactly 1, and no training step changes that.
 
 # %%
 
 
 def penalty(w, after):
-    """The recipe of chapter 9 for the critic x -> after(x w), in the points X."""
+    """Return chapter 9's penalty of the critic x -> after(x w) at the points X."""
     x = mg.tensor(X, requires_grad=True)
     (g,) = mg.grad(after(ops.matmul(x, w)).sum(), [x], create_graph=True)
     return ops.square(ops.norm(g, axis=1) - 1).mean()
@@ -285,7 +284,8 @@ blind.wrong("batch norm in evaluation mode", after=lambda a: a * r0 - mu0 * r0)
 check(blind)
 
 # %% [markdown]
-# The library knows which of its operations couple the samples of a batch, and refuses:
+# The library knows which of its operations couple the samples of a batch, and raises an
+# error:
 
 # %%
 try:
@@ -306,7 +306,7 @@ except ValueError as refusal:
 
 
 def second(x, mu, r, terms=(1, 1, 1)):
-    """H d of step (e)."""
+    """Return H d of step (e)."""
     x_hat = (x - mu) * r
     pc, pd = project(c0, x_hat), project(d0, x_hat)
     parts = (
@@ -334,7 +334,7 @@ check(curvature)
 
 
 def third_by_the_library():
-    """The gradient of (H d) . e, by three sweeps through the fused operation."""
+    """Return the gradient of (H d) . e by three sweeps through the fused operation."""
     x = mg.tensor(x0, requires_grad=True)
     value = (normalised(x) * c0).sum()
     for direction in (d0, e0):
@@ -344,8 +344,7 @@ def third_by_the_library():
 
 
 def third_from_saved():
-    """The gradient of `second` . e with mu and r as the forward pass saved them:
-    numbers."""
+    """Return the gradient of `second` . e with mu and r as saved, constant numbers."""
     x = mg.tensor(x0, requires_grad=True)
     (g,) = mg.grad((second(x, *statistics(x0)) * e0).sum(), [x])
     return g.numpy()
@@ -372,7 +371,7 @@ print(
 )
 
 # %% [markdown]
-# The wrong variant is not made up. `torch.nn.functional.batch_norm` (PyTorch 2.13,
+# The wrong variant is not invented. `torch.nn.functional.batch_norm` (PyTorch 2.13,
 # float64, CPU) gives the numbers of the line "wrong" to every digit, without a warning,
 # while the same formula written out by hand in PyTorch gives those of the line "right".
 # Orders 1 and 2 are correct there. A third derivative is needed wherever the gradient
@@ -382,9 +381,10 @@ print(
 # %% [markdown]
 # ## Check 5: what evaluation uses
 #
-# In evaluation each sample is to be judged alone, so the layer uses an average of what
-# it saw. The batch's own variance is too small by $\frac{N - 1}{N}$ on average, and
-# that is corrected in the running one, though not in $\hat x$.
+# In evaluation each sample must be treated separately, so the layer uses averages over
+# the batches that it saw in training. The batch's own variance is too small by the
+# factor $\frac{N - 1}{N}$ on average. This is corrected in the running variance, though
+# not in $\hat x$.
 
 # %%
 
@@ -488,12 +488,12 @@ viz.show(picture, "ch12_batch_norm")
 # * **Small batches.** By claim 2 a batch of two has $2 - 2 = 0$ directions left:
 #   $\hat x = \pm 1$ whatever $x$ is.
 # * **Real and generated samples in separate batches** give the critic two different
-#   functions, each with its own mean and deviation; mixed in one batch, they tell it
-#   about each other (exercise 3).
+#   functions, each with its own mean and standard deviation; in a mixed batch, each
+#   half affects the scores of the other (exercise 3).
 # * **Samples drawn in training mode** depend on who else is in the batch. In evaluation
-#   they depend on running statistics, which lag behind weights that move. An average of
-#   the weights (EMA) needs those statistics too.
-# * **A false alarm, years old:** implementations are said to forget
+#   they depend on running statistics, which lag behind the changing weights. An average
+#   of the weights (EMA) needs averaged statistics too.
+# * **An old false alarm:** implementations are said to forget
 #   $\frac{\partial \sigma^2}{\partial \mu}$. By step (a) it is 0.
 
 # %% [markdown]
@@ -506,8 +506,8 @@ viz.show(picture, "ch12_batch_norm")
 # 3. *Research.* A critic ends in batch norm ($\gamma = 1$, $\beta = 0$,
 #    $\varepsilon = 0$). Half of the batch is real, half generated; before the norm
 #    their means differ by `gap`, and both halves have the variance `within`. What is
-#    $\mathbb E_p D - \mathbb E_q D$? And when real and generated samples form batches
-#    of their own?
+#    $\mathbb E_p D - \mathbb E_q D$? And what is it when real and generated samples
+#    form separate batches?
 
 # %%
 
@@ -550,7 +550,7 @@ def merged(answer=fold):
     layer, bias = nn.BatchNorm(3, dtype=np.float64), np.array([0.3, -1.0, 2.0])
     layer.gamma.assign_([1.5, 0.5, -2.0])
     layer.beta.assign_([0.1, 0.2, 0.3])
-    layer(X @ W0 + bias)  # something for the running statistics
+    layer(X @ W0 + bias)  # give the running statistics values other than 0 and 1
     layer.eval()
     parameters = (
         layer.gamma.numpy(),

@@ -4,33 +4,33 @@
 # **What you need**: chapter 7 (the Dirac-GAN), chapter 11 (convolutions), chapter 12
 # (batch norm).
 #
-# DCGAN is a list of recipes: weights of deviation 0.02, Adam with $\beta_1 = 0.5$, and
-# whatever the years have added, averaged weights, packed samples, augmented images.
-# Recipes are copied without their reasons. Each of these has one that fits on a line
-# and can be measured, and one of them has a hole: a critic that sees 32-pixel images
-# only after a random move by up to four pixels, as in differentiable augmentation,
-# cannot tell some pictures from others at all.
+# DCGAN is a list of recipes: weights with a standard deviation of 0.02, Adam with
+# $\beta_1 = 0.5$. Later work has added averaged weights, packed samples and augmented
+# images. Such recipes are copied without their reasons. Each of these has a reason that
+# fits on a line and can be measured, and one of them has a flaw: a critic that sees
+# 32-pixel images only after a random move by up to four pixels, as in differentiable
+# augmentation, cannot distinguish some pictures at all.
 #
 # **Claims**
 #
-# 1. The mean square of what a freshly initialised network computes goes through a
-#    network of the same shape, whose weights are the variances and whose leaky ReLUs
-#    are the number $\frac{1 + s^2}{2}$.
-# 2. A transposed convolution of stride 2 has a quarter of the terms that its
-#    initialiser counts, and not everywhere: its first output is a checkerboard of
-#    variances $9 : 6 : 6 : 4$.
+# 1. The mean squares of the outputs of a freshly initialised network are computed by a
+#    network of the same shape, in which each weight is replaced by its variance and
+#    each leaky ReLU by the factor $\frac{1 + s^2}{2}$.
+# 2. In a transposed convolution of stride 2, a pixel is the sum of only a quarter of
+#    the terms that its initialiser counts, and that is an average: its first output is
+#    a checkerboard of variances $9 : 6 : 6 : 4$.
 # 3. With momentum $\beta$ the alternating steps of chapter 7 grow, as the largest root
-#    of $(x - 1)^2 (x - \beta)^2 + h^2 x^3$; for small steps nine times as fast at
+#    of $(x - 1)^2 (x - \beta)^2 + h^2 x^3$; for small steps, nine times as fast at
 #    $\beta = 0.9$ as at 0.5.
 # 4. Averaging the weights (EMA) does not stop a rotation of $\omega$ per step. It
-#    shrinks it by $\frac{1 - a}{|1 - a e^{-i \omega}|}$.
-# 5. A generator that misses a share $\delta$ of the data is seen at a distance of
-#    $1 - (1 - \delta)^m$ by a critic of $m$ packed samples.
+#    shrinks its amplitude by $\frac{1 - a}{|1 - a e^{-i \omega}|}$.
+# 5. For a critic of $m$ packed samples, a generator that misses a fraction $\delta$ of
+#    the data is at a distance (total variation) of $1 - (1 - \delta)^m$.
 # 6. Half turns with probability $r$ have an operator of determinant $(1 - 2r)^2$,
-#    random quarter turns one of $(1 - r)^3$: the first leak at $r = \frac12$, the
-#    second at $r = 1$.
-# 7. Moved by up to $\pm 1$, images of 8 pixels with a bar in column 0, 3 or 6 and those
-#    with one in 1, 4 or 7 are the same distribution.
+#    random quarter turns one of $(1 - r)^3$: the former leak at $r = \frac12$, the
+#    latter at $r = 1$.
+# 7. After a random move by up to $\pm 1$, images of 8 pixels with a bar in column 0, 3
+#    or 6 have the same distribution as images with a bar in column 1, 4 or 7.
 # 8. A difference with the eigenvalue $\lambda$ is $\lambda^2$ times as visible as
 #    without augmentation.
 
@@ -38,15 +38,15 @@
 # ## Derivation
 #
 # *Initialisation.* (a) $y = \sum_i w_i \phi_i$ with independent weights of mean 0 and
-# variance $\sigma_w^2$, and any inputs $\phi_i$: of
+# variance $\sigma_w^2$, and any inputs $\phi_i$: in
 # $\mathbb E\, y^2 = \sum_{ij} \mathbb E\, w_i w_j \, \mathbb E\, \phi_i \phi_j$ only
-# $i = j$ is left, $\sigma_w^2 \sum_i \mathbb E\, \phi_i^2$. If the weights are
-# symmetric, so is $y$, and a leaky ReLU of slope $s$ keeps half of $y^2$ and $s^2$ of
-# the other half. Both steps are linear in the mean squares. [claim 1]
+# the terms with $i = j$ are left, $\sigma_w^2 \sum_i \mathbb E\, \phi_i^2$. If the
+# weights are symmetric, so is $y$, and a leaky ReLU of slope $s$ keeps half of $y^2$
+# and $s^2$ of the other half. Both steps are linear in the mean squares. [claim 1]
 #
 # (b) A transposed convolution stamps $k \times k$ numbers, $s$ pixels apart, so a pixel
-# gets $k^2 / s^2$ of each channel's on average: for $k = 5$, $s = 2$, along a line 3
-# or 2. [claim 2]
+# receives $k^2 / s^2$ numbers from each channel on average: for $k = 5$, $s = 2$ it is
+# 3 or 2 along each axis. [claim 2]
 #
 # *Two players.* (c) Near its equilibrium a GAN is $\dot\theta = -\psi$,
 # $\dot\psi = \theta$ (chapter 7, with time scaled). With momentum, alternating,
@@ -59,8 +59,9 @@
 # $$(x - 1)^2 (x - \beta)^2 + h^2 x^3 = 0 . $$
 #
 # For small $h$ the largest root is $|x| \approx 1 + \frac{\beta}{1 - \beta} \eta^2$,
-# where $\eta = \frac{h}{1 - \beta}$ is how far a step goes in the long run: $9 \eta^2$
-# more than 1 at 0.9, $\eta^2$ at 0.5, and less than 1 for negative $\beta$. [claim 3]
+# where $\eta = \frac{h}{1 - \beta}$ is the total effect of a step in the long run:
+# $9 \eta^2$ more than 1 at 0.9, $\eta^2$ at 0.5, and less than 1 for negative $\beta$.
+# [claim 3]
 #
 # (d) $\bar\theta_t = a \bar\theta_{t-1} + (1 - a) \theta_t$ with
 # $\theta_t = e^{i \omega t}$ has the solution
@@ -73,20 +74,20 @@
 #
 # *Augmentation.* (f) A random transformation maps distributions to distributions,
 # linearly: $q \mapsto A q$, a matrix where there are finitely many images. A critic
-# that sees transformed images only, of both sides, compares $A p$ with $A q$, and its
-# best value is $2\,\mathrm{JSD}(A p, A q) - \log 4$ (chapter 4), smallest for
+# that sees only transformed images, real and generated, compares $A p$ with $A q$, and
+# its best value is $2\,\mathrm{JSD}(A p, A q) - \log 4$ (chapter 4), smallest for
 # $A q = A p$. If $A$ is invertible, that means $q = p$: nothing leaks. If $A$ is
 # singular, $A v = 0$, then $p$ and $p + v$ (if it is a distribution) have the same
-# value, and nothing holds the generator at $p$.
+# value, and nothing keeps the generator at $p$.
 #
 # (g) Turning by $j$ quarters with probability $\pi_j$ is a circulant matrix; its
 # eigenvalues are the Fourier transform of $\pi$. $\pi = (1 - r, 0, r, 0)$ gives
 # $1, 1, 1 - 2r, 1 - 2r$; with probability $r$ a quarter turn chosen evenly out of all
 # four gives $1$ and three times $1 - r$. [claim 6]
 #
-# (h) A bar in column $c$, moved by $-1$, 0 or 1 and lost at the border: from 0, 3, 6 it
-# gets to all of $0, \dots, 7$ evenly, and is lost once in nine. From 1, 4, 7 as well.
-# [claim 7]
+# (h) Move a bar in column $c$ by $-1$, 0 or 1; beyond the border it is lost. From
+# columns 0, 3, 6 it reaches each of $0, \dots, 7$ with the same probability, and is
+# lost once in nine times. From columns 1, 4, 7 the same holds. [claim 7]
 #
 # (i) For a small $v$, $\mathrm{JSD}(p, p + v) \approx \frac18 \sum v^2 / p$. If $p$ is
 # uniform and $A v = \lambda v$, it turns into $\lambda^2$ of that. [claim 8]
@@ -105,12 +106,12 @@ KARRAS = "Karras et al. 2020, section 2.2"
 
 
 def leaky(slope):
-    """What a leaky ReLU leaves of the mean square of a symmetric number."""
+    """Return the fraction of a symmetric number's mean square behind a leaky ReLU."""
     return (1 + slope**2) / 2
 
 
 def mean_squares(network, x, share=leaky):
-    """Step (a): mean squares x through a network whose weights are variances."""
+    """Return step (a): the mean squares x, sent through a network of variances."""
     for layer in network:
         x = (
             x * share(layer.options["slope"])
@@ -128,9 +129,9 @@ def he_variances(rng, shape, fan_in, fan_out):
 # ## Check 1: how loud a network starts
 #
 # A critic of DCGAN's shape with 256 outputs is initialised a hundred times, and sees
-# one image. The mean of $D(x)^2$ must be what step (a) says, borders and all, within
-# its standard error. Where chance plays a part, a distance is counted in standard
-# errors, and 4 of them are allowed.
+# one image. The mean of $D(x)^2$ must be that of step (a), including the effect of
+# borders, within its standard error. Where a number is random, a distance is measured
+# in standard errors, and 4 of them are allowed.
 
 # %%
 image = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 1)).astype("float32")
@@ -144,7 +145,7 @@ def critic(init, seed=0, width=32, outputs=256):
 
 
 def mean_and_error(x):
-    """The mean of independent draws, and its standard error."""
+    """Return the mean of independent draws, and its standard error."""
     return np.mean(x, axis=0), np.std(x, axis=0, ddof=1) / np.sqrt(len(x))
 
 
@@ -185,15 +186,15 @@ print(
 )
 
 # %% [markdown]
-# So that is what 0.02 does in a critic: it starts with no opinion, $D = \frac12$ for
-# everything, and a small gradient for the generator. Adam does not mind small
-# gradients. In DCGAN's generator the number hardly matters, because batch norm undoes
-# it (chapter 12, claim 4); except in the last layer, which has none. There 0.02 keeps
-# the sums small, and the first images are gray, in the middle of the tanh where it has
-# its full slope.
+# So with 0.02 a critic starts with $D = \frac12$ for every image, and with a small
+# gradient for the generator. Small gradients do no harm with Adam. In DCGAN's generator
+# the number hardly matters, because batch norm undoes it (chapter 12, claim 4), except
+# in the last layer, which has no batch norm. There 0.02 keeps the sums small, and the
+# first images are gray, in the middle of the tanh where it has its full slope.
 #
-# The other end of the network, a transposed convolution, with as many channels as are
-# needed to see the variance of a pixel; each output channel has weights of its own.
+# The next claim is about a transposed convolution, as in a generator. It has enough
+# output channels to measure the variance of a pixel, because each channel has weights
+# of its own.
 
 # %%
 stamps = nn.ConvTranspose2d(
@@ -222,8 +223,9 @@ check(checkerboard)
 # %% [markdown]
 # ## Check 2: two players with a memory
 #
-# Steps of the library's `SGD`, first the generator's, then the critic's. The wrong
-# variants are the formulas of simultaneous steps and of a player without momentum.
+# The steps are those of the library's `SGD`, first the generator's, then the critic's.
+# The wrong variants are the formulas of simultaneous steps and of a player without
+# momentum.
 
 # %%
 H = 0.05
@@ -231,7 +233,7 @@ GIDEL = "Gidel et al. 2019, negative momentum"
 
 
 class Player(nn.Module):
-    """One number that learns."""
+    """A player with a single number as its parameter."""
 
     def __init__(self, start):
         self.value = mg.Parameter(np.array(start))
@@ -250,15 +252,15 @@ def orbit(beta, steps, h=H):
 
 
 def largest_root(beta, h, power=3):
-    """Of (x - 1)^2 (x - beta)^2 + h^2 x^power."""
+    """Return the largest modulus of a root of (x - 1)^2 (x - beta)^2 + h^2 x^power."""
     polynomial = np.convolve([1, -2, 1], [1, -2 * beta, beta**2])
     polynomial[4 - power] += h**2
     return abs(np.roots(polynomial)).max()
 
 
 def growth(beta, steps=600):
-    """Per step: for a pair of roots r e^(+-iw), x_{t+1} x_{t-1} - x_t^2 is proportional
-    to r^(2t)."""
+    """Return the growth r per step, as x_{t+1} x_{t-1} - x_t^2 is proportional to
+    r^(2t)."""
     x = [theta.value.item() for theta, _ in orbit(beta, steps)]
     first, last = (x[t + 1] * x[t - 1] - x[t] ** 2 for t in (steps // 2, steps - 2))
     return (last / first) ** (0.5 / (steps - 2 - steps // 2))
@@ -291,9 +293,9 @@ for beta in (0.9, 0.5, 0.0, -0.3):
 
 # %% [markdown]
 # DCGAN's authors saw that 0.9 "resulted in training oscillation and instability", and
-# took 0.5. This is a reason. Adam divides by a running size of the gradients, so it is
-# not linear and the numbers above are not its own, but its $m$ has the same memory.
-# Today's recipes go all the way, to 0.
+# took 0.5. This claim gives a reason. Adam divides by a running size of the gradients,
+# so it is not linear, and the numbers above do not apply to it exactly, but its average
+# $m$ is the same as momentum's. Today's recipes set $\beta_1$ to 0.
 
 # %%
 DECAY, STEPS = 0.98, 1500
@@ -301,13 +303,13 @@ omega = np.arccos(1 - H**2 / 2)  # the angle of the root at beta = 0
 
 
 def amplitude(x):
-    """Of ... x_{T-1}, x_T, samples of a sinusoid of omega per step."""
+    """Return the amplitude of a sinusoid of omega per step, from its last samples."""
     a, b = x[-2:]
     return np.sqrt(a**2 + b**2 - 2 * a * b * np.cos(omega)) / np.sin(omega)
 
 
 def averaged_orbit():
-    """The amplitude of theta, and of its average by the library's EMA."""
+    """Return the amplitudes of theta and of its average by the library's EMA."""
     ema, found = mg.optim.EMA(Player(1.0), DECAY), []
     for theta, _ in orbit(0.0, STEPS):
         ema.update(theta)
@@ -336,9 +338,10 @@ check(low_pass)
 # %% [markdown]
 # ## Check 3: packed samples
 #
-# Data: even on ten points. One generator misses two of them. Another has all, five of
-# them too often. Both are at a total variation of 0.2, and a critic of single samples
-# has no reason to prefer one. Packed by two, the first is farther away.
+# The data are uniform on ten points. One generator misses two of them. Another produces
+# all ten, but five of them too often. Both are at a total variation of 0.2, so a critic
+# of single samples does not prefer either. With samples packed by two, the first
+# generator is farther away.
 
 # %%
 data = np.full(10, 0.1)
@@ -347,7 +350,7 @@ uneven = np.repeat([0.14, 0.06], 5)
 
 
 def variation(p, q, m):
-    """The total variation between packs of m samples of p and of q."""
+    """Return the total variation between packs of m samples of p and of q."""
     packs = [
         np.array([np.prod(pack) for pack in itertools.product(x, repeat=m)])
         for x in (p, q)
@@ -377,8 +380,8 @@ print("uneven:   ", *[f"{variation(data, uneven, m):.4f}" for m in (1, 2, 3)])
 # %% [markdown]
 # ## Check 4: which augmentations leak
 #
-# The operator $A$ on the four orientations of a picture. Column $i$ is the distribution
-# of what picture $i$ becomes.
+# Here $A$ acts on the four orientations of a picture. Column $i$ is the distribution of
+# the orientation that picture $i$ becomes.
 
 # %%
 half_turn = np.array([0, 0, 1, 0])
@@ -386,7 +389,7 @@ any_quarter = np.full(4, 1 / 4)
 
 
 def operator(turns, r):
-    """With probability r, turn by j quarters with probability turns[j]."""
+    """Return A: with probability r, turn by j quarters with probability turns[j]."""
     pi = (1 - r) * np.eye(4)[0] + r * turns
     return np.array([np.roll(pi, i) for i in range(4)]).T
 
@@ -412,18 +415,20 @@ determinants.wrong("quarter turns leak at 1/2, too", quarter=lambda r: (1 - 2 * 
 check(determinants)
 
 # %% [markdown]
-# A half turn with probability 0.9 does not leak: a generator that wants to be upright
-# after it must be upright before. At $\frac12$ both orientations become one.
+# A half turn with probability 0.9 does not leak: only upright pictures have the right
+# distribution after it. With probability $\frac12$ both orientations become the same
+# distribution.
 #
 # Next the translation of differentiable augmentation, as the library has it:
-# `Augment("translation")` moves images by up to an eighth of their sides, 8 pixels by
-# up to 1, and what enters is black. The images are black but for a column.
+# `Augment("translation")` moves images by up to an eighth of their side, which is 1
+# pixel for images of 8, and fills the border with black. The images are black except
+# for one column.
 
 # %%
 
 
 def bars(columns, n=20_000):
-    """Images (n, 1, 8, 1) of one bright pixel, in one of these columns by turns."""
+    """Return images (n, 1, 8, 1) of one bright pixel, in these columns by turns."""
     rows = np.resize(np.eye(8, dtype="float32")[list(columns)], (n, 8))
     return rows[:, None, :, None]
 
@@ -453,11 +458,12 @@ invisible.wrong(
 check(invisible)
 
 # %% [markdown]
-# Not only tiny images. At 32 pixels the same policy moves by up to 4, and bars in
-# columns 0, 9, 18, 27 become what bars in 4, 13, 22, 31 become (picture, left). At
-# MNIST's 28 no sets of bars are confused, as exercise 3 finds out.
+# This is not limited to tiny images. At 32 pixels the same policy moves by up to 4, and
+# bars in columns 0, 9, 18, 27 become the same distribution as bars in columns 4, 13,
+# 22, 31 (picture, left). At MNIST's 28 pixels no sets of bars are confused, as exercise
+# 3 shows.
 #
-# Between "singular" and "safe" lies the usual case.
+# The usual operator is neither singular nor harmless: it weakens some differences.
 
 # %%
 SIZE = 12
@@ -477,7 +483,7 @@ def jsd(p, q):
     measure="absolute",
 )
 def fading(power=2):
-    """Circular shifts by -1, 0, 1; waves k = 0 ... 5 over twelve pixels."""
+    """Test circular shifts by -1, 0, 1 on waves k = 0 ... 5 over twelve pixels."""
     shift = sum(np.roll(np.eye(SIZE), j, axis=0) for j in (-1, 0, 1)) / 3
     k = np.arange(1, 6)[:, None]
     wave = np.cos(2 * np.pi * k * np.arange(SIZE) / SIZE)
@@ -493,14 +499,14 @@ check(fading)
 # %% [markdown]
 # ## Picture
 #
-# On the right a generator of four probabilities learns, by the gradient of
-# $2\,\mathrm{JSD}(A p, A q)$, to which orientation the data belong, once for every $r$.
+# On the right a generator of four probabilities learns the orientation of the data by
+# the gradient of $2\,\mathrm{JSD}(A p, A q)$, once for every $r$.
 
 # %%
 
 
 def leak(turns, rs, steps=600, rate=4.0):
-    """The total variation between data and generator after training, for each r."""
+    """Return, for each r, the total variation from data to generator after training."""
     operators = np.array([operator(turns, r).T for r in rs])
     upright = np.array([0.97, 0.01, 0.01, 0.01])
     theta = mg.tensor(np.zeros((len(rs), 1, 4)), requires_grad=True)
@@ -561,30 +567,31 @@ viz.show(picture, "ch13_dcgan")
 # ## What goes wrong in practice
 #
 # * **Augmented data, plain fakes.** Then $q = A p$ is the optimum: the augmentation
-#   leaks in full, invertible or not. Both sides, the same distribution, also for the
-#   penalty's points, and in the generator's step.
+#   leaks in full, invertible or not. Augment real and generated samples with the same
+#   distribution, also for the penalty's points, and also in the generator's step.
 # * **"Differentiable" is not "does not leak".** The gradient must pass through the
 #   transformation so that the generator learns at all. Whether it learns the right
-#   thing is a matter of $A$.
+#   distribution depends on $A$.
 # * **Gaussian instance noise never leaks** ($A$ multiplies the frequency $k$ of a
-#   density by $e^{-\sigma^2 k^2 / 2}$, never 0), but by claim 8 it hides fine detail by
-#   the square of that, so it has to fade during training.
+#   density by $e^{-\sigma^2 k^2 / 2}$, never 0), but by claim 8 it makes fine detail
+#   less visible by the square of that, so it has to fade during training.
 # * **Safe below 1 is slow near 1.** Karras et al. call leaks unlikely in practice below
 #   0.8.
-# * **Samples are drawn from the averaged weights, losses from the others.** By claim 4
-#   the average may look converged while the game spins.
+# * **Samples are drawn with the averaged weights, but losses are computed with the
+#   others.** By claim 4 the average may look converged while the game spins.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. *Warm-up.* Which deviation must the weights have so that a layer behind a leaky
-#    ReLU of slope $s$ keeps the mean square?
-# 2. *Bug hunt.* `buggy_deviation` gives He's deviation for the kernel of a convolution,
-#    (kH, kW, in, out). It was copied from a library with another order of axes.
-# 3. *Research.* Images are `n` pixels wide and moved by at most `reach` $= l$, evenly;
-#    what enters is black. For bars as in claim 7, how many linearly independent
-#    differences are invisible? (It depends on the remainder of $n + l$ when divided by
-#    $2 l + 1$.)
+# 1. *Warm-up.* Which standard deviation must the weights have so that a layer behind a
+#    leaky ReLU of slope $s$ keeps the mean square?
+# 2. *Bug hunt.* `buggy_deviation` gives He's standard deviation for the kernel of a
+#    convolution, (kH, kW, in, out). It was copied from a library with another order of
+#    axes.
+# 3. *Research.* Images are `n` pixels wide and are moved uniformly by at most `reach`
+#    $= l$; the border is filled with black. For bars as in claim 7, how many linearly
+#    independent differences are invisible? (It depends on the remainder of $n + l$ when
+#    divided by $2 l + 1$.)
 
 # %%
 
@@ -615,8 +622,7 @@ def invisible_differences(n, reach):
     tolerance=1e-6,
 )
 def gain(answer=lambda fan_in, slope: np.sqrt(2 / ((1 + slope**2) * fan_in))):
-    """The mean square behind the layer, for normal numbers before the leaky ReLU, by
-    quadrature."""
+    """Compute the mean square behind the layer for normal inputs, by quadrature."""
     x = np.linspace(-10, 10, 20_001)
     weights = np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi) * 1e-3
     squares = []
@@ -637,7 +643,7 @@ answer(gain, keeping_deviation)
 
 @claim("13.E2", "fan_in = kH kW in: all axes but the last", source=HE, tolerance=1e-6)
 def ported(answer=lambda shape: np.sqrt(2 / np.prod(shape[:-1]))):
-    """In the middle of a large image of ones, in the network of variances: 2, in every
+    """Compute the mean square in the middle of a large image of ones: 2 in each
     channel."""
     shape = (5, 5, 3, 64)
     y = ops.conv2d(np.ones((1, 5, 5, 3)), np.full(shape, answer(shape) ** 2))
@@ -654,7 +660,7 @@ answer(ported, buggy_deviation)
 # pixels, with $l$ zeros appended at both ends. Two windows that are neighbours differ
 # by one pixel that leaves and one that enters, so $v$ has the period $w$. Of its $w$
 # values the first $l$ are 0, and the $l$ after position $n + l$ as well; their sum
-# is 0. The free values, less one for the sum, are the answer.
+# is 0. The answer is the number of free values, less one for the sum.
 
 # %% tags=["solution"]
 
