@@ -4,10 +4,11 @@
 # **What you need**: chapter 4 (divergences), expectations and variances.
 #
 # Below is a generator that can draw 16 pictures. In the space of features where it is
-# judged, its FID is exactly 0, and so is its KID. Every number that a GAN is judged by
-# is a statistic of a finite sample: it has a blind spot, a bias and a floor, which is
-# what real data score under the same protocol. This chapter derives all three for the
-# numbers that papers print, and ends with a table of which one sees what.
+# judged, its FID is exactly 0, and so is its KID. Every number by which a GAN is judged
+# is a statistic of a finite sample. It has a blind spot, a bias and a floor, which is
+# the score of real data under the same protocol. This chapter derives all three for the
+# numbers that papers report, and ends with a table of the failures that each of them
+# detects.
 #
 # **Claims**
 #
@@ -16,11 +17,11 @@
 #    $\frac{1}{N} \left( 2 d + \frac{d (d + 1)}{2} \right)$ on average.
 # 2. On digits as well: against $N$ its logarithm falls with slope $-1$.
 # 3. Twice the value at $2N$, less the value at $N$, is free of that bias.
-# 4. The unbiased MMD, of which KID is one, has none at any $N$.
+# 4. The unbiased estimate of MMD, such as KID, has no such bias at any $N$.
 # 5. The $2d$ points $\pm \sqrt d\, e_i$ and a standard normal distribution have FID 0
 #    and KID 0.
-# 6. The birthday test sees them: $n$ samples have $\frac{n (n - 1)}{2} \sum_i q_i^2$
-#    pairs of twins.
+# 6. The birthday test detects them: $n$ samples have on average
+#    $\frac{n (n - 1)}{2} \sum_i q_i^2$ pairs of twins.
 # 7. A perfect generator's coverage is $1 - \binom{N - 1}{k} / \binom{2N - 1}{k}$,
 #    whatever the distribution.
 # 8. One outlier among the real samples can raise the precision of garbage from 0 to 1;
@@ -41,32 +42,34 @@
 #
 # the metric of Bures. For normal samples $\mathbb E\, \Delta_{ij}^2 = \frac{2}{N}
 # (\lambda_i \lambda_j + \delta_{ij} \lambda_i^2)$. With $C = I$: $2d$ from the means,
-# $\frac12 \cdot \frac12 \cdot 2 (d^2 + d)$ from the covariances, all over $N$. [claim
-# 1] Other distributions have another constant, and terms in $1 / N^2$ follow, but
-# $1 / N$ leads. [claim 2] So $2 (f + \frac{c}{2N}) - (f + \frac{c}{N}) = f$. [claim 3]
+# $\frac12 \cdot \frac12 \cdot 2 (d^2 + d)$ from the covariances, all divided by $N$.
+# [claim 1] Other distributions have another constant, and there are terms in $1 / N^2$,
+# but the leading term is $1 / N$. [claim 2] So
+# $2 (f + \frac{c}{2N}) - (f + \frac{c}{N}) = f$. [claim 3]
 #
 # (b) $\mathrm{MMD}^2 = \mathbb E\, k(x, x') - 2\, \mathbb E\, k(x, y) + \mathbb E\,
 # k(y, y')$, where $x$ and $x'$ are *different* draws. The mean over all pairs of
-# different samples has that expectation, for every $N$. [claim 4] With the pairs of a
-# sample with itself the estimate gets too large by
+# different samples has that expectation, for every $N$. [claim 4] If the pairs of a
+# sample with itself are included, the estimate is too large by
 # $\frac{1}{N} \mathbb E\, (k(x, x) - k(x, x'))$ for each side.
 #
-# (c) FID knows mean and covariance: 0 and $\frac{1}{2d} \sum_i 2 d\, e_i e_i^\top = I$
-# for the points of claim 5, as for $\mathcal N(0, I)$. KID's kernel
-# $(\frac{x \cdot y}{d} + 1)^3$ is a polynomial of degree 3, so its MMD knows the
-# moments up to the third; those of order 3 vanish for both. [claim 5]
+# (c) FID depends on mean and covariance alone: 0 and
+# $\frac{1}{2d} \sum_i 2 d\, e_i e_i^\top = I$ for the points of claim 5, as for
+# $\mathcal N(0, I)$. KID's kernel $(\frac{x \cdot y}{d} + 1)^3$ is a polynomial of
+# degree 3, so its MMD depends on the moments up to the third; those of order 3 vanish
+# for both. [claim 5]
 #
-# (d) Each of the $\frac{n (n - 1)}{2}$ pairs is twice the same picture with probability
-# $\sum q_i^2$. [claim 6]
+# (d) Each of the $\frac{n (n - 1)}{2}$ pairs shows the same picture twice with
+# probability $\sum q_i^2$. [claim 6]
 #
-# (e) Coverage is the share of real samples with a fake inside the ball that reaches to
-# their $k$-th real neighbour. Real and fake are alike, so the other $2N - 1$ samples,
-# in the order of their distances, are $N - 1$ real and $N$ fake ones well shuffled.
+# (e) Coverage is the fraction of real samples with a fake inside the ball that reaches
+# to their $k$-th real neighbour. For a perfect generator the other $2N - 1$ samples, in
+# the order of their distances, are $N - 1$ real and $N$ fake ones in random order.
 # There is no fake in the ball if the $k$ nearest are all real. [claim 7]
 #
-# (f) Precision is the share of fakes that lie in *any* ball of a real sample. An
-# outlier at a distance $R$ has a ball of radius $R$. Density counts the balls, over
-# $k$. [claim 8]
+# (f) Precision is the fraction of fakes that lie in *any* ball of a real sample. An
+# outlier at a distance $R$ has a ball of radius about $R$. Density counts the balls
+# that contain a fake, divided by $k$. [claim 8]
 #
 # (g) $\frac{n_i}{N} = \frac{1}{K} (1 + \xi_i)$. $\mathrm{KL} = \frac{1}{K} \sum (1 +
 # \xi_i) \log (1 + \xi_i) \approx \frac{1}{K} \sum \frac{\xi_i^2}{2} -
@@ -89,7 +92,8 @@ DIGITS = mg.data.load("digits-8x8").images.reshape(-1, 64) / 255
 
 
 def mean_and_error(draws):
-    """The mean of independent draws along the first axis, and its standard error."""
+    """Return the mean of independent draws along the first axis, and its standard
+    error."""
     draws = np.array(draws, dtype=np.float64)
     return draws.mean(0), draws.std(0, ddof=1) / np.sqrt(len(draws))
 
@@ -97,7 +101,7 @@ def mean_and_error(draws):
 # %% [markdown]
 # ## Check 1: the floor of FID
 #
-# Claims about expectations are checked by their means over many draws, in units of the
+# Claims about expectations are checked by means over many draws, in units of the
 # standard error.
 
 # %%
@@ -126,8 +130,8 @@ fid_floor.wrong(
 check(fid_floor)
 
 # %% [markdown]
-# Digits of 8 by 8 pixels, in the space of their first sixteen principal components; two
-# disjoint sets of $N$.
+# The next data are digits of 8 by 8 pixels, in the space of their first sixteen
+# principal components. Two disjoint sets of $N$ are compared.
 
 # %%
 features = frechet.pca(DIGITS, 16)(DIGITS)
@@ -135,7 +139,7 @@ SIZES = np.array([100, 200, 400, 800])
 
 
 def real_against_real():
-    """The Frechet distance for each of SIZES, of one shuffle of the digits."""
+    """Return the Frechet distance for each of SIZES, of one shuffle of the digits."""
     shuffled = rng.permutation(features)
     return [frechet.distance(shuffled[:n], shuffled[n : 2 * n]) for n in SIZES]
 
@@ -166,8 +170,8 @@ print(
 )
 
 # %% [markdown]
-# One series of four sizes is what papers show. It can have the slope $-0.85$ or $-1.15$
-# and mean nothing by it.
+# Papers show one series of four sizes. Its slope can be $-0.85$ or $-1.15$ by chance
+# alone.
 
 # %%
 
@@ -194,9 +198,9 @@ check(extrapolated)
 # %% [markdown]
 # ## Check 2: KID has no such floor
 #
-# Two distributions $p$, $q$ on thirty points, where
-# $\mathrm{MMD}^2 = (p - q)^\top K (p - q)$ is a finite sum. Samples of ten, fifteen
-# hundred times.
+# For two distributions $p$, $q$ on thirty points,
+# $\mathrm{MMD}^2 = (p - q)^\top K (p - q)$ is a finite sum. It is estimated from
+# samples of ten, fifteen hundred times.
 
 # %%
 points = rng.normal(size=(30, 4))
@@ -205,12 +209,12 @@ cubic = kernel.polynomial()
 
 
 def with_diagonal(x, y, k):
-    """The estimate that keeps the pairs of a sample with itself."""
+    """Return the estimate that includes the pairs of a sample with itself."""
     return k(x, x).mean() + k(y, y).mean() - 2 * k(x, y).mean()
 
 
 def estimates(estimate, q, n=10, times=1500):
-    """Of samples of n from p and from q."""
+    """Return the mean of estimates from n samples of p and q, and its standard error."""
     draw = np.random.default_rng(1)
     x, y = (points[draw.choice(30, size=(times, n), p=weights)] for weights in (p, q))
     return mean_and_error([estimate(a, b, cubic) for a, b in zip(x, y, strict=True)])
@@ -241,18 +245,18 @@ check(unbiased)
 # %% [markdown]
 # ## Check 3: sixteen pictures, FID 0, KID 0
 #
-# Exactly, without sampling: the mean and covariance of the points; and of $(s + 1)^m$,
-# $s = x \cdot y / d$, the mean over pairs of points, over pairs of normal samples, and
-# over mixed pairs. For the last two the moments of $s$ are known: $\frac1d$ and 0 for
-# orders 2 and 3; for order 4, $3 \frac{d^2 + 2d}{d^4}$ and $\frac{3}{d^2}$.
+# Both distances are computed exactly, without sampling: FID from the mean and
+# covariance of the points; KID from the means of $(s + 1)^m$, $s = x \cdot y / d$, over
+# pairs of points, over pairs of normal samples, and over mixed pairs. For the last two
+# the moments of $s$ are known: $\frac1d$ and 0 for orders 2 and 3; for order 4,
+# $3 \frac{d^2 + 2d}{d^4}$ and $\frac{3}{d^2}$.
 
 # %%
 corners = np.sqrt(D) * np.concatenate([np.eye(D), -np.eye(D)])
 
 
 def population_distances(points, degree=3):
-    """(FID, MMD^2 of the kernel of that degree) between the uniform distribution on
-    points and N(0, I)."""
+    """Return (FID, MMD^2 with a kernel of that degree) of points against N(0, I)."""
     mean, covariance = points.mean(0), points.T @ points / len(points)
     fid = frechet.between_gaussians(
         mean, covariance - np.outer(mean, mean), np.zeros(D), np.eye(D)
@@ -283,8 +287,9 @@ blind_spot.wrong("half of them: sqrt(d) e_i", points=corners[:D])
 check(blind_spot)
 
 # %% [markdown]
-# Inception's features would not change that: FID knows two moments of them, and no
-# more. But nobody needs a distance to see that sixteen pictures are few.
+# Inception's features would not change that, because FID depends on two of their
+# moments alone. But no distance is needed to notice that there are only sixteen
+# pictures.
 #
 # The library's birthday test calls two samples twins if they are nearer than the
 # nearest real ones. Here a generator has memorised forty digits, and draws the $i$-th
@@ -297,8 +302,7 @@ zipf /= zipf.sum()
 
 
 def twins():
-    """The number of pairs of near-duplicates among the samples of a generator that has
-    memorised 40 digits."""
+    """Return the number of twins among the samples of a generator with 40 pictures."""
     shuffled = rng.permutation(DIGITS)
     samples, pairs = shuffled[rng.choice(40, SHOWN, p=zipf)], math.comb(SHOWN, 2)
     return pairs * two_sample.near_pair_rate(shuffled[-SHOWN:], samples, 1 / pairs)
@@ -330,7 +334,7 @@ print(
 # %% [markdown]
 # ## Check 4: precision, recall, density, coverage
 #
-# A perfect generator, three distributions, ten samples.
+# A perfect generator is tested on three distributions, with ten samples each.
 
 # %%
 SMALL, K = 10, 3
@@ -377,10 +381,10 @@ for name, found in scores.items():
 
 # %% [markdown]
 # Precision and recall of a *perfect* generator depend on the space, on $N$ and $k$.
-# Without the floor beside them they say nothing.
+# They mean nothing without their floor beside them.
 #
-# Now garbage: fakes 500 standard deviations away from all the data. And one broken file
-# among two hundred real ones.
+# The next generator makes garbage: fakes that are 500 standard deviations away from all
+# the data. Among two hundred real samples there is one outlier, such as a broken file.
 
 # %%
 bulk, garbage = rng.normal(size=(2, 200, 2))
@@ -406,8 +410,8 @@ check(outlier)
 # %% [markdown]
 # ## Check 5: counting modes
 #
-# The KL divergence of a *perfect* sampler on the ring, the grid and stacked MNIST, in
-# the usual numbers of samples.
+# This is the KL divergence of a *perfect* sampler on the ring, the grid and stacked
+# MNIST, for the usual numbers of samples.
 
 # %%
 MIXTURES = {"ring": (8, 2500), "grid": (25, 2500), "stacked MNIST": (1000, 26_000)}
@@ -444,28 +448,30 @@ for name, (count, n) in MIXTURES.items():
     print(f"{name:14} {count:4} modes, {n:,} samples: floor {drawn[name][0]:.4f}")
 
 # %% [markdown]
-# The number of modes has a floor as well, from the other side: a generator that knows a
-# single digit covers all ten classes of a classifier that is wrong once in a hundred
-# times, if one sample is enough. `class_balance` asks for a tenth of an even share.
+# The number of modes has a floor as well, which is too high instead of too low: if one
+# sample per class is enough, a generator of a single digit covers all ten classes,
+# because a classifier that is wrong once in a hundred times puts some of its samples
+# into each. `class_balance` therefore counts a class only if it has at least a tenth of
+# the samples that an equal distribution would give it.
 #
 # ## Picture
 #
-# Generators for the grid of 25 modes that fail in one way each; what each metric makes
-# of it, in standard deviations of a perfect sampler's score.
+# Each of these generators for the grid of 25 modes fails in one way. The picture shows
+# how each metric reacts, in standard deviations of a perfect sampler's score.
 
 # %%
 GRID = mg.data.grid()
 
 
 def sampled(n, seed, weights=None, width=1.0):
-    """Samples of the grid, with other weights, or other widths."""
+    """Return samples of the grid, with other weights, or another width."""
     draw = np.random.default_rng(seed)
     mode = draw.choice(25, n, p=weights)
     return GRID.modes[mode] + width * GRID.sigma * draw.normal(size=(n, 2))
 
 
 def noisy(n, seed):
-    """One sample in twenty lies anywhere."""
+    """Return samples of the grid, of which one in twenty lies anywhere."""
     draw = np.random.default_rng(seed + 1000)
     return np.where(
         draw.uniform(size=(n, 1)) < 0.05, draw.uniform(-5, 5, (n, 2)), sampled(n, seed)
@@ -487,7 +493,7 @@ FAILURES = {
 
 
 def judged(real, samples):
-    """Every number of this chapter, of one set of samples."""
+    """Return every metric of this chapter for one set of samples."""
     modes = mixture.mode_statistics(samples, GRID.modes, GRID.sigma)
     four = prdc.prdc(real, samples)
     pairs = math.comb(len(samples), 2)
@@ -507,7 +513,7 @@ def judged(real, samples):
 
 
 def scored(generator, draws, first, n=500):
-    """(draws, metrics)."""
+    """Return the metrics of several draws, (draws, metrics)."""
     seeds = range(first, first + draws)
     return np.array(
         [list(judged(sampled(n, 100 + s), generator(n, s)).values()) for s in seeds],
@@ -574,27 +580,27 @@ viz.show(picture, "ch14_mode_collapse_measured")
 # ## What goes wrong in practice
 #
 # * **FIDs at different $N$ are compared.** By claim 1 more samples alone make any
-#   generator better. In 2,048 dimensions the constant of a round normal distribution is
-#   two million. Fewer samples than dimensions make the covariance singular, and the
-#   number mostly bias; `frechet_distance` refuses.
+#   generator better. In 2,048 dimensions the constant of a normal distribution with
+#   $C = I$ is two million. With fewer samples than dimensions the covariance is
+#   singular, and the number is mostly bias; `frechet_distance` raises an error.
 # * **The bias is not a constant offset.** It depends on the generator's spectrum
 #   (exercise 3): a larger $N$ can reverse the order of two generators.
-# * **A small KL over the samples that hit a mode** says nothing on the others: state
-#   how many those are.
-# * **More than 98.89 % within 3 sigma** is no success but a sign of modes that are too
-#   narrow.
-# * **Hubs.** In 1,000 dimensions a few real samples are everybody's neighbours, and
-#   claim 7's mean, though exact, is that of a wide distribution: one draw of 10,000
-#   ($k = 5$) gave 0.956 where the mean is 0.969.
-# * **The best of five seeds** is a statistic too, and its floor is another.
+# * **A small KL over the samples that hit a mode** says nothing about the other
+#   samples: state how many those are.
+# * **More than 98.89 % within 3 sigma** is not a success but a sign of modes that are
+#   too narrow.
+# * **Hubs.** In 1,000 dimensions a few real samples are neighbours of nearly all
+#   others, and claim 7's mean, though exact, is that of a wide distribution: one draw
+#   of 10,000 ($k = 5$) gave 0.956 where the mean is 0.969.
+# * **The best of five seeds** is a statistic too, and has another floor.
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. *Warm-up.* A generator draws from `s` pictures evenly. How many samples does it
 #    take until twins are at least as likely as not?
-# 2. *Bug hunt.* `buggy_frechet` is right for all pairs of covariances that somebody
-#    tried. Which did he try?
+# 2. *Bug hunt.* `buggy_frechet` is right for all pairs of covariances that its author
+#    tried. Which were those?
 # 3. *Research.* The constant of claim 1 for a covariance with the eigenvalues
 #    `spectrum`: what is $N$ times the FID of real against real?
 
@@ -622,7 +628,7 @@ def floor_constant(spectrum):
 
 
 def birthdays(s):
-    """The first n with (1 - 1/s)(1 - 2/s) ... (1 - (n - 1)/s) <= 1/2."""
+    """Return the first n with (1 - 1/s)(1 - 2/s) ... (1 - (n - 1)/s) <= 1/2."""
     different = np.cumprod(1 - np.arange(s) / s)
     return int(np.argmax(different <= 0.5)) + 1
 
@@ -634,7 +640,7 @@ def birthdays(s):
     tolerance=0.03,
 )
 def first_twins(answer=birthdays):
-    """The approximation is 1.1774 sqrt(s) + 1/2."""
+    """Compare with the approximation 1.1774 sqrt(s) + 1/2."""
     sizes = np.array([365, 10_000, 250_000])
     return [answer(s) for s in sizes], np.sqrt(2 * np.log(2) * sizes) + 0.5
 
@@ -649,7 +655,7 @@ answer(first_twins, samples_for_twins)
 
 
 def mended_frechet(mean1, cov1, mean2, cov2):
-    """The eigenvalues of the product: those of C1^(1/2) C2 C1^(1/2), and real."""
+    """Use the eigenvalues of the product, which are those of C1^(1/2) C2 C1^(1/2)."""
     cross = np.sqrt(np.linalg.eigvals(cov1 @ cov2).real).sum()
     return ((mean1 - mean2) ** 2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * cross
 
@@ -685,7 +691,7 @@ answer(products, buggy_frechet)
 
 
 def constant_of(spectrum):
-    """Step (a): 2 sum l_i + sum_ij (l_i l_j + delta_ij l_i^2) / (l_i + l_j)."""
+    """Return 2 sum l_i + sum_ij (l_i l_j + delta_ij l_i^2) / (l_i + l_j)."""
     sums = np.add.outer(spectrum, spectrum)
     return (
         2 * spectrum.sum()

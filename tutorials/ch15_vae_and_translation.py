@@ -4,36 +4,37 @@
 # **What you need**: chapter 4 (the divergence behind a GAN), chapter 8 (Wasserstein),
 # chapter 11 (convolutions).
 #
-# Ask a network for the picture of a three. There are thousands of right answers, it may
-# give one, and the loss decides which. Squared errors ask for the average of all
-# threes, absolute errors for a three with its strokes rubbed out, an adversary for one
-# that somebody might have written. A variational autoencoder escapes the question by
-# asking a second network *which* three is meant. This chapter derives all four answers,
-# and what a critic of patches can judge at all.
+# Ask a network for the picture of a three. There are thousands of right answers, but
+# the network gives one, and the loss decides which. The best answer for squared errors
+# is the average of all threes, for absolute errors a three with some strokes missing,
+# and for an adversary a three that somebody might have written. A variational
+# autoencoder avoids the choice: a second network tells it *which* three is meant. This
+# chapter derives all four answers, and what a critic of patches can judge.
 #
 # **Claims**
 #
 # 1. $\log p(x)$ is the evidence lower bound (ELBO) plus
 #    $\mathrm{KL}(q(z|x) \,\|\, p(z|x))$, whatever the encoder is.
-# 2. The KL in the bound has a closed form, in the *log variance* that the encoder
-#    gives.
+# 2. The KL divergence in the bound has a closed form in the *log variance* that the
+#    encoder outputs.
 # 3. The gradient through $z = \mu + \sigma \epsilon$ is that of the expectation.
-# 4. The best answer in squares is the conditional mean: of the variance of the data it
-#    loses all that $x$ does not explain.
+# 4. The best answer for squared errors is the conditional mean. Its variance lacks the
+#    part of the data's variance that $x$ does not explain.
 # 5. An adversary's divergence from a single answer depends only on how probable that
 #    answer is, and not on how close it is to others.
-# 6. So squares choose the mean, absolute errors the median, the adversary the mode. A
-#    *Wasserstein* adversary does not: it chooses the median.
+# 6. So squared errors choose the mean, absolute errors the median, and the adversary
+#    the mode. A *Wasserstein* adversary chooses the median.
 # 7. A logit of a patch critic sees $r$ pixels, and $r$ grows by
 #    $r \mapsto s \, r + k - s$ from layer to layer.
-# 8. Its verdict on two places that are farther apart is the sum of two verdicts.
+# 8. Its output for two places that are farther apart than that is the sum of two terms,
+#    one for each place.
 
 # %% [markdown]
 # ## Derivation
 #
 # In this chapter $q(z|x) = N(\mu, \operatorname{diag} \sigma^2)$ is the encoder's
-# belief about the noise $z$ behind $x$, $p(z) = N(0, I)$ is the prior, and $p(x|z)$ the
-# decoder's likelihood.
+# distribution of the noise $z$ that produced $x$, $p(z) = N(0, I)$ is the prior, and
+# $p(x|z)$ the decoder's likelihood.
 #
 # (a) For every $z$, $p(x) = p(x|z) \, p(z) / p(z|x)$. Take the logarithm, insert
 # $q(z|x)$, and average over it:
@@ -42,8 +43,8 @@
 #   \mathrm{KL}(q(z|x) \,\|\, p(z))}_{\mathrm{ELBO}} +
 #   \mathrm{KL}(q(z|x) \,\|\, p(z|x)) .$$
 #
-# The last term is not negative: the ELBO is a lower bound, and tight for the true
-# posterior alone. [claim 1]
+# The last term is not negative, so the ELBO is a lower bound; it is tight only for the
+# true posterior. [claim 1]
 #
 # (b) $\log q - \log p = \frac12 \sum \left( z^2 - \frac{(z - \mu)^2}{\sigma^2} - \log
 # \sigma^2 \right)$, and under $q$ the squares average to $\mu^2 + \sigma^2$ and 1. So
@@ -51,7 +52,7 @@
 #
 # (c) Draw $\epsilon \sim N(0, 1)$ and put $z = \mu + \sigma \epsilon$. Then
 # $\mathbb E_q f(z) = \mathbb E_\epsilon f(\mu + \sigma \epsilon)$, the distribution of
-# $\epsilon$ knows no parameter, and the gradient moves inside:
+# $\epsilon$ does not depend on the parameters, and the gradient moves inside:
 # $\frac{\partial}{\partial \mu} \mathbb E f = \mathbb E f'(z)$,
 # $\frac{\partial}{\partial \log \sigma^2} \mathbb E f = \frac12 \mathbb E [f'(z) \,
 # \sigma \epsilon]$. [claim 3]
@@ -59,7 +60,7 @@
 # (d) *Squares.* With $c = \mathbb E[y|x]$, the cross term of
 # $y - \mathbb E y = (y - c) + (c - \mathbb E y)$ averages to 0:
 # $\operatorname{Var} y = \mathbb E (y - c)^2 + \operatorname{Var} c$. The first part is
-# the least loss there is, and the contrast that the answers lack. [claim 4]
+# the smallest possible loss, and it is the variance that the answers lack. [claim 4]
 #
 # (e) *Absolute errors.* $\frac{d}{dc} \mathbb E |y - c| = P(y < c) - P(y > c)$, which
 # changes its sign at the median.
@@ -72,16 +73,17 @@
 #   \log \frac{2}{1 + p_j}
 #   = \log 4 + p_j \log p_j - (1 + p_j) \log(1 + p_j) . $$
 #
-# [claim 5] Its derivative in $p_j$ is $\log \frac{p_j}{1 + p_j} < 0$: the more
-# probable, the better, and the best is the mode. For $p_j = 0$ it is $\log 4$, the
-# worst there is: the mean of all answers, which never occurs, is found out at once.
+# [claim 5] Its derivative in $p_j$ is $\log \frac{p_j}{1 + p_j} < 0$: the more probable
+# the answer, the better, and the best is the mode. For $p_j = 0$ the divergence is
+# $\log 4$, its largest value: the mean of all answers, which never occurs, is the worst
+# answer.
 #
 # (g) *A Wasserstein adversary.* A single answer $c$ leaves only one transport plan,
 # everything to $c$: $W_1 = \mathbb E \lVert y - c \rVert$. For one pixel that is step
 # (e) again; for all together the *geometric* median. [claim 6]
 #
 # (h) Outputs $i, \dots, i + r - 1$ of a convolution of stride $s$ and size $k$ read the
-# inputs $s i - p, \dots, s (i + r - 1) - p + k - 1$: that many are $s (r - 1) + k$.
+# inputs $s i - p, \dots, s (i + r - 1) - p + k - 1$: which are $s (r - 1) + k$ inputs.
 # [claim 7]
 #
 # (i) Let the two places be farther apart than a patch. Then each logit depends on one
@@ -107,7 +109,7 @@ x0 = rng.normal(size=(3, PIXELS))
 
 
 def encode(x):
-    """Mean and log variance, (N, NOISE) each, of an encoder that was never trained."""
+    """Return mean and log variance, (N, NOISE) each, of an encoder without training."""
     return ops.matmul(x, A), ops.tanh(ops.matmul(x, B))
 
 
@@ -118,7 +120,7 @@ def average(f):
 
 
 def kl_of_normals(mean, cov, other_mean, other_cov):
-    """KL(N(mean, cov) || N(other_mean, other_cov))."""
+    """Return KL(N(mean, cov) || N(other_mean, other_cov))."""
     precision, d = np.linalg.inv(other_cov), mean - other_mean
     log_ratio = np.linalg.slogdet(other_cov)[1] - np.linalg.slogdet(cov)[1]
     return 0.5 * (np.trace(precision @ cov) + d @ precision @ d - len(d) + log_ratio)
@@ -127,29 +129,29 @@ def kl_of_normals(mean, cov, other_mean, other_cov):
 # %% [markdown]
 # ## Check 1: the bound
 #
-# A linear decoder with Gaussian noise is the one model in which everything is known:
+# In the linear decoder with Gaussian noise, everything is known:
 # $p(x) = N(0, W^\top W + \sigma^2 I)$, and the posterior is a normal distribution with
 # the precision $I + W W^\top / \sigma^2$. The bound is the library's; only encoder and
-# decoder are replaced. Its terms are squares of $z$, so four points stand for all
-# noise.
+# decoder are replaced. Its terms are quadratic in $z$, so the average over four points
+# is that over all noise.
 
 # %%
 
 
 def bound(log_likelihood=lambda x, y: vae.gaussian(x, y, SIGMA)):
-    """The ELBO of every x0, averaged over the noise."""
+    """Return the ELBO of every x0, averaged over the noise."""
     return average(lambda e: vae.elbo(x0, e, encode, lambda z: z @ W, log_likelihood))
 
 
 def evidence():
-    """log p(x)."""
+    """Return log p(x) of every x0."""
     covariance = W.T @ W + SIGMA**2 * np.eye(PIXELS)
     squares = np.einsum("ni,ij,nj->n", x0, np.linalg.inv(covariance), x0)
     return -0.5 * (squares + np.linalg.slogdet(2 * np.pi * covariance)[1])
 
 
 def to_posterior(kl=kl_of_normals):
-    """KL(q(z|x) || p(z|x)) of every x0."""
+    """Return KL(q(z|x) || p(z|x)) of every x0."""
     posterior = np.linalg.inv(np.eye(NOISE) + W @ W.T / SIGMA**2)
     means = x0 @ W.T @ posterior / SIGMA**2
     return np.array(
@@ -216,8 +218,8 @@ check(closed_form)
 # %% [markdown]
 # ## Check 2: the gradient through a random draw
 #
-# The left side never draws anything: $\mathbb E \sin z = e^{-\sigma^2 / 2} \sin \mu$
-# for $z \sim N(\mu, \sigma^2)$. The right side averages the gradient of
+# The left side needs no draws: $\mathbb E \sin z = e^{-\sigma^2 / 2} \sin \mu$ for
+# $z \sim N(\mu, \sigma^2)$. The right side averages the gradient of
 # $\sin(\mu + \sigma \epsilon)$ over the noise, by Gauss's rule.
 
 # %%
@@ -262,8 +264,8 @@ check(pathwise)
 # %% [markdown]
 # ## Check 3: one answer for many
 #
-# Translation with a label as input and MNIST's images as the right answers: for each
-# label, 80 pictures.
+# The task is a translation from a label to an image, with MNIST's images as the right
+# answers: 80 pictures for each label.
 
 # %%
 mnist = data.load("mnist-10k")
@@ -308,17 +310,18 @@ for name, c in (
 
 # %% [markdown]
 # The mean keeps all of the ink and little of the sharpness. The median looks sharper,
-# but wherever fewer than half of the writers put ink it puts none. Both have a far
-# smaller loss than a picture that somebody wrote.
+# but has no ink wherever fewer than half of the writers put any. Both have far smaller
+# losses than a picture that somebody wrote.
 #
-# Now an adversary. First its divergence from a single answer, then all losses on one
-# pixel that is 0, 0.1 or 1 with the probabilities 0.3, 0.3 and 0.4.
+# The next two claims are about an adversary: first its divergence from a single answer,
+# then all losses on one pixel that is 0, 0.1 or 1 with the probabilities 0.3, 0.3 and
+# 0.4.
 
 # %%
 
 
 def double_jsd(p, q):
-    """2 JSD(p, q) of distributions on points; 0 log 0 = 0."""
+    """Return 2 JSD(p, q) of distributions on points, with 0 log 0 = 0."""
     m = (p + q) / 2
     logs = lambda a: np.log(np.where(a > 0, a, 1) / np.where(a > 0, m, 1))
     return (p * logs(p)).sum() + (q * logs(q)).sum()
@@ -382,14 +385,14 @@ winners.wrong("all choose the middle", expected=(0.43, 0.43, 0.43, 0.43))
 check(winners)
 
 # %% [markdown]
-# "The adversary makes it sharp" is thus a property of the divergence, and of a
-# generator that has no noise. Give it noise, and every adversary asks for the whole
-# distribution. In image translation the noise is usually ignored, which is why the
-# claims about a single answer are the ones that matter there.
+# That an adversary makes images sharp is thus a property of the divergence, and of a
+# generator that has no noise. For a generator with noise, every adversary asks for the
+# whole distribution. In image translation the noise is usually ignored, which is why
+# the claims about a single answer matter there.
 #
 # ## Check 4: what a critic of patches sees
 #
-# The truth is in the gradient: the pixels on which one logit in the middle depends.
+# The gradient shows on which pixels one logit in the middle depends.
 
 # %%
 
@@ -401,7 +404,7 @@ def critic(depth, **more):
 
 
 def seen(depth):
-    """(rows, columns) of the pixels that have an influence on one logit."""
+    """Return the (rows, columns) of pixels that have an influence on one logit."""
     size = 24 << depth >> 1
     x = mg.tensor(rng_pixels.normal(size=(1, size, size, 1)), requires_grad=True)
     logits = critic(depth)(x)
@@ -411,8 +414,8 @@ def seen(depth):
 
 
 def walk_back(depth, step=lambda r, k, s: s * r + k - s):
-    """From one logit to the input: two convolutions of stride 1, then `depth` of stride
-    2, all 4 x 4."""
+    """Return the patch of a logit behind `depth` layers of stride 2 and two of
+    stride 1."""
     r = 1
     for s in [1, 1] + [2] * depth:
         r = step(r, 4, s)
@@ -441,9 +444,9 @@ field.wrong("k s for every layer", step=lambda r, k, s: r * s if r > 1 else k)
 check(field)
 
 # %% [markdown]
-# If $f$ is a sum of what it thinks of two places, then changing both changes it by the
-# sum of the changes: $f(x + a + b) - f(x + a) - f(x + b) + f(x) = 0$. Two strokes, 16
-# pixels apart, and a critic of patches of 16:
+# If $f$ is a sum of two terms, one for each place, then changing both places changes it
+# by the sum of the changes: $f(x + a + b) - f(x + a) - f(x + b) + f(x) = 0$. The test
+# uses two strokes, 16 pixels apart, and a critic of patches of 16:
 
 # %%
 image = np.random.default_rng(3).normal(size=(1, 64, 64, 1))
@@ -477,7 +480,7 @@ check(blind_to_pairs)
 
 
 def digit_rows(page):
-    """Ten labels, and four answers to each."""
+    """Draw ten labels, and four answers to each."""
     rows = {
         "written": answers[:, 0],
         "squares": answers.mean(1),
@@ -538,34 +541,34 @@ viz.show(picture, "ch15_vae_and_translation")
 # %% [markdown]
 # ## What goes wrong in practice
 #
-# * **A mean for a sum.** The ELBO sums over pixels. With the mean over 784 pixels and
-#   the sum over $z$, the KL weighs 784 times too much, and $q(z|x)$ becomes the prior:
-#   every output is the mean image (exercise 2).
-# * **Blur is not the network's fault.** No decoder of any size beats the mean in
-#   squares. Add what is missing to the input (the VAE's $z$), or change the loss.
+# * **A mean instead of a sum.** The ELBO sums over pixels. With the mean over 784
+#   pixels and the sum over $z$, the KL divergence has 784 times its weight, and
+#   $q(z|x)$ becomes the prior: every output is the mean image (exercise 2).
+# * **Blur is not the network's fault.** For squared errors no decoder of any size is
+#   better than the mean. Add what is missing to the input (the VAE's $z$), or change
+#   the loss.
 # * **VAE samples without their noise.** $p(x|z) = N(y, \sigma^2 I)$: the model's
-#   samples are $y$ *plus noise*. What is shown is the mean $y$, which is smoother than
-#   anything the model believes in.
+#   samples are $y$ *plus noise*. Usually the mean $y$ is shown, which is smoother than
+#   any sample of the model.
 # * **ELBOs of different likelihoods do not compare.** A density of $x$ in $[-1, 1]$ and
 #   one of $x$ in $[0, 255]$ differ by $\log 127.5$ for each pixel.
 # * **L1 erases thin lines** (claim 6, and the picture), which then cost it little. An
-#   adversary of patches puts them back, where it likes: check translations for content,
-#   not for looks alone.
-# * **The adversary is alone with the zeros of $p$.** By claim 5 a near miss costs as
-#   much as a far one. What pulls a generator towards an answer is the *slope* of a
-#   critic that is not optimal, or L1 beside it.
+#   adversary of patches puts lines back, but not necessarily in the right places: check
+#   translations for content, not for looks alone.
+# * **The divergence does not tell near from far.** By claim 5 an answer that just
+#   misses costs as much as one that is far off. A generator is pulled towards an answer
+#   by the *slope* of a critic that is not optimal, or by an L1 loss beside the critic.
 
 # %% [markdown]
 # ## Exercises
 #
 # 1. *Warm-up.* `depth` convolutions of stride 2, then two of stride 1, all 4 x 4: how
 #    many pixels does a logit see? Give a formula without a loop.
-# 2. *Bug hunt.* `buggy_loss` is to be $-\mathrm{ELBO}$ per image, without the constant
-#    $\log(\sigma \sqrt{2 \pi})$ of each pixel. It has three bugs; each is in somebody's
-#    repository.
+# 2. *Bug hunt.* `buggy_loss` should be $-\mathrm{ELBO}$ per image, without the constant
+#    $\log(\sigma \sqrt{2 \pi})$ of each pixel. It has three bugs, each of which is
+#    found in public repositories.
 # 3. *Research.* One pixel, $x \sim N(0, s^2)$; decoder $N(w z, \sigma^2)$; the best
-#    encoder. Which $w \ge 0$ maximises the mean ELBO? When does the decoder stop
-#    listening to $z$?
+#    encoder. Which $w \ge 0$ maximises the mean ELBO? When does the decoder ignore $z$?
 
 # %%
 
@@ -575,7 +578,7 @@ def patch_size(depth):
 
 
 def buggy_loss(x, y, mean, log_variance, sigma):
-    """x, y (N, H, W, C); mean and log variance (N, latent)."""
+    """Return the loss for x, y (N, H, W, C); mean and log variance are (N, latent)."""
     reconstruction = ops.square((x - y) / sigma).mean()
     raise NotImplementedError("exercise 2 is yours: after the mending, return this")
     kl = -0.5 * (1 + log_variance - mean**2 - ops.exp(log_variance)).sum()
@@ -629,7 +632,7 @@ def mended(x, y, mean, log_variance, sigma, half=0.5, pixels=1, images=None):
     tolerance=1e-13,
 )
 def hunted(answer=mended):
-    """Against `elbo` of the library, as the VAE trains with it."""
+    """Compare with the library's `elbo`, with which the VAE trains."""
     x, y = np.random.default_rng(4).uniform(-1, 1, size=(2, 6, 4, 4, 1))
     mean, log_variance = np.random.default_rng(5).normal(size=(2, 6, 3))
     given = vae.elbo(
@@ -653,19 +656,21 @@ answer(hunted, buggy_loss)
 # The best encoder makes the bound tight, so the mean ELBO is the mean of
 # $\log N(x; 0, w^2 + \sigma^2)$. That is largest at $w^2 + \sigma^2 = s^2$, if it can
 # be reached; else at $w = 0$. A decoder whose $\sigma$ exceeds the deviation of the
-# data explains all as noise: the posterior *collapses* to the prior, and the optimum is
-# to blame, not the optimizer. The trap is a $\sigma$ set by hand, like the
-# $\sigma^2 = \frac12$ that hides in "squares + KL".
+# data explains all variation as noise: the posterior *collapses* to the prior. That is
+# a property of the optimum, not a failure of the optimizer. The cause is a $\sigma$ set
+# by hand, such as the $\sigma^2 = \frac12$ that is implicit in "squared error + KL".
 
 # %% tags=["solution"]
 
 
-grid = np.linspace(0, 3, 30_001)  # of weights w
+grid = np.linspace(0, 3, 30_001)  # for each of the weights w
 
 
 def best_bound(s, sigma):
-    """The mean ELBO for every w, with the posterior as encoder: x = +-s and noise +-1
-    stand for all, as in check 1."""
+    """Return the mean ELBO for every w, with the posterior as encoder.
+
+    It is quadratic in x and in the noise, so x = +-s and noise +-1 suffice.
+    """
     w = grid[:, None]
     precision = 1 + w**2 / sigma**2
     encoder = lambda x: (w * x / sigma**2 / precision, -np.log(precision))
@@ -692,7 +697,7 @@ def collapse(s, sigma):
     measure="absolute",
 )
 def collapsed(answer=collapse):
-    """Against the w on a fine grid with the best bound."""
+    """Compare with the w on a fine grid that has the best bound."""
     cases = ((2.0, 0.5), (2.0, 1.9), (1.0, 1.3))
     right = [answer(*case) for case in cases]
     return [grid[np.argmax(best_bound(*case))] for case in cases], right

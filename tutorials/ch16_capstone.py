@@ -2,12 +2,14 @@
 # # 16. Capstone: a WGAN-GP on any machine
 #
 # **What you need**: chapters 9 (the penalty), 11 (convolutions), 12 and 13 (the
-# networks). A GPU with CuPy if you have one; without, the chapter says so and goes on.
+# networks). A GPU with CuPy, if you have one; without a GPU, the chapter says so and
+# continues.
 #
-# Every part of a WGAN-GP is on the table. A step is a hundred operations, each written
-# once to be clear, once to be fast, and once for a GPU. Is it still the same step? And
-# what does the famous double backward cost: twice? Both questions have exact answers.
-# We write the step out by hand, count it, and train digits with it.
+# The earlier chapters have explained every part of a WGAN-GP. A training step consists
+# of a hundred operations. Each of them is implemented three times: for clarity, for
+# speed, and for a GPU. Do all three compute the same step? And does the famous double
+# backward double the cost? Both questions have exact answers. We write the step out by
+# hand, count its operations, and train a generator of digits with it.
 #
 # **Claims**
 #
@@ -19,17 +21,18 @@
 #    compute the same three convolutions.
 # 4. *Step by step*: the critic's whole step, second derivatives included, takes 30
 #    lines of NumPy.
-# 5. In float32 its gradients are those of float64 to six digits; in a GPU's TF32, to
-#    three.
+# 5. In float32 its gradients agree with those of float64 to six digits; in a GPU's
+#    TF32, to three.
 # 6. A gradient penalty adds $N (4 \sum_l F_l - F_L)$ multiply-adds: it makes the
 #    critic's work $\frac53$ times as large, not twice.
-# 7. In memory it keeps the gradient's sweep, and nothing of the forward pass that the
-#    sweep went back through.
-# 8. A captured step is the step, to the bit, as long as what changes is an array.
-# 9. A Python number that changes before the third call is noticed and refused; so is a
-#    look at a value.
-# 10. Without the second derivative the penalty's value is right, and the critic trains
-#     as if it were not there.
+# 7. In memory the penalty keeps the sweep that computed the gradient, and nothing of
+#    the forward pass before it.
+# 8. A captured step gives the same bits as the step itself, as long as everything that
+#    changes is an array.
+# 9. If a Python number changes before the third call, capture raises an error; so it
+#    does if the step reads a value.
+# 10. Without the second derivative the penalty's value is right, but the critic trains
+#     as if there were no penalty.
 
 # %% [markdown]
 # ## Derivation
@@ -51,28 +54,29 @@
 # `conv2d_weight` (chapter 11).
 #
 # (b) *The gradient in the input.* From $\delta_L = 1$ the same sweep ends at
-# $g = A_1^\top \delta_1 = \nabla_x D$. It is linear in every layer by itself:
+# $g = A_1^\top \delta_1 = \nabla_x D$. It is linear in each layer separately:
 # $g = A_1^\top (s_1 \odot A_2^\top (s_2 \odot \cdots A_L^\top 1))$.
 #
 # (c) *Back through the backward.* Let
 # $P = \lambda \, \mathbb E (\lVert g \rVert - 1)^2$ and $v = \partial P / \partial g =
 # \frac{2 \lambda}{N} (\lVert g \rVert - 1) \frac{g}{\lVert g \rVert}$. Transposing (b)
-# carries $v$ upwards, through the very layers that the forward pass uses:
+# carries $v$ upwards, through the same layers as in the forward pass:
 #
 # $$t_0 = v, \qquad t_l = s_l \odot A_l t_{l-1}, \qquad
 #   \nabla_{A_l} P = t_{l-1} \otimes \delta_l .$$
 #
 # So the derivative of the penalty looks like (a) with $t$ in the place of $h$. The
-# slopes $s_l$ are constants almost everywhere: neither the biases nor the forward pass
-# at $\hat x$ learn of it. [claims 4, 7]
+# slopes $s_l$ are constants almost everywhere: the penalty has no gradient in the
+# biases or in the forward pass at $\hat x$. [claims 4, 7]
 #
 # (d) *The bill.* Per sample, $A_l$, its transpose and $\otimes$ cost the same $F_l$
 # multiply-adds. Write $N$ for the batch and $F_G$ for the generator. A plain critic
-# step sees $2N$ samples, forward, transpose, weights, but needs no transpose of the
-# first layer: $N F_G + 2N (3 \sum F_l - F_1)$. The penalty adds, at $N$ samples, the
-# forward and all transposes of (b), then the layers again, all but the last, and the
-# weights of (c): $N (4 \sum F_l - F_L)$. If $F_1$, $F_L$ and $F_G$ are small, the ratio
-# is $\frac{6 + 4}{6} = \frac53$. [claim 6]
+# step processes $2N$ samples, with one forward pass, one transpose and one product for
+# the weights, but it needs no transpose of the first layer:
+# $N F_G + 2N (3 \sum F_l - F_1)$. The penalty adds, at $N$ samples, the forward pass
+# and all transposes of (b), then the layers again (all except the last) and the
+# products for the weights of (c): $N (4 \sum F_l - F_L)$. If $F_1$, $F_L$ and $F_G$ are
+# small, the ratio is $\frac{6 + 4}{6} = \frac53$. [claim 6]
 
 # %%
 import math
@@ -97,8 +101,8 @@ except backend.DeviceError as error:
 # %% [markdown]
 # ## Check 1: the same dice everywhere
 #
-# Philox as its authors write it, in Python's integers, and the three answers that they
-# published.
+# This is Philox as its authors write it, in Python's integers, and the three known
+# answers that they published.
 
 # %%
 SALMON, FULL = "Salmon et al. 2011", 0xFFFFFFFF
@@ -115,7 +119,7 @@ ANSWERS = {  # to a counter and a key: all bits 0, all 1, the digits of pi
 
 
 def philox(x0, x1, x2, x3, k0, k1, rounds=10, multipliers=(0xD2511F53, 0xCD9E8D57)):
-    """Four words of a counter, scrambled under a key of two."""
+    """Return the four words of a counter, scrambled under a key of two words."""
     for _ in range(rounds):
         p, q = multipliers[0] * x0, multipliers[1] * x2
         x0, x1, x2, x3 = q >> 32 ^ x1 ^ k0, q & FULL, p >> 32 ^ x3 ^ k1, p & FULL
@@ -166,22 +170,22 @@ anywhere.wrong("the position counted in numbers, not in blocks of four", block=4
 check(anywhere)
 
 # %% [markdown]
-# All 32 bits look like more care. But $2^{32} - 1$ is nearer to $2^{32}$ than to any
-# other float32, so once in $3 \cdot 10^7$ draws the "number below 1" is 1, and a
-# logarithm of $1 - u$ somewhere is infinite.
+# Using all 32 bits looks more precise. But the float32 nearest to $2^{32} - 1$ is
+# $2^{32}$, so once in $3 \cdot 10^7$ draws the "number below 1" is 1, and the logarithm
+# of $1 - u$ is infinite.
 #
 # ## Check 2: op by op
 #
-# A convolution as chapter 11 defines it, by loops over the taps: stride 2 and padding
-# "same", which for an even side is one pixel before and two after.
+# The next cell computes a convolution as chapter 11 defines it, by loops over the taps,
+# with stride 2 and padding "same", which for an even side is one pixel before and two
+# after.
 
 # %%
 TAPS = [(i, j) for i in range(5) for j in range(5)]
 
 
 def met(image, i, j):
-    """The pixels of a padded image (N, H + 3, W + 3, C) that tap (i, j) of a kernel
-    meets, (N, H / 2, W / 2, C)."""
+    """Return the pixels (N, H / 2, W / 2, C) of a padded image that meet tap (i, j)."""
     return image[:, i : i + image.shape[1] - 3 : 2, j : j + image.shape[2] - 3 : 2]
 
 
@@ -194,7 +198,7 @@ def convolve(x, w, before=1):
 
 
 def spread(y, w):
-    """The transpose: from where a pixel went, back to where it came from."""
+    """Return the transposed convolution of y."""
     x = np.zeros(
         (len(y), 2 * y.shape[1] + 3, 2 * y.shape[2] + 3, w.shape[2]),
         np.result_type(y, w),
@@ -205,7 +209,7 @@ def spread(y, w):
 
 
 def correlate(x, y):
-    """The third product: the gradient of the kernel."""
+    """Return the third product, the gradient in the kernel."""
     taps = [
         np.tensordot(met(padded(x), i, j), y, ((0, 1, 2), (0, 1, 2))) for i, j in TAPS
     ]
@@ -222,7 +226,7 @@ GEOMETRY = conv_geometry((16, 16), (5, 5), (2, 2), "same", (1, 1), 1)
 
 
 def joined(*arrays):
-    """One vector of many arrays, from whatever device."""
+    """Return one NumPy vector of many arrays, from any device."""
     return np.concatenate(
         [np.ravel(backend.move(backend.as_array(a), "cpu")) for a in arrays]
     )
@@ -244,8 +248,7 @@ def by_winograd():
 
 
 def by_device(device):
-    """As a user gets them: a convolution, on a CPU in float64 by im2col, and its two
-    gradients."""
+    """Return the library's convolution and its two gradients."""
     x, w, g = [mg.Tensor(backend.move(a, device)) for a in (image, kernel, out)]
     y, pull = mg.vjp(lambda x, w: ops.conv2d(x, w, stride=2, padding="same"), x, w)
     return joined(y.data, *[gradient.data for gradient in pull(g)])
@@ -274,14 +277,14 @@ three_ways.wrong(
 check(three_ways)
 
 # %% [markdown]
-# The first wrong variant is how PyTorch's padding of 2 differs from TensorFlow's
-# "same": weights that were carried from one to the other give shifted images, and no
+# The first wrong variant is PyTorch's padding of 2, which differs from TensorFlow's
+# "same": weights that were copied from one to the other give shifted images, and no
 # error.
 #
 # ## Check 3: step by step
 #
 # Steps (a) to (c), for a DCGAN critic with two convolutions and a dense layer. `LAYERS`
-# holds the three products of each; nothing else here knows of images.
+# holds the three products of each; the other code does not depend on the kind of layer.
 
 # %%
 SHAPE, N = (16, 16, 1), 8
@@ -294,7 +297,7 @@ LAYERS = [(convolve, spread, correlate)] * 2 + [DENSE]
 
 
 def rise(h, weights, biases):
-    """The inputs h_(l-1) of all layers, and the slopes s_l."""
+    """Return the inputs h_(l-1) of all layers, and the slopes s_l."""
     inputs, slopes = [], []
     for (apply, _, _), w, b in zip(LAYERS, weights, biases, strict=True):
         inputs.append(h)
@@ -316,10 +319,10 @@ def fall(delta, slopes, weights):
 
 
 def step_by_hand(psi, real, fake, e, second=True, axes=(1, 2, 3)):
-    """Loss, penalty, and the gradients of all weights and biases."""
+    """Return loss, penalty, and the gradients of all weights and biases."""
     weights, biases = psi[0::2], psi[1::2]
     scores, inputs, slopes = rise(np.concatenate([real, fake]), weights, biases)
-    # of E D(fake) - E D(real)
+    # gradient of E D(fake) - E D(real)
     deltas, _ = fall(np.repeat([[-1 / N], [1 / N]], N, axis=0), slopes, weights)
     grads = [
         product(h, d)
@@ -343,7 +346,7 @@ def step_by_hand(psi, real, fake, e, second=True, axes=(1, 2, 3)):
 
 
 def game_on(device="cpu", lr=1.0, captured=False, weight=lambda: 10.0):
-    """The library's game in float64, always from the same weights."""
+    """Return the library's game in float64, always from the same weights."""
     draw, rng = {"rng": Generator(1), "dtype": "float64"}, Generator(7)
     players = (
         models.dcgan.generator(16, SHAPE, 8, **draw),
@@ -367,7 +370,7 @@ real0, z0 = np.tanh(rng.normal(size=(N, *SHAPE))), rng.normal(size=(N, 16))
 
 
 def step_by_library(device):
-    """The same numbers: with a learning rate of 1 the weights lose their gradients."""
+    """Return the same numbers: at a learning rate of 1, SGD subtracts the gradients."""
     game = game_on(device)
     before = arrays(game.critic)
     report = game.critic_step(backend.move(real0, device), backend.move(z0, device))
@@ -401,13 +404,12 @@ check(whole_step)
 
 
 def ten_bits(x):
-    """float32 with a significand of 10 bits, as TF32 rounds what it multiplies."""
+    """Round to a significand of 10 bits, as TF32 rounds the factors of a product."""
     return (x.astype(np.float32).view(np.int32) + 0x1000 & ~0x1FFF).view(np.float32)
 
 
 def gradients(dtype, rounded=lambda p: p):
-    """Of a critic's loss with its penalty, from weights and images that float32 holds;
-    all in one vector."""
+    """Return the gradients of a critic's loss with its penalty, as one vector."""
     critic = models.dcgan.discriminator(SHAPE, 8, rng=Generator(0), dtype=dtype)
     for p, exact in zip(critic.parameters(), PSI, strict=True):
         p.assign_(rounded(exact.astype("float32")).astype(dtype))
@@ -415,7 +417,7 @@ def gradients(dtype, rounded=lambda p: p):
         mg.Tensor(a.astype("float32").astype(dtype)) for a in (real0, real0[::-1] / 2)
     )
     loss = gan.losses.wasserstein.critic(critic(real), critic(fake))
-    # at the fakes
+    # the penalty is taken at the fakes
     loss = loss + 10 * gan.penalties.gradient_penalty(critic, fake, fake, Generator(0))
     return joined(*[g.data for g in mg.grad(loss, critic.parameters())])
 
@@ -445,12 +447,12 @@ check(precision)
 # %% [markdown]
 # ## Check 4: the bill
 #
-# `observing` calls back after every operation, inside derivatives too, so the
-# multiply-adds of a step can be counted as they happen. On the right stands step (d).
-# What the graph keeps is in `mg.profile`.
+# `observing` calls a function after every operation, inside derivatives too, so the
+# multiply-adds of a step can be counted as they happen. On the right is step (d).
+# `mg.profile` reports the memory that the graph keeps.
 
 # %%
-WORK = {  # multiply-adds of an operation, from its two factors and its result
+WORK = {  # the multiply-adds of an operation, from its two factors and its result
     "conv2d": lambda x, w, y: y.size * w[..., 0].size,
     "conv_transpose2d": lambda y, w, x: y.size * w[..., 0].size,
     "conv2d_weight": lambda x, y, w: y.size * w[..., 0].size,
@@ -464,7 +466,7 @@ GENERATOR = 16 * 512 + 4**2 * 32 * 25 * 16 + 4**2 * 16 * 25 * 8 + 8**2 * 8 * 25
 
 
 def counted(run):
-    """Multiply-adds of all products that run() makes."""
+    """Return the number of multiply-adds of all products that run() computes."""
     found = []
     with observing(
         lambda op, a, out: found.append(
@@ -476,8 +478,10 @@ def counted(run):
 
 
 def critic_work(penalty):
-    """Of a critic step; the first one is not counted, as it looks for layers that
-    couple samples."""
+    """Return the multiply-adds of a critic step.
+
+    The first step is not counted, because it searches for layers that couple samples.
+    """
     game = game_on()
     game.critic_step(real0, z0)
     game.penalty = game.penalty if penalty else None
@@ -550,29 +554,30 @@ memory.wrong("and the forward pass between real and fake", forward_between=1)
 check(memory)
 
 # %% [markdown]
-# `gan.penalty_cost` times the same two steps. For that DCGAN it measured 1.45
-# (docs/profile.md) where the bill says 1.37: counting is not timing. A machine that
-# does $R$ flops a second and moves $B$ bytes reaches at most $\min(R, I B)$ with an
-# operation of *intensity* $I$, its flops per byte: the roofline of the picture.
-# Convolutions lie far to the right, a leaky ReLU far to the left, where the processor
-# waits for memory however fast it is. Hence fused kernels, and numbers that are used
-# while they are still in the cache.
+# `gan.penalty_cost` measures the time of the same two steps. For that DCGAN it measured
+# a ratio of 1.45 (docs/profile.md), where the count gives 1.37: time is not
+# proportional to the number of operations. A machine that does $R$ flops a second and
+# moves $B$ bytes reaches at most $\min(R, I B)$ with an operation of *intensity* $I$,
+# its flops per byte: the roofline of the picture. Convolutions lie far to the right, a
+# leaky ReLU far to the left, where the processor waits for memory however fast it is.
+# That is why operations are fused into one kernel, and why numbers are used again while
+# they are still in the cache.
 #
 # ## Check 5: capture
 #
-# Small networks spend their time deciding what to compute. `mg.capture` records the
-# decisions in the second call, on a GPU as a CUDA graph, compares in the third, and
-# replays from then on. What is a decision? Everything that is Python.
+# Small networks spend most of their time in Python, deciding what to compute next.
+# `mg.capture` records the decisions in the second call, on a GPU as a CUDA graph,
+# compares in the third, and replays from then on. Everything that Python computes
+# counts as a decision, and is not repeated in a replay.
 
 # %%
-# what a schedule reads; an array, so that it can be seen to change
+# the schedule's progress; an array, so that a replay reads its new value
 progress = np.array(0.0)
 settings = {"weight": 10.0}
 
 
 def six_steps(captured, weight):
-    """The critic's weights after steps 4 to 6, between which the penalty's weight
-    falls."""
+    """Return the critic's weights after steps 4 to 6, as the penalty's weight falls."""
     game = game_on(lr=0.01, captured=captured, weight=weight)
     seen = []
     for k in range(6):
@@ -599,7 +604,7 @@ check(replay)
 
 
 def refused(step):
-    """1.0 if capture says no to step(x) in four calls, while `progress` grows."""
+    """Return 1.0 if capture refuses step(x) in four calls, while `progress` grows."""
     captured = mg.capture(step)
     try:
         for k in range(4):
@@ -634,8 +639,8 @@ refusal.wrong(
 check(refusal)
 
 # %% [markdown]
-# The wrong variants of claim 8 change after the third call, when nobody compares any
-# more, and train on with the old weight.
+# In the wrong variants of claim 8 a number changes after the third call, when calls are
+# no longer compared, so training goes on with the old weight.
 #
 # ## Check 6: it learns, and why
 #
@@ -646,8 +651,7 @@ check(refusal)
 #
 # (Exercise 3 of chapter 9, for any critic.) Where $n$ hardly varies,
 # $n = \frac12 + \sqrt{\frac14 + V / 2 \lambda}$. A critic trains for 200 steps against
-# a generator that stands still, on the GPU if there is one; then we ask it for both
-# sides.
+# a fixed generator, on the GPU if there is one; then we compute both sides from it.
 
 # %%
 DEVICE = DEVICES[-1]
@@ -673,7 +677,7 @@ def digits_game(penalty, rng):
 
 
 def some(rng):
-    """64 digits, and as many points z."""
+    """Return 64 digits, and as many points z."""
     rng = rng.on(DEVICE)
     return DIGITS[rng.integers(0, len(DIGITS), 64)], rng.normal((64, 16))
 
@@ -772,7 +776,7 @@ def draw_roofline(axes):
 
 
 def samples():
-    """64 digits of a game of 600 steps."""
+    """Return a picture of samples from a game of 600 steps."""
     rng = Generator(3)
     game = digits_game(gp, rng)
     for _ in range(600):
@@ -810,8 +814,8 @@ viz.show(picture, "ch16_capstone")
 # * **A difference of 1e-3 between two machines is not rounding.** It is TF32, or a bug.
 #   Compare the *first* step in float32, to six digits; later ones drift apart, because
 #   training is chaotic.
-# * **"The same seed" means nothing from one device to another** unless the generator
-#   promises it. Most do not.
+# * **"The same seed" gives other numbers on another device** unless the random number
+#   generator promises otherwise. Most do not.
 # * **Two runs of one program differ** where a library picks its kernel by timing, or
 #   adds in the order in which threads finish. Here the choice depends on shapes alone.
 
@@ -819,12 +823,14 @@ viz.show(picture, "ch16_capstone")
 # ## Exercises
 #
 # 1. *Warm-up.* The critic's last layer multiplies (m, k) by (k, 1) in float32. Flops
-#    per byte? What do larger batches help?
-# 2. *Bug hunt.* `buggy_weight(k)` is to halve the penalty's weight at every step, k
-#    being an array of shape () that counts them. Captured, it never changes.
+#    per byte? Do larger batches help?
+# 2. *Bug hunt.* `buggy_weight(k)` should halve the penalty's weight at every step,
+#    where k is an array of shape () that counts the steps. When it is captured, the
+#    weight never changes.
 # 3. *Research.* R1 + R2 takes the gradient at the real and the generated samples
-#    themselves, whose forward the loss has done already. How many multiply-adds does it
-#    add for N real samples? Is that less than the gradient penalty's?
+#    themselves, whose forward pass the loss has computed already. How many
+#    multiply-adds does it add for N real samples? Is that less than the gradient
+#    penalty's?
 
 # %%
 
@@ -847,11 +853,12 @@ def r1_r2_bill(f, n):
 
 # %% [markdown] tags=["solution"]
 # 1. $\frac{2 m k}{4 (m k + k + m)} < \frac12$ for every batch: each number of $h$ is
-#    read for two flops. Such a layer is as fast as memory, on any machine.
-# 2. `float(k)` makes a Python number, and NumPy alone is not recorded either: the
-#    Tensor must come first.
-# 3. $2N (3 \sum F_l - F_L)$, three halves of the gradient penalty's: it saves a
-#    forward, but it has twice the points.
+#    read for two flops. The speed of such a layer is that of the memory, on any
+#    machine.
+# 2. `float(k)` makes a Python number, and operations of NumPy are not recorded either:
+#    the Tensor must come first.
+# 3. $2N (3 \sum F_l - F_L)$, three halves of the gradient penalty's: it saves a forward
+#    pass, but it has twice the points.
 
 # %% tags=["solution"]
 
@@ -890,7 +897,7 @@ def halving(answer=lambda k: 10 * ops.exp(-math.log(2) * mg.Tensor(k))):
     k, one = np.array(0.0), mg.tensor(1.0)
     step, found = mg.capture(lambda x: x * answer(k)), []
     for _ in range(6):
-        k += len(found) > 2  # from the fourth call on
+        k += len(found) > 2  # the result from the fourth call on
         found.append(step(one).item())
     return found, [10.0, 10.0, 10.0, 5.0, 2.5, 1.25]
 
