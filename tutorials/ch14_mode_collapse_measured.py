@@ -214,7 +214,7 @@ def with_diagonal(x, y, k):
 
 
 def estimates(estimate, q, n=10, times=1500):
-    """Return the mean of estimates from n samples of p and q, and its standard error."""
+    """Return the mean and standard error of estimates from n samples of p and q."""
     draw = np.random.default_rng(1)
     x, y = (points[draw.choice(30, size=(times, n), p=weights)] for weights in (p, q))
     return mean_and_error([estimate(a, b, cubic) for a, b in zip(x, y, strict=True)])

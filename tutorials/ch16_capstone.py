@@ -322,7 +322,7 @@ def step_by_hand(psi, real, fake, e, second=True, axes=(1, 2, 3)):
     """Return loss, penalty, and the gradients of all weights and biases."""
     weights, biases = psi[0::2], psi[1::2]
     scores, inputs, slopes = rise(np.concatenate([real, fake]), weights, biases)
-    # gradient of E D(fake) - E D(real)
+    # the gradient of E D(fake) - E D(real)
     deltas, _ = fall(np.repeat([[-1 / N], [1 / N]], N, axis=0), slopes, weights)
     grads = [
         product(h, d)
@@ -897,7 +897,7 @@ def halving(answer=lambda k: 10 * ops.exp(-math.log(2) * mg.Tensor(k))):
     k, one = np.array(0.0), mg.tensor(1.0)
     step, found = mg.capture(lambda x: x * answer(k)), []
     for _ in range(6):
-        k += len(found) > 2  # the result from the fourth call on
+        k += len(found) > 2  # k grows from the fourth call on
         found.append(step(one).item())
     return found, [10.0, 10.0, 10.0, 5.0, 2.5, 1.25]
 

@@ -3,12 +3,12 @@
 #
 # **What you need**: any chapter that an exhibit names.
 #
-# Everybody who writes about GANs gets a sign wrong; so did we, as the last room shows.
-# A wrong formula is worth keeping, because it is wrong in a way that convinced
-# somebody: it looks like the right one, and the loss goes down. Each exhibit has three
-# parts: the formula as it was published, a refutation in one line with both numbers,
-# and the right formula. **The point is never to shame a source.** It is to learn what a
-# check must look like that would have caught the error before anybody trained with it.
+# Everybody who writes about GANs makes mistakes, and so did we, as the last room shows.
+# A wrong formula is worth keeping, because it convinced somebody: it looks like the
+# right one, and the loss goes down. Each exhibit has three parts: the formula as it was
+# published, a refutation in one line with both numbers, and the right formula. **The
+# point is never to shame a source.** The point is to learn which check would have found
+# the error before anybody trained with it.
 #
 # The rooms:
 #
@@ -16,17 +16,18 @@
 #    (B), image synthesis (C), directional derivatives (D) and training tricks (E), in
 #    Chinese; see "Sources".
 # 2. *Papers and much-copied programs.*
-# 3. *False alarms*: what was called an error, and is none.
-# 4. *Our own.*
+# 3. *False alarms*: statements that were called errors and are right.
+# 4. *Our own errors.*
 #
-# Other exhibits hang where they are derived. Article D has four in chapter 2: a
-# constant with a gradient (claim 2.6), a lost minus (2.7), a logarithm too many (2.8),
-# a loss whose descent teaches the wrong thing (2.9). The rest:
+# Other errors are shown in the chapters that derive the right formula. Article D has
+# four in chapter 2: a constant with a gradient (claim 2.6), a lost minus sign (2.7),
+# one logarithm too many (2.8), and a loss to be minimised that should be maximised
+# (2.9). These are in other chapters:
 #
 # | as published | right | claim |
 # |---|---|---|
 # | least squares with labels 0 and 1 minimise $\chi^2$ | only $b - c = 1$, $b - a = 2$ do | 6.2, 6.3 |
-# | a clipped critic estimates $W_1$ | a multiple of it that nobody knows | 8.8 |
+# | a clipped critic estimates $W_1$ | an unknown multiple of it | 8.8 |
 # | the penalty's norm over the channels, or over the batch | over all axes of a sample | 9.5 |
 # | $\hat x$ by one $\epsilon$ for each pixel | one for each sample | 9.7 |
 # | $\sigma$ of the reshaped kernel is the convolution's norm | up to $\sqrt{k_H k_W}$ times too small | 10.5, 10.6 |
@@ -50,7 +51,7 @@ rng = np.random.default_rng(0)
 
 
 def both(what, wrong, right, names=("as published", "right")):
-    """The two numbers of an exhibit."""
+    """Print the two numbers of an exhibit."""
     print(f"     {what}: {names[0]} {wrong:.6g}, {names[1]} {right:.6g}")
 
 
@@ -65,13 +66,14 @@ def sigmoid(x):
 #
 # **Published.** The penalty is
 # $\lambda \, \mathbb E \lVert \nabla_\omega G(z) - \nabla_\omega x \rVert^2$. The
-# program takes the gradient of $G$, at a *real image* plus noise, in $G$'s weights, and
-# one norm for all of it.
+# program takes the gradient of $G$ in $G$'s weights, at a *real image* plus noise, and
+# a single norm of all these numbers.
 #
-# **Refuted.** $x$ does not depend on any weight, so $\nabla_\omega x = 0$. What is left
-# does not contain the critic: of a critic with slope 50 the derivative of either is 0.
+# **Refuted.** $x$ does not depend on any weight, so $\nabla_\omega x = 0$. The rest
+# does not contain the critic: for a critic with slope 50, neither the formula nor the
+# program has a derivative other than 0.
 #
-# **Right.** $\mathbb E (\lVert \nabla_x D(\hat x) \rVert - 1)^2$; of the critic
+# **Right.** $\mathbb E (\lVert \nabla_x D(\hat x) \rVert - 1)^2$; for the critic
 # $w \cdot x$ the derivative is $2 (\lVert w \rVert - 1) \, w / \lVert w \rVert$ (claim
 # 9.2), here 98 along $w$.
 
@@ -86,8 +88,10 @@ def right_penalty(w, theta):
 
 
 def text_of_a(w, theta):
-    """E |grad_theta G(z) - grad_theta x|^2 for G(z) = tanh(z theta): entry (i, k) of a
-    gradient is z_i (1 - G_k^2)."""
+    """Return E |grad_theta G(z) - grad_theta x|^2 for G(z) = tanh(z theta).
+
+    Entry (i, k) of a gradient is z_i (1 - G_k^2).
+    """
     slope = 1 - ops.square(ops.tanh(z @ theta))
     return (ops.square(z).sum(1) * ops.square(slope).sum(1)).mean()
 
@@ -119,21 +123,21 @@ both("pull on the critic", pull(penalty=text_of_a)[0], pull()[0])
 
 # %% [markdown]
 # **Published.** The penalty's points are $\operatorname{clip}(x + \epsilon n, 0, 1)$,
-# with normal noise $n$. The images are those of a tanh.
+# with normal noise $n$. The images are outputs of a tanh.
 #
-# **Refuted.** Images of a tanh have black at $-1$. Let both images be black: the points
-# are grey, and all dark pixels of all images meet at 0. (That such points are not
-# between data and fakes either is claim 9.7.)
+# **Refuted.** In images from a tanh, black is $-1$. Let both images be black: the
+# points are grey, because every dark pixel is clipped to 0 or above. (That such points
+# are not between data and fakes either is claim 9.7.)
 #
-# **Right.** $\hat x = \epsilon x + (1 - \epsilon) G(z)$ needs no clipping: between two
-# pictures lies a picture.
+# **Right.** $\hat x = \epsilon x + (1 - \epsilon) G(z)$ needs no clipping: a point
+# between two pictures is in the range of pictures.
 
 # %%
 black = -np.ones((8, 4, 4, 1))
 
 
 def where_the_penalty_looks():
-    """The points at which the library's penalty asks for the critic's slope."""
+    """Return the points at which the library's penalty takes the gradient."""
     seen = []
 
     def critic(x):
@@ -171,10 +175,10 @@ both(
 # %% [markdown]
 # **Published.** "The generator's aim is to *maximise* $\mathbb E \log(1 - D(G(z)))$."
 #
-# **Refuted.** $\frac{d}{d\ell} \log(1 - \sigma(\ell)) = -\sigma(\ell)$: the step up
-# *lowers* the logit of every fake.
+# **Refuted.** $\frac{d}{d\ell} \log(1 - \sigma(\ell)) = -\sigma(\ell)$: a step that
+# maximises it *lowers* the logit of every fake.
 #
-# **Right.** The generator minimises it: its step is $+D(G(z))$ in the logit.
+# **Right.** The generator minimises it: its step in the logit is $+D(G(z))$.
 
 # %%
 logits = np.linspace(-2, 2, 5)
@@ -204,12 +208,12 @@ both(
 # **Published.** The penalty "helps the generator to consider more modes": it cures mode
 # collapse.
 #
-# **Refuted.** Data at $\pm 1$. One generator finds both modes, the other only one. A
-# critic of slope 1 pays 0 for both of them. The article's own formula does tell them
-# apart: it is 0 for the collapsed one, and so *rewards* collapse.
+# **Refuted.** The data are at $\pm 1$. One generator finds both modes, the other only
+# one. For both of them the penalty of a critic of slope 1 is 0. The article's own
+# formula does differ: it is 0 for the collapsed generator, and so *rewards* collapse.
 #
-# **Right.** A penalty is about the critic. Coverage is to be measured (chapter 14), not
-# to be deduced.
+# **Right.** A penalty constrains the critic. Coverage must be measured (chapter 14); it
+# does not follow from a penalty.
 
 # %%
 GENERATORS = {"both modes": (9.0, 0.0), "one mode": (0.0, 9.0)}  # G(z) = tanh(a z + c)
@@ -222,7 +226,7 @@ def penalty_for(a, c):
 
 
 def penalty_of_a(a, c):
-    """E |grad_(a, c) G(z)|^2."""
+    """Return E |grad_(a, c) G(z)|^2."""
     return ((1 - np.tanh(a * noise + c) ** 2) ** 2 * (noise**2 + 1)).mean()
 
 
@@ -287,13 +291,13 @@ both(
 # %% [markdown]
 # ### Article B: a penalty that trains nothing
 #
-# **Published.** `slopes = stop_gradient(gradients_norm - 1)`, of the gradient in the
-# critic's *weights*, and the mean of its square is added to the loss.
+# **Published.** `slopes = stop_gradient(gradients_norm - 1)`, for the gradient in the
+# critic's *weights*. The mean of its square is added to the loss.
 #
 # **Refuted.** A number behind `stop_gradient` has the derivative 0. The log shows a
 # penalty, and the critic learns as if there were none: for fakes at distance 3 from the
-# data a linear critic of slope 1.15 is right (claim 9.E3), and this one becomes 3
-# steeper with every unit of training, for ever.
+# data a linear critic of slope 1.15 is right (claim 9.E3), but the slope of this one
+# grows by 3 per unit of training time, without limit.
 #
 # **Right.** The gradient in $x$, recorded with `create_graph`.
 
@@ -313,7 +317,7 @@ def no_penalty(w):
 
 
 def trained_slope(penalty, steps=150):
-    """The slope of a linear critic after so many steps of 0.05."""
+    """Return the slope of a linear critic after so many steps of 0.05."""
     w = mg.Parameter(np.array([0.1, 0.1]))
     descent = optim.SGD([w], lr=0.05)
     for _ in range(steps):
@@ -354,9 +358,9 @@ print(
 # **Published.** $\max_D L_d$ with
 # $L_d = -\frac{1}{m} \sum [\log D(x) + \log(1 - D(G(z)))]$.
 #
-# **Refuted.** One minus sign too many: in a logit, $L_d''$ at $D^* = p / (p + q)$ is
-# $\frac{p q}{p + q} > 0$. The best discriminator is the *minimum* of $L_d$; a maximum
-# does not exist.
+# **Refuted.** There is one minus sign too many: the second derivative in a logit,
+# $L_d''$ at $D^* = p / (p + q)$ is $\frac{p q}{p + q} > 0$. The best critic is at the
+# *minimum* of $L_d$; a maximum does not exist.
 #
 # **Right.** $\min_D L_d$, or $\max_D V$ with $V = -L_d$ (claim 4.1).
 
@@ -365,7 +369,7 @@ p, q = np.random.default_rng(2).dirichlet(np.ones(5), size=2)
 
 
 def curvature_at_the_optimum(sign):
-    """Of sign x V in every logit."""
+    """Return the second derivative of sign x V in every logit."""
     v = lambda logit: (
         sign * (p * ops.log_sigmoid(logit) + q * ops.log_sigmoid(-logit)).sum()
     )
@@ -394,12 +398,12 @@ both(
 # **Published.** "In every iteration train the discriminator for one *epoch*, then the
 # generator for one *epoch*."
 #
-# **Refuted.** While the other player stands still, $k$ steps of size $h$ are one step
-# of size $k h$. In the Dirac-GAN with Wasserstein's loss (chapter 7) a round of both is
+# **Refuted.** While the other player is fixed, $k$ steps of size $h$ are one step of
+# size $k h$. In the Dirac-GAN with Wasserstein's loss (chapter 7) a round of both is
 # $\begin{pmatrix} 1 & k h \\ -k h & 1 - (k h)^2 \end{pmatrix}$ with determinant 1 and
 # trace $2 - (k h)^2$. Beyond $k h = 2$ one $|\lambda|$ exceeds 1. For an epoch of 250
 # steps of 0.01 the trace is $-4.25$ and the eigenvalues $-4$ and $-\frac14$: every
-# round is four times as far off.
+# round makes the distance four times as large.
 #
 # **Right.** The players take turns after every step, or after a few of the critic:
 # $|\lambda| = 1$.
@@ -408,8 +412,8 @@ both(
 
 
 def round_of(turns, h=0.01):
-    """The matrix of `turns` steps of the critic psi x and then as many of the generator
-    theta; the data are at 0."""
+    """Return the matrix of `turns` steps of the critic psi x, then of the generator
+    theta."""
     columns = []
     for theta, psi in np.eye(2):
         for _ in range(turns):
@@ -446,22 +450,22 @@ both("growth per round", growth(250), growth(1))
 # ### Article C: a game without a game
 #
 # **Published**, in the program (the text is right). The generator's loss is the
-# cross-entropy of *its own output* with the labels; the discriminator's is that of real
-# images with their labels.
+# cross-entropy of *its own output* with the labels; the critic's loss is the
+# cross-entropy of its output for real images with their labels.
 #
-# **Refuted.** $D$ is shown one class: the constant logit 40 has a loss of
-# $4 \cdot 10^{-18}$, and nothing is left to learn. ($G$'s loss does not contain $D$ at
-# all.)
+# **Refuted.** $D$ sees only one class: the constant logit 40 has a loss of
+# $4 \cdot 10^{-18}$, and there is nothing more to learn. ($G$'s loss does not contain
+# $D$ at all.)
 #
-# **Right.** With fakes in the loss no constant is better than 0, the logit of a half,
-# and its loss is $\log 4$.
+# **Right.** With fakes in the loss no constant logit is better than 0, which is
+# $D = \frac12$, and its loss is $\log 4$.
 
 # %%
 constants = np.linspace(-40, 40, 8001)
 
 
 def best_constant(on_fakes=1):
-    """The constant logit with the least loss, and that loss."""
+    """Return the constant logit with the least loss, and that loss."""
     loss = ops.softplus(-constants) + on_fakes * ops.softplus(constants)
     return np.array([constants[np.argmin(loss)], np.min(loss)])
 
@@ -487,7 +491,7 @@ both("least loss of a constant answer", best_constant(0)[1], best_constant()[1])
 #
 # **Refuted.** The second sigmoid sees numbers from 0 to 1. So a perfect $D$ has the
 # loss $\log(1 + e^{-1}) + \log 2 = 1.0064$, hardly less than the $\log 4 = 1.3863$ of a
-# coin: the curve looks like a game in balance.
+# critic that guesses: the curve looks as if the players were in balance.
 #
 # **Right.** One sigmoid: the loss of a perfect $D$ is 0. Give the loss logits.
 
@@ -495,7 +499,7 @@ both("least loss of a constant answer", best_constant(0)[1], best_constant()[1])
 
 
 def perfect_loss(output):
-    """The discriminator's loss where its logits are +-40."""
+    """Return the critic's loss where its logits are +-40."""
     real, fake = output(np.array([40.0])), output(np.array([-40.0]))
     return losses.minimax.critic(real, fake).item()
 
@@ -517,7 +521,7 @@ check(perfect)
 both("loss of a perfect D", perfect_loss(sigmoid), perfect_loss(lambda logit: logit))
 
 # %% [markdown]
-# **Published.** Vanishing gradients are helped by "deeper networks, to pass more
+# **Published.** The remedy for vanishing gradients is "deeper networks, to pass more
 # information".
 #
 # **Refuted.** Take the article's layers: leaky ReLU of slope 0.2, Glorot's weights (its
@@ -526,7 +530,7 @@ both("loss of a perfect D", perfect_loss(sigmoid), perfect_loss(lambda logit: lo
 # multiplies the mean square of the gradient by $\frac{1 + 0.2^2}{2} = 0.52$, *exactly*.
 # Ten layers leave 0.0014 of it.
 #
-# **Right.** Depth is paid for by the initialisation: weights of variance
+# **Right.** A deep network needs the right initialisation: weights of variance
 # $\frac{2}{(1 + 0.2^2) \, n}$ make it 1.
 
 # %%
@@ -534,8 +538,7 @@ WIDTH, NETWORKS = 32, 500
 
 
 def input_gradients(depth, gain=1.0):
-    """The mean square of grad_x D(x), times a constant that makes it 1 without hidden
-    layers, of each network."""
+    """Return the mean square of grad_x D(x) of each network, which is 1 at depth 0."""
     draw = Generator(depth)
     x = h = mg.tensor(
         draw.normal((NETWORKS, 1, WIDTH), dtype=np.float64), requires_grad=True
@@ -575,9 +578,9 @@ both("what ten layers leave", 1.0, depth()[0][0])
 # **Published.** `d_loss = d_loss_real + d_loss_fake`, where the first is the *output*
 # $\sigma(\ell)$ for real images and the second the logit for fakes.
 #
-# **Refuted.** Neither is a loss. Descent on $\sigma(\ell)$ makes real images less real:
+# **Refuted.** Neither is a loss. Descent on $\sigma(\ell)$ lowers $D$ on real images:
 # the step in their logit is $-\sigma' = -\frac14$ at $D = \frac12$. For fakes it is
-# $-1$, however sure $D$ is already.
+# $-1$, however certain $D$ is already.
 #
 # **Right.** $-\log \sigma(\ell)$ and $-\log(1 - \sigma(\ell))$: steps of $1 - D(x)$ and
 # $-D(G(z))$.
@@ -617,9 +620,9 @@ both(
 # **Published.** The test phase runs `train_op_g` for every batch of the test set. (Its
 # loss, `tf.log_prob`, does not exist, so the line cannot run as it is printed.)
 #
-# **Refuted.** A test changes nothing: count the arrays of weights and statistics that
-# do change. One forward pass in training mode is enough to change the statistics of
-# batch norm.
+# **Refuted.** A test must not change anything: count the arrays of weights and
+# statistics that do change. One forward pass in training mode is enough to change the
+# statistics of batch norm.
 #
 # **Right.** Evaluation mode, no gradients, and all state as it was.
 
@@ -678,14 +681,13 @@ both(
 # halved. With one of each, 28 pixels stay 28, and the last layer needs 16 times as many
 # weights for each channel.
 #
-# **Right.** A discriminator only halves: 28, 14, 7.
+# **Right.** A critic only halves the sides: 28, 14, 7.
 
 # %%
 
 
 def sides(layers):
-    """The sides of the maps of a critic of 28 x 28 images, after every layer that
-    changes them."""
+    """Return the sides of a critic's maps, for 28 x 28 images, wherever they change."""
     x, found = np.zeros((1, 28, 28, 1), dtype="float32"), [28]
     for layer in layers:
         x = layer(x)
@@ -733,8 +735,8 @@ both(
 # **Published.** The ring of eight Gaussians, `np.linspace(0, 2 * np.pi, 8)`, in several
 # programs that count modes.
 #
-# **Refuted.** The last angle is the first one. There are seven modes, one of them twice
-# as heavy, and a perfect sampler is reported to miss the balance.
+# **Refuted.** The last angle is the first one. There are seven modes, one of them with
+# twice the weight, and a perfect sampler is reported as unbalanced.
 #
 # **Right.** $2 \pi i / 8$ for $i = 0, \dots, 7$: neighbours are
 # $2 \sin \frac{\pi}{8} = 0.765$ apart.
@@ -743,7 +745,7 @@ both(
 
 
 def nearest(centres):
-    """The smallest distance between two centres."""
+    """Return the smallest distance between two centres."""
     gaps = np.linalg.norm(centres[:, None] - centres, axis=-1)
     return gaps[~np.eye(len(gaps), dtype=bool)].min()
 
@@ -777,13 +779,14 @@ both(
 
 # %% [markdown]
 # **Published.** `BatchNorm2d(128, 0.8)`, in a well-known collection of GANs. It seems
-# to be carried over from a framework in which 0.8 is the momentum.
+# to be copied from a framework in which 0.8 is the momentum.
 #
-# **Refuted.** Here the second argument is $\varepsilon$. A channel of variance 1 leaves
-# with the deviation $1 / \sqrt{1 + 0.8} = 0.745$, one of variance 0.01 with 0.111:
-# batch norm that does not normalise.
+# **Refuted.** Here the second argument is $\varepsilon$. A channel of variance 1 has
+# the standard deviation $1 / \sqrt{1 + 0.8} = 0.745$ afterwards, one of variance 0.01
+# has 0.111: this batch norm does not normalise.
 #
-# **Right.** `momentum=0.2`, by name: what is 0.8 there is $1 - 0.8$ here (claim 12.8).
+# **Right.** `momentum=0.2`, as a keyword: a momentum of 0.8 in that framework is
+# $1 - 0.8$ here (claim 12.8).
 
 # %%
 channel = rng.normal(size=(1000, 1))
@@ -809,23 +812,24 @@ check(normalised)
 both("deviation after batch norm", deviation_after(0.8), deviation_after(momentum=0.2))
 
 # %% [markdown]
-# **Published.** Adam's average regret tends to 0 on convex losses: a theorem, in one of
-# the most cited papers there are.
+# **Published.** A theorem in one of the most cited papers of the field: Adam's average
+# regret tends to 0 on convex losses.
 #
-# **Refuted.** In $[-1, 1]$ let the slopes be $3, -1, -1, 3, -1, -1, \dots$. The mean
-# slope is $\frac13$, so $-1$ is best. With $\beta_1 = 0$ and a short memory,
-# $\beta_2 = \frac{1}{1 + 3^2}$, Adam divides the rare large slope by its own size and
-# forgets it before the small ones come: it goes to $+1$, the worst point of all.
+# **Refuted.** On $[-1, 1]$ let the losses be linear, with the slopes
+# $3, -1, -1, 3, -1, -1, \dots$. The mean slope is $\frac13$, so $-1$ is best. With
+# $\beta_1 = 0$ and a short memory, $\beta_2 = \frac{1}{1 + 3^2}$, Adam divides the rare
+# large slope by its own size and forgets it before the small slopes arrive. It goes to
+# $+1$, the worst point of all.
 #
 # **Right.** A memory longer than the gap between rare gradients, or one that never
-# forgets a maximum (AMSGrad). It is no curiosity: critics of GANs see rare large
-# gradients, and are trained with $\beta_1 = 0$.
+# forgets a maximum (AMSGrad). This is relevant in practice: critics of GANs have rare
+# large gradients, and are trained with $\beta_1 = 0$.
 
 # %%
 
 
 def where_adam_ends(beta2):
-    """After 1500 steps of 0.5 / sqrt(t) from 0, held in [-1, 1]."""
+    """Return the point after 1500 steps of 0.5 / sqrt(t) from 0, held in [-1, 1]."""
     x = mg.Parameter(np.zeros(1))
     adam = optim.Adam([x], betas=(0.0, beta2))
     for t in range(1500):
@@ -865,8 +869,7 @@ batch = np.random.default_rng(4).normal(size=(64, 8)) + 1.0
 
 
 def variance_slope(behind=0.0):
-    """d var / d mu of each channel, by autograd, at a mu that is a share `behind` the
-    batch's mean."""
+    """Return d var / d mu of each channel at mu = (1 - behind) x the batch's mean."""
     mu = mg.tensor((1 - behind) * batch.mean(0), requires_grad=True)
     (g,) = mg.grad(ops.square(batch - mu).mean(0).sum(), [mu])
     return g.numpy()
@@ -893,12 +896,11 @@ both(
 )
 
 # %% [markdown]
-# **Alarm.** "With smoothed labels the loss never reaches 0: the discriminator does not
-# learn."
+# **Alarm.** "With smoothed labels the loss never reaches 0: the critic does not learn."
 #
 # **All clear.** With the target 0.9 the least cross-entropy is the entropy of the
-# label, 0.325, and $D = 0.9$ reaches it. A loss is judged by its gradient or its floor,
-# and the floor is seldom 0.
+# label, 0.325, and $D = 0.9$ reaches it. A loss should be compared with its floor,
+# which is seldom 0, or judged by its gradient.
 
 # %%
 beliefs = np.linspace(0.001, 0.999, 999)
@@ -926,23 +928,22 @@ both("least loss", 0.0, floor()[0][0], ("alarm", "all clear"))
 # %% [markdown]
 # ## Room 4: our own
 #
-# **We wrote**, in the plan of this museum, of article C's two sigmoids (E.10): "the
+# **We wrote**, in the plan of this museum, about article C's two sigmoids (E.10): "the
 # gradient is at most $\frac14$ of the right one", since $\sigma' \le \frac14$.
 #
-# **Refuted** when the exhibit was built. The right gradient has a $\sigma'$ too, hidden
-# in the cancellation. Let $s = \sigma(\ell)$. For real samples the ratio is
+# **Refuted** when the exhibit was built. The right gradient contains $\sigma'$ too, but
+# it cancels there. Let $s = \sigma(\ell)$. For real samples the ratio is
 # $\frac{\sigma(-s) \, s (1 - s)}{1 - s} = s \, \sigma(-s)$, up to $\sigma(-1) = 0.269$;
 # for fakes $\frac{\sigma(s) \, s (1 - s)}{s} = (1 - s) \, \sigma(s)$, up to $\frac12$.
 #
-# **Right.** It is at most 0.269 and 0.5 of the right one; and where $D$ is sure and
-# wrong it is next to nothing of it.
+# **Right.** It is at most 0.269 (real samples) and 0.5 (fakes) of the right one; where
+# $D$ is certain and wrong, it nearly vanishes.
 
 # %%
 
 
 def ratio(label):
-    """The largest ratio of the gradients with two sigmoids and with one, over logits
-    from -30 to 30."""
+    """Return the largest ratio of the gradients with two sigmoids and with one."""
     slopes = []
     for output in (ops.sigmoid, lambda logit: logit):
         logit = mg.tensor(np.linspace(-30, 30, 601), requires_grad=True)
@@ -972,26 +973,26 @@ both("largest ratio for fakes", 0.25, ratio(0.0), ("as we wrote", "right"))
 
 # %% [markdown]
 # **We wrote** a benchmark that first compares our gradients with another library's, in
-# float32, and stops if they differ by more than rounding. It stopped: one sum was off
+# float32, and stops if they differ by more than rounding. It stopped: one sum was wrong
 # by a percent, and that looked like a bug.
 #
-# **Refuted.** Nothing was wrong. One number in a million lay within rounding of a leaky
-# ReLU's kink and fell on its other side. Its slope was 0.2 for 1, and the sum, of terms
-# that nearly cancel, moved by 0.8 of that term. Below, one of 2000 pre-activations is
-# $4 \cdot 10^{-8}$ in float64 and 0 in float32: the sum moves by 4.6 %.
+# **Refuted.** Nothing was wrong. One number in a million was so near a leaky ReLU's
+# kink that rounding moved it to the other side. Its slope was 0.2 instead of 1, and the
+# sum, whose terms nearly cancel, changed by 0.8 of that term. Below, one of 2000
+# pre-activations is $4 \cdot 10^{-8}$ in float64 and 0 in float32: the sum changes by
+# 4.6 %.
 #
-# **Right.** Judge agreement in float64. In float32 add what the flipped units explain,
-# and look at what is left.
+# **Right.** Judge agreement in float64. In float32 correct for the units that changed
+# sides, and judge the rest.
 
 # %%
 readout = np.random.default_rng(5).normal(size=2000)
 inputs = np.random.default_rng(6).normal(size=2000)
-inputs[0], offset = 1 + 4e-8, -1.0  # the first unit sees x - 1
+inputs[0], offset = 1 + 4e-8, -1.0  # the first unit computes x - 1
 
 
 def sum_of_slopes(dtype):
-    """d/dt of readout . leaky_relu(x + t) at t = offset, and each unit's
-    pre-activation."""
+    """Return d/dt of readout . leaky_relu(x + t) at t = offset, and pre-activations."""
     x, t = (
         inputs.astype(dtype),
         mg.tensor(np.array(offset, dtype=dtype), requires_grad=True),
@@ -1002,7 +1003,7 @@ def sum_of_slopes(dtype):
 
 
 def explained():
-    """What the units add whose slope is another in float32."""
+    """Return the contribution of units whose slope differs in float32."""
     slope = lambda h: np.where(h > 0, 1.0, 0.2)
     exact, rounded = (sum_of_slopes(dtype)[1] for dtype in ("float64", "float32"))
     return (readout * (slope(rounded) - slope(exact))).sum()
@@ -1096,17 +1097,17 @@ viz.show(picture, "errata")
 # %% [markdown]
 # ## What the exhibits have in common
 #
-# * **The wrong line runs.** What does not run is found in a minute; the friendliest bug
-#   is an error message.
+# * **The wrong line runs.** A line that does not run is found in a minute.
 # * **The value is right, the derivative is not** (E.6), or the loss looks healthy
 #   because it is wrong (E.10). Test derivatives, not curves.
-# * **The smallest case shows it.** A linear critic, a black image, one logit, two
-#   numbers in $[-1, 1]$.
-# * **A comparison that fails is not yet an error**, and one that agrees is not yet
-#   right: three of these exhibits are about knowing the floor (E.18, E.19, E.21).
+# * **The smallest case shows the error**: a linear critic, a black image, one logit,
+#   two numbers in $[-1, 1]$.
+# * **A comparison that fails does not prove an error**, and one that succeeds does not
+#   prove that the code is right. Three of these exhibits are about knowing the floor of
+#   a number (E.18, E.19, E.21).
 #
-# Found another one? An exhibit needs a formula as published, one line that refutes it,
-# and the right one.
+# If you have found another error: an exhibit needs the formula as published, one line
+# that refutes it, and the right formula.
 #
 # ## Sources
 #
