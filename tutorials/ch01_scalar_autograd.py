@@ -4,11 +4,10 @@
 # **What you need**: the chain rule of school calculus, and Python. No arrays yet.
 #
 # How does the last number of a program change with the first? Between the two there may
-# be more paths than there are atoms in a book, and calculus says: follow every path,
-# and add up what each contributes. Reverse mode computes that whole sum, exactly, in
-# about the time that the program itself took. A GAN needs nothing else to learn: all
-# that a generator learns about the data reaches it as such a sum, taken through its
-# opponent.
+# be more paths than there are atoms in a book, and calculus says: follow them all and
+# add up. Reverse mode computes that whole sum, exactly, in about the time that the
+# program itself took. A GAN needs nothing else to learn: all that a generator learns
+# about the data reaches it as such a sum, taken through its opponent.
 #
 # **Claims**
 #

@@ -540,21 +540,28 @@ print(
 # %% [markdown]
 # The verdict, line by line:
 #
-# | the article | verdict |
-# |---|---|
-# | "the gradient is the rate of change of every weight" | of the *loss*, with every weight |
-# | "a directional derivative computes the derivative at a point" | in a direction, and none is named |
-# | $L_G$ begins with $-\mathbb{E} \log D(x)$ | constant for $G$: harmless, and useless (claim 6) |
-# | $L_D$ is a loss to minimise | it is $V$, to be maximised (claim 9) |
-# | the gradient of a sum is the sum of the gradients, twice | right |
-# | $\nabla_G (-\mathbb{E} \log D(x)) = -\mathbb{E} [\nabla_G D(x) / D(x)]$ | true, as $0 = 0$ |
-# | $\nabla_G \mathbb{E} \log(1 - D(G)) = +\mathbb{E} [\nabla_G D(G) / (1 - D(G))]$ | the sign (claim 7) |
-# | so $\nabla_G L_G$, the sum of both | the same sign |
-# | $\nabla_D \mathbb{E} \log D(x) = \mathbb{E} [(\nabla_D D / D) \log D]$ | one $\log D < 0$ too many (claim 8) |
-# | the same with $\log(1 - D(G))$ | a log too many and a minus too few: two errors, right sign |
-# | so $\nabla_D L_D$, the sum of both | both errors |
-# | program: $D$'s loss is the mean of $D(x) + \log(1 - D(G))$ | a logarithm is missing, and the sign (claim 9) |
-# | program: $G$'s loss is $-\mathbb{E} D(G(z))$ | a loss that works, and not the $L_G$ of the text |
+# * "The gradient is the rate of change of every weight": it is the rate of change of
+#   the *loss*, with every weight.
+# * "A directional derivative computes the derivative at a point": in a direction, but
+#   the article names none.
+# * $L_G$ begins with $-\mathbb{E} \log D(x)$: constant for $G$, harmless and useless
+#   (claim 6).
+# * $L_D$ is a loss to minimise: it is $V$, which should be maximised (claim 9).
+# * The gradient of a sum is the sum of the gradients, twice: right.
+# * $\nabla_G (-\mathbb{E} \log D(x)) = -\mathbb{E} [\nabla_G D(x) / D(x)]$: true, as
+#   $0 = 0$.
+# * $\nabla_G \mathbb{E} \log(1 - D(G)) = +\mathbb{E} [\nabla_G D(G) / (1 - D(G))]$: the
+#   sign is wrong (claim 7).
+# * So $\nabla_G L_G$, the sum of both: the same wrong sign.
+# * $\nabla_D \mathbb{E} \log D(x) = \mathbb{E} [(\nabla_D D / D) \log D]$: one factor
+#   $\log D < 0$ too many (claim 8).
+# * The same with $\log(1 - D(G))$: one logarithm too many and one minus sign too few,
+#   two errors that give the right sign.
+# * So $\nabla_D L_D$, the sum of both: both errors.
+# * Program: $D$'s loss is the mean of $D(x) + \log(1 - D(G))$: a logarithm is missing,
+#   and the sign is wrong (claim 9).
+# * Program: $G$'s loss is $-\mathbb{E} D(G(z))$: a loss that works, but not the $L_G$
+#   of the text.
 #
 # ## Picture
 
@@ -857,5 +864,5 @@ answer(forward_gradient, squared_error)
 #   backpropagation*, 2022.
 # * L. F. Richardson, *The approximate arithmetical solution by finite
 #   differences*, 1911.
-# * The article of check 5, in Chinese and without author: 方向导数和梯度在GANs中的应用 (the use of
-#   directional derivatives and gradients in GANs), sections 2 to 4.
+# * The article of check 5, in Chinese and without author: 方向导数和梯度在GANs中的应用
+#   (the use of directional derivatives and gradients in GANs), sections 2 to 4.

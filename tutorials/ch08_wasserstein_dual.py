@@ -36,8 +36,9 @@
 # $$W_1 = \min_\pi \frac1n \sum_i \lVert x_i - y_{\pi(i)} \rVert .$$
 #
 # (a) On a line, crossing paths are never cheaper: if $x_1 \le x_2$ and $y_1 \le y_2$,
-# then $|x_1 - y_1| + |x_2 - y_2| \le
-# |x_1 - y_2| + |x_2 - y_1|$. So the sorted points are joined. The fraction of points that must pass a place $s$ is the surplus on one side of it, $|P(s) - Q(s)|$, with $P$ and $Q$ the distribution functions of data and
+# then $|x_1 - y_1| + |x_2 - y_2| \le |x_1 - y_2| + |x_2 - y_1|$. So the sorted points
+# are joined. The fraction of points that must pass a place $s$ is the surplus on one
+# side of it, $|P(s) - Q(s)|$, with $P$ and $Q$ the distribution functions of data and
 # fakes. [claim 1]
 #
 # (b) A critic $D$ names a price for each place, and offers to do the moving: it buys

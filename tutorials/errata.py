@@ -26,14 +26,14 @@
 #
 # | as published | right | claim |
 # |---|---|---|
-# | least squares with labels 0 and 1 minimise $\chi^2$ | only $b - c = 1$, $b - a = 2$ do | 6.2, 6.3 |
+# | least squares, labels 0 and 1: $\chi^2$ | $b - c = 1$, $b - a = 2$ | 6.2, 6.3 |
 # | a clipped critic estimates $W_1$ | an unknown multiple of it | 8.8 |
-# | the penalty's norm over the channels, or over the batch | over all axes of a sample | 9.5 |
+# | the penalty's norm over channels or batch | over all axes of a sample | 9.5 |
 # | $\hat x$ by one $\epsilon$ for each pixel | one for each sample | 9.7 |
-# | $\sigma$ of the reshaped kernel is the convolution's norm | up to $\sqrt{k_H k_W}$ times too small | 10.5, 10.6 |
+# | reshaped kernel's norm | up to $\sqrt{k_H k_W}$ times too small | 10.5, 10.6 |
 # | a transposed convolution inverts a convolution | it is its transpose | 11.2 |
 # | batch norm's third derivative, in a framework | $\mu$ and $r$ depend on $x$ | 12.7 |
-# | an adversary's best single answer is a mode | with Wasserstein's loss, a median | 15.6 |
+# | an adversary's best answer is a mode | with Wasserstein, a median | 15.6 |
 
 # %%
 import numpy as np
@@ -1112,10 +1112,11 @@ viz.show(picture, "errata")
 # ## Sources
 #
 # * The articles of room 1, in Chinese and without author, in the words in which each
-#   names its subject. A: 梯度共轭方向生成在 GANs 中的应用和实践 (gradient conjugate directions in
-#   GANs). B: 生成对抗网络 (an introduction to GANs). C: GANs 在图像合成和转化任务中的挑战 (image synthesis
-#   and translation). D: 方向导数和梯度在GANs中的应用 (directional derivatives, chapter 2). E: 提高
-#   GANs 训练性能和稳定性的技巧 (tricks for training).
+#   names its subject. A: 梯度共轭方向生成在 GANs 中的应用和实践 (gradient conjugate
+#   directions in GANs). B: 生成对抗网络 (an introduction to GANs). C: GANs
+#   在图像合成和转化任务中的挑战 (image synthesis and translation). D:
+#   方向导数和梯度在GANs中的应用 (directional derivatives, chapter 2). E: 提高 GANs
+#   训练性能和稳定性的技巧 (tricks for training).
 # * D. Kingma, J. Ba, *Adam: a method for stochastic optimization*, 2015, theorem 4.1
 #   and its corollary 4.2.
 # * S. Reddi, S. Kale, S. Kumar, *On the convergence of Adam and beyond*, 2018: theorem
