@@ -33,5 +33,5 @@ def test_no_line_is_too_long(path):
 
 def test_long_lines_are_found():
     word = "x" * LONGEST
-    lines = [f"a {word}", word, f"{word}x", f"| {word} |", f"# a {word}", "a 字" * 22]
+    lines = [f"a {word}", word, f"{word}x", f"| {word} |", f"# a {word}", "a 字" * 23]
     assert too_long("\n".join(lines)) == [1, 5, 6]
