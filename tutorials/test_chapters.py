@@ -1,5 +1,4 @@
-"""Every chapter runs, checks something and rejects every wrong variant; the output says
-how many checks ran."""
+"""Every chapter runs, makes its checks and rejects every wrong variant."""
 
 import ast
 import functools

@@ -1,5 +1,4 @@
-"""Every formula is one that KaTeX in strict mode accepts, and that Markdown hands over
-whole."""
+"""KaTeX in strict mode accepts every formula, and Markdown does not change it."""
 
 import importlib
 import shutil

@@ -1,4 +1,4 @@
-"""The notebooks and the contents page are those of the scripts as they are now."""
+"""The notebooks and the contents page agree with the scripts."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ AGAIN = "stale: run python docs/scripts/notebooks.py {}"
 
 @pytest.fixture
 def tool(monkeypatch):
-    """Imports a script of docs/scripts."""
+    """Return a function that imports a script of docs/scripts."""
     monkeypatch.syspath_prepend(SCRIPTS)
     yield importlib.import_module
     for name in ("contents", "notebooks"):
@@ -35,7 +35,7 @@ def stored(name):
 
 
 def essence(cell):
-    """What a script decides of a cell: its kind, its source and its marks."""
+    """Return the parts of a cell that its script determines: kind, source and tags."""
     return cell["cell_type"], "".join(cell["source"]), dict(cell["metadata"])
 
 
@@ -91,7 +91,7 @@ def test_solutions_are_folded_and_exercises_are_not(name):
 def test_solutions_in_words_are_folded_too(name):
     cells = [cell for cell in stored(name)["cells"] if cell["cell_type"] == "markdown"]
     texts = ["".join(cell["source"]) for cell in cells]
-    if name == "errata":  # it has none
+    if name == "errata":  # it has no exercises
         return
     between = texts[texts.index("## Solutions") + 1 : -1]
     assert [text for text in between if not text.startswith("<details><summary>")] == []
@@ -113,8 +113,7 @@ def test_every_link_of_the_contents_page_leads_somewhere():
 
 
 def known_numbers():
-    """(chapter, number) of every row of NUMBERS.md that has a number, not a bound on
-    round-off."""
+    """Return (chapter, number) of the rows of NUMBERS.md, except bounds on round-off."""
     rows = [
         line.split("|")
         for line in (FOLDER / "NUMBERS.md").read_text().splitlines()

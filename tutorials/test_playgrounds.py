@@ -1,4 +1,4 @@
-"""The playgrounds run without a browser, and their sliders move what they show."""
+"""The playgrounds run without a browser, and their sliders change their output."""
 
 import importlib.util
 from pathlib import Path
@@ -15,7 +15,7 @@ MOVES = {  # {playground: (a slider, its new value, what must change)}
 
 
 def playground(name):
-    """The marimo app of a file."""
+    """Return the marimo app of a file."""
     pytest.importorskip(
         "marimo", reason='marimo is not installed: pip install -e ".[playgrounds]"'
     )
