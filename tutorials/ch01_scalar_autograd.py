@@ -96,7 +96,7 @@ class Value:
 
 
 def unary(kernel, slope):
-    """The operation y = kernel(x) on Values, with the derivative slope(x, y)."""
+    """Return the operation y = kernel(x) on Values, with the derivative slope(x, y)."""
 
     def apply(x):
         y = kernel(x.data)
@@ -106,7 +106,7 @@ def unary(kernel, slope):
 
 
 def history(output):
-    """All values from which `output` was computed, and itself, the youngest first."""
+    """Return `output` and all values from which it was computed, the youngest first."""
     seen, stack = {output}, [output]
     while stack:
         fresh = {value for value, _ in stack.pop().edges} - seen
@@ -116,8 +116,7 @@ def history(output):
 
 
 def backward(output, one=1):
-    """The derivative of `output` with respect to every value of its history: {value:
-    derivative}."""
+    """Return {value: derivative of `output`} for every value of its history."""
     found = {output: one}
     for value in history(output):
         for source, slope in value.edges:
@@ -161,8 +160,7 @@ def paths(output, x):
 
 
 def program(seed, inputs, steps=9):
-    """A random program: every step adds or multiplies two of the earlier numbers, or
-    one with itself."""
+    """Run a random program, whose steps add or multiply two earlier numbers."""
     rng, values = random.Random(seed), list(inputs)
     for _ in range(steps):
         values.append(
@@ -175,7 +173,7 @@ SEEDS, POINT = range(100), (2, -1, 3)
 
 
 def gradient(seed, sweep=backward):
-    """The derivatives of a random program in its inputs, by one sweep."""
+    """Return the derivatives of a random program in its inputs, by one sweep."""
     inputs = [Value(number) for number in POINT]
     found = sweep(program(seed, inputs))
     return [found.get(x, 0) for x in inputs]
@@ -532,7 +530,7 @@ viz.show(picture, "ch01_scalar_autograd")
 # 1. *Warm-up.* Write `divide(a, b)` for two Values, with both slopes.
 # 2. *Bug hunt.* `buggy_backward` stores derivatives in the values, as `loss.backward()`
 #    does in most libraries. After one call the result is right. After two calls,
-#    `x.grad` should hold twice the derivative, but it holds more. Mend it.
+#    `x.grad` should hold twice the derivative, but it holds more. Fix it.
 # 3. *Research.* Compute $f''(x)$ of a program $f$ of sums and products: apply
 #    `backward` to the result of `backward`. What must an edge remember, if not a
 #    number? (`backward(output, one)` is ready for it.)
@@ -545,7 +543,7 @@ def divide(a, b):
 
 
 def buggy_backward(output):
-    raise NotImplementedError("exercise 2 is yours: remove this line and mend the rest")
+    raise NotImplementedError("exercise 2 is yours: delete this line and fix the rest")
     output.grad = 1
     for value in history(output):
         for source, slope in value.edges:
@@ -609,7 +607,7 @@ def mended_backward(output):
 
 
 def storing(output):
-    """The function of exercise 2, with its bug."""
+    """Store derivatives as in exercise 2, with its bug."""
     output.grad = 1
     for value in history(output):
         for source, slope in value.edges:
@@ -678,8 +676,7 @@ def second_order(answer=differentiate_twice):
 
 
 def without_history(f, number):
-    """The second derivative by slopes that are plain numbers, for which the first is
-    constant."""
+    """Take the slopes as plain numbers, so that the gradient is a constant."""
     x = Value(number)
     first = Value(backward(f(x))[x])
     return backward(first).get(x, 0)

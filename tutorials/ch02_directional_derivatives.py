@@ -4,7 +4,7 @@
 # **What you need**: chapter 1, Taylor's formula, vectors.
 #
 # A wrong gradient does not crash. The loss still falls, a little more slowly, and the
-# pictures stay a little worse for ever. But a gradient makes a promise that any program
+# pictures stay a little worse forever. But a gradient makes a promise that any program
 # can test: *in whatever direction you step, I know how the loss changes*. This chapter
 # makes four tests of that promise, and derives how large the error of each test must
 # be. Then it applies them, formula by formula, to a published article that derives the
@@ -139,8 +139,7 @@ def directions(arrays):
 
 
 def slopes(f, arrays):
-    """Return f's slope in each array's direction, by the complex step, without
-    gradients."""
+    """Return f's slope in each array's direction, by the complex step."""
     steps = [
         [v if i == k else 0 * v for i, v in enumerate(directions(arrays))]
         for k in range(len(arrays))
@@ -687,8 +686,7 @@ def clipped(x):
 
 
 def buggy_loss(bias=ops.add, squash=ops.tanh, clip=lambda x: x):
-    """Return the cross-entropy on pixels, 255 x, with one part of its backward
-    replaced."""
+    """Return the cross-entropy on pixels, 255 x, with a part of its vjps replaced."""
 
     def loss(w1, b1, w2, b2):
         on_real, on_fake = (
@@ -709,8 +707,7 @@ LOSSES = [
 
 
 def which_finds_which():
-    """Return a row for each loss, a column for each test: 1 if it finds the bug,
-    else 0."""
+    """Return a row per loss and a column per test: 1 if it finds the bug, else 0."""
     raise NotImplementedError("exercise 2 is yours")
 
 

@@ -416,7 +416,7 @@ viz.show(picture, "ch03_vjps_are_adjoints")
 # 1. *Warm-up.* `np.cumsum(x)` is linear. Write its adjoint, without a matrix and
 #    without a loop.
 # 2. *Bug hunt.* `buggy_centre_vjp` is the backward pass of $y = x - \bar x$, with the
-#    mean over the batch, axis 0. The author took the mean for a constant. Mend it, and
+#    mean over the batch, axis 0. The author took the mean for a constant. Fix it, and
 #    you have half of batch norm (chapter 12).
 # 3. *Research.* StyleGAN2 keeps $\lVert J^\top v \rVert$ constant, $J$ the Jacobian of
 #    its generator, $v \sim N(0, I)$. What property of $J$ is
@@ -430,7 +430,7 @@ def cumsum_adjoint(g):
 
 
 def buggy_centre_vjp(g):
-    raise NotImplementedError("exercise 2 is yours: remove this line and mend the rest")
+    raise NotImplementedError("exercise 2 is yours: delete this line and fix the rest")
     return g
 
 

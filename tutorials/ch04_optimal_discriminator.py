@@ -288,7 +288,7 @@ viz.show(picture, "ch04_optimal_discriminator")
 # 1. *Warm-up.* Labels are smoothed on both sides: real samples get the target $a$,
 #    fakes the target $b$. Which $D$ is best now?
 # 2. *Bug hunt.* `buggy_jsd` below is symmetric, 0 for equal distributions, and wrong.
-#    Mend it.
+#    Fix it.
 # 3. *Research.* Each batch has $k$ fakes for one real sample, and the loss is their
 #    mean. Find $D^*$.
 
@@ -301,7 +301,7 @@ def smoothed_optimum(p, q, a, b):
 
 def buggy_jsd(p, q):
     m = np.sqrt(p * q)
-    raise NotImplementedError("exercise 2 is yours: after the mending, return this")
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return (kl(p, m) + kl(q, m)) / 2
 
 

@@ -105,8 +105,10 @@ def log_normal(x, centre=0.0, width=1.0):
 
 
 def generator_gradient(loss, centre, width=1.0):
-    """Return dL/dtheta of the generator theta + width * z at theta = `centre`, against
-    the best critic, held fixed."""
+    """Return dL/dtheta of the generator theta + width * z at theta = `centre`.
+
+    The critic is the best one for this generator, and is held fixed.
+    """
     theta = mg.tensor(centre, requires_grad=True)
     fake = theta + width * z
     logits = log_normal(fake) - log_normal(fake, centre, width)
@@ -481,7 +483,7 @@ viz.show(picture, "ch05_saturating_loss")
 # 1. *Warm-up.* For which $D$ does the non-saturating loss pull $k$ times as hard as the
 #    saturating one?
 # 2. *Bug hunt.* `buggy_log_sigmoid` is exact on every test its author tried, with
-#    logits from -5 to 5. Mend it.
+#    logits from -5 to 5. Fix it.
 # 3. *Research.* A third generator loss: find a function of the logit whose gradient at
 #    $D^*$ is that of $\mathrm{KL}(p \Vert q)$, maximum likelihood. (Then think about
 #    its pull on a fake that the critic recognises.)
@@ -494,9 +496,7 @@ def fooled(k):
 
 
 def buggy_log_sigmoid(x):
-    raise NotImplementedError(
-        "exercise 2 is yours: after the mending, delete this line"
-    )
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return ops.minimum(x, 0) - ops.log1p(ops.exp(-x))
 
 

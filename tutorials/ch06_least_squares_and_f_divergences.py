@@ -447,7 +447,7 @@ viz.show(picture, "ch06_least_squares_and_f_divergences")
 # 1. *Warm-up.* For which $c$ is the value at $D^*$ a pure multiple of $\chi^2$?
 # 2. *Bug hunt.* Someone trains a Pearson f-GAN with `buggy_pearson_critic`. Real scores
 #    settle near $2 p / q$ instead of $2 (p / q - 1)$, and the estimate of $\chi^2$ is
-#    too large by 1. Mend it.
+#    too large by 1. Fix it.
 # 3. *Research.* The hinge loss,
 #    $\mathbb{E}_p \max(0, 1 - D) + \mathbb{E}_q \max(0, 1 + D)$. Which divergence is
 #    hidden in its smallest value? (And what does the generator learn from that $D$?)
@@ -460,9 +460,7 @@ def neutral_label(a, b):
 
 
 def buggy_pearson_critic(p, q, scores):
-    raise NotImplementedError(
-        "exercise 2 is yours: after the mending, delete this line"
-    )
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return -(p * scores).sum() + (q * scores**2 / 4).sum()
 
 

@@ -5,9 +5,9 @@
 # gradients (chapter 1).
 #
 # Chapters 4 to 6 train the critic to its optimum before the generator moves. Real
-# training moves both, a step at a time, and then a GAN can circle its goal for ever.
-# The smallest game that does so has two numbers in it. The data are one point, at 0.
-# The generator makes one point, at $\theta$. The critic is a line through the origin,
+# training moves both, a step at a time, and then a GAN can circle its goal forever. The
+# smallest game that does so has two numbers in it. The data are one point, at 0. The
+# generator makes one point, at $\theta$. The critic is a line through the origin,
 # $D(x) = \psi x$. Every statement about this game can be made exact, and most are true
 # of large networks near their equilibrium.
 #
@@ -447,7 +447,7 @@ viz.show(picture, "ch07_dirac_gan")
 #
 # 1. *Warm-up.* For which $\gamma$ does R1 converge fastest, given $f'(0)$?
 # 2. *Bug hunt.* `buggy_r1` returns the right number, yet training goes round in circles
-#    as if there were no penalty. Mend it.
+#    as if there were no penalty. Fix it.
 # 3. *Research.* The critic makes $n$ steps for each of the generator, all with R1. What
 #    is the modulus of the eigenvalues, while they are complex? Does it help to train
 #    the critic longer when $\gamma = 0$?
@@ -460,9 +460,7 @@ def critical_gamma(slope):
 
 
 def buggy_r1(critic, real):
-    raise NotImplementedError(
-        "exercise 2 is yours: after the mending, delete this line"
-    )
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     x = mg.tensor(real.numpy(), requires_grad=True)
     (g,) = mg.grad(critic(x).sum(), [x])
     return 0.5 * (g**2).sum() / len(x)

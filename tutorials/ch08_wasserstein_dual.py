@@ -492,7 +492,7 @@ viz.show(picture, "ch08_wasserstein_dual")
 # 1. *Warm-up.* What is $W_1$ between $\mathcal{N}(0, 1)$ and $\mathcal{N}(0, s)$, with
 #    $s$ the standard deviation?
 # 2. *Bug hunt.* `buggy_w1` is right for points that happen to be sorted. Its author
-#    tested it on those. Mend it.
+#    tested it on those. Fix it.
 # 3. *Research.* The data are coins, 1 with probability $p$. A generator of coins with
 #    probability $\theta$ minimises the expectation of $W_1$ between a batch of $n$ data
 #    and itself, $\mathbb{E}\, |K / n - \theta|$ with $K$ the number of ones. Which
@@ -506,9 +506,7 @@ def between_normals(s):
 
 
 def buggy_w1(x, y):
-    raise NotImplementedError(
-        "exercise 2 is yours: after the mending, delete this line"
-    )
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return abs(x - y).mean()
 
 

@@ -259,8 +259,7 @@ def largest_root(beta, h, power=3):
 
 
 def growth(beta, steps=600):
-    """Return the growth r per step, as x_{t+1} x_{t-1} - x_t^2 is proportional to
-    r^(2t)."""
+    """Return the growth r per step: x_{t+1} x_{t-1} - x_t^2 grows like r^(2t)."""
     x = [theta.value.item() for theta, _ in orbit(beta, steps)]
     first, last = (x[t + 1] * x[t - 1] - x[t] ** 2 for t in (steps // 2, steps - 2))
     return (last / first) ** (0.5 / (steps - 2 - steps // 2))
@@ -601,7 +600,7 @@ def keeping_deviation(fan_in, slope):
 
 
 def buggy_deviation(shape):
-    raise NotImplementedError("exercise 2 is yours: after the mending, return this")
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return np.sqrt(2 / np.prod(shape[1:]))
 
 
@@ -643,8 +642,7 @@ answer(gain, keeping_deviation)
 
 @claim("13.E2", "fan_in = kH kW in: all axes but the last", source=HE, tolerance=1e-6)
 def ported(answer=lambda shape: np.sqrt(2 / np.prod(shape[:-1]))):
-    """Compute the mean square in the middle of a large image of ones: 2 in each
-    channel."""
+    """Compute the mean square inside a large image of ones: 2 in each channel."""
     shape = (5, 5, 3, 64)
     y = ops.conv2d(np.ones((1, 5, 5, 3)), np.full(shape, answer(shape) ** 2))
     return y.ravel(), np.full(64, 2.0)

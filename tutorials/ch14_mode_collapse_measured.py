@@ -92,8 +92,7 @@ DIGITS = mg.data.load("digits-8x8").images.reshape(-1, 64) / 255
 
 
 def mean_and_error(draws):
-    """Return the mean of independent draws along the first axis, and its standard
-    error."""
+    """Return the mean of draws along the first axis, and its standard error."""
     draws = np.array(draws, dtype=np.float64)
     return draws.mean(0), draws.std(0, ddof=1) / np.sqrt(len(draws))
 
@@ -613,7 +612,7 @@ def samples_for_twins(s):
 
 def buggy_frechet(mean1, cov1, mean2, cov2):
     cross = np.sqrt(np.linalg.eigvalsh(cov1) * np.linalg.eigvalsh(cov2)).sum()
-    raise NotImplementedError("exercise 2 is yours: after the mending, return this")
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     return ((mean1 - mean2) ** 2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * cross
 
 

@@ -414,8 +414,7 @@ def seen(depth):
 
 
 def walk_back(depth, step=lambda r, k, s: s * r + k - s):
-    """Return the patch of a logit behind `depth` layers of stride 2 and two of
-    stride 1."""
+    """Return the patch size behind `depth` layers of stride 2 and two of stride 1."""
     r = 1
     for s in [1, 1] + [2] * depth:
         r = step(r, 4, s)
@@ -580,7 +579,7 @@ def patch_size(depth):
 def buggy_loss(x, y, mean, log_variance, sigma):
     """Return the loss for x, y (N, H, W, C); mean and log variance are (N, latent)."""
     reconstruction = ops.square((x - y) / sigma).mean()
-    raise NotImplementedError("exercise 2 is yours: after the mending, return this")
+    raise NotImplementedError("exercise 2 is yours: fix the bug, then delete this line")
     kl = -0.5 * (1 + log_variance - mean**2 - ops.exp(log_variance)).sum()
     return reconstruction + kl
 

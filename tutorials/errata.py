@@ -412,8 +412,7 @@ both(
 
 
 def round_of(turns, h=0.01):
-    """Return the matrix of `turns` steps of the critic psi x, then of the generator
-    theta."""
+    """Return the matrix of `turns` steps of the critic and then of the generator."""
     columns = []
     for theta, psi in np.eye(2):
         for _ in range(turns):

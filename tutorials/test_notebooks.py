@@ -113,7 +113,7 @@ def test_every_link_of_the_contents_page_leads_somewhere():
 
 
 def known_numbers():
-    """Return (chapter, number) of the rows of NUMBERS.md, except bounds on round-off."""
+    """Return (chapter, number) of the rows of NUMBERS.md except bounds on round-off."""
     rows = [
         line.split("|")
         for line in (FOLDER / "NUMBERS.md").read_text().splitlines()

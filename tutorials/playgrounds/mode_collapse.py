@@ -1,5 +1,4 @@
-"""Chapter 14 with sliders: break a generator in your own way, and see which metric
-notices.
+"""Chapter 14 with sliders: break a generator, and see which metric notices.
 
 marimo edit tutorials/playgrounds/mode_collapse.py
 """

@@ -1,5 +1,4 @@
-"""Chapter 4 with sliders: what the best discriminator knows of a generator that you
-move.
+"""Chapter 4 with sliders: move the generator, and see the best discriminator.
 
 marimo edit tutorials/playgrounds/optimal_discriminator.py
 """
