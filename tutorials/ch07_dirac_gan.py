@@ -72,8 +72,8 @@
 #
 # (f) WGAN-GP adds $\frac{\gamma}{2} (\lvert \psi \rvert - 1)^2$: it wants a slope of 1
 # even when the generator has reached the data. The force on $\psi$ at the equilibrium
-# is $\pm \gamma$, the sign depending on the side from which one comes. [claims 6 and 7:
-# it does not converge]
+# is $\pm \gamma$, the sign depending on the side from which one comes.
+# [claims 6 and 7: it does not converge]
 #
 # (g) The relativistic loss depends on $D(\text{real}) - D(\text{fake}) = -t$ only:
 # $L_D = f(t)$ and $L_G = f(-t)$, the non-saturating pair. [claim 8]

@@ -40,8 +40,8 @@
 # (a) $\sigma(W) = \max \frac{\lVert x W \rVert}{\lVert x \rVert}$, attained at the left
 # singular vector $v$, where $v^\top W = \sigma u^\top$. An activation with slopes in
 # $[-1, 1]$ stretches nothing, and the factors of successive layers multiply, so
-# $\operatorname{Lip}(D) \le \prod_l \sigma(W_l)$, which is 1 if every factor is. [claim
-# 4]
+# $\operatorname{Lip}(D) \le \prod_l \sigma(W_l)$, which is 1 if every factor is.
+# [claim 4]
 #
 # (b) $\sigma = v^\top W u$ is the maximum of $a^\top W b$ over unit vectors $a$, $b$.
 # At a maximum the derivatives in $a$ and $b$ vanish (Danskin again, chapter 4), so
@@ -53,8 +53,8 @@
 #   \left( \bar g - \langle \bar g, \bar W \rangle \, v u^\top \right) .$$
 #
 # Its inner product with $W$ is $\langle \bar g, \bar W \rangle - \langle \bar g, \bar W
-# \rangle \frac{v^\top W u}{\sigma} = 0$: $L$ does not change when $W$ is scaled. [claim
-# 2]
+# \rangle \frac{v^\top W u}{\sigma} = 0$: $L$ does not change when $W$ is scaled.
+# [claim 2]
 #
 # (d) Power iteration, $v \leftarrow W u / \lVert W u \rVert$,
 # $u \leftarrow W^\top v / \lVert W^\top v \rVert$. If $c_i$ are the coordinates of the

@@ -44,8 +44,9 @@
 # r}{\partial x_j} = -\frac{r^3}{2} \cdot \frac{2}{N} (x_j - \mu) = -\frac{r^2}{N} \hat
 # x_j$, and
 #
-# $$\frac{\partial \hat x_i}{\partial x_j} = r \left( \delta_{ij} - \frac{1}{N} \right)
-#   - (x_i - \mu) \, \frac{r^2}{N} \hat x_j
+# $$\frac{\partial \hat x_i}{\partial x_j} =
+#   r \left( \delta_{ij} - \frac{1}{N} \right) -
+#   (x_i - \mu) \, \frac{r^2}{N} \hat x_j
 #   = r \left( \delta_{ij} - \frac{1}{N} - \frac{1}{N} \hat x_i \hat x_j \right) . $$
 #
 # That is claim 1. It is symmetric, so for a gradient $g$ at the output the one at the
@@ -58,8 +59,8 @@
 # $\varepsilon = 0$ the vectors $\mathbf 1 / \sqrt N$ and $\hat x / \sqrt N$ are
 # orthonormal and $P$ removes both: two singular values are 0, the others 1. [claim 2]
 # Otherwise
-# $P \hat x = \hat x \left( 1 - \frac{\sigma^2}{\sigma^2 + \varepsilon} \right)$. [claim
-# 3]
+# $P \hat x = \hat x \left( 1 - \frac{\sigma^2}{\sigma^2 + \varepsilon} \right)$.
+# [claim 3]
 #
 # (c) Let $x = X w$. For $\varepsilon = 0$ the output does not change if $w$ becomes
 # $a w$, $a > 0$: $L(a w) = L(w)$. Differentiate in $a$ at 1: $w \cdot \nabla L(w) = 0$;
