@@ -281,9 +281,9 @@ check(two_directions)
 # %% [markdown]
 # ## Check 3: more paths than anyone can walk
 #
-# $x \to x + x \to \dots$, forty times. All slopes are 1, so the derivative *is* the
-# number of paths: $2^{40}$, about $10^{12}$. At a million paths a second, enumeration
-# would need thirteen days. The sweep meets 80 edges.
+# The program is $x \to x + x \to \dots$, forty times. All slopes are 1, so the
+# derivative *is* the number of paths: $2^{40}$, about $10^{12}$. At a million paths a
+# second, enumeration would need thirteen days. The sweep meets 80 edges.
 
 # %%
 
@@ -318,8 +318,9 @@ check(exponential)
 # %% [markdown]
 # ## Check 4: a neuron
 #
-# The example by which micrograd is taught: $o = \tanh(x_1 w_1 + x_2 w_2 + b)$ at a
-# point where $o = \frac{1}{\sqrt 2}$, so that tanh has the slope $1 - o^2 = \frac12$.
+# This is the example with which micrograd is taught: $o = \tanh(x_1 w_1 + x_2 w_2 + b)$
+# at a point where $o = \frac{1}{\sqrt 2}$, so that tanh has the slope
+# $1 - o^2 = \frac12$.
 
 # %%
 
@@ -348,9 +349,9 @@ check(neuron)
 # %% [markdown]
 # ## Check 5: the smallest GAN
 #
-# One real number, one generated number, three parameters. The generator never sees $x$.
-# What it learns about the data is $w$: the critic's slope where the generator's sample
-# lies.
+# This GAN has one real number, one generated number and three parameters. The generator
+# never sees $x$. All that it learns about the data is $w$, the critic's slope at the
+# generated sample.
 
 # %%
 

@@ -478,10 +478,10 @@ critic_gradient.wrong(
 check(critic_gradient)
 
 # %% [markdown]
-# Last, the direction of the step. $L_D$ is minus a cross-entropy, and the article's
-# program minimises it. It also leaves out the first logarithm: its loss is the mean of
-# $D(x) + \log(1 - D(G(z)))$. Along its step $u = -\nabla L$, the cross-entropy of real
-# against fake rises.
+# The last claim is about the direction of the step. $L_D$ is minus a cross-entropy, and
+# the article's program minimises it. It also leaves out the first logarithm: its loss
+# is the mean of $D(x) + \log(1 - D(G(z)))$. Along its step $u = -\nabla L$, the
+# cross-entropy of real against fake rises.
 
 # %%
 

@@ -16,7 +16,7 @@
 # 4. On a grid that misses some of the mass of both densities, that identity is wrong by
 #    exactly $\log 2$ times the lost mass.
 # 5. For any other $D$, the difference $V(D^*) - V(D)$ is a Kullback-Leibler divergence
-#    between two coins, averaged over $x$.
+#    between two coins, integrated over $x$ with the weight $p + q$.
 # 6. The generator's gradient through a *fixed* $D^*$ is the gradient of
 #    $2\,\mathrm{JSD}$, though $D^*$ depends on it.
 

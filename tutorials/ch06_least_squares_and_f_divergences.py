@@ -273,10 +273,11 @@ what_it_follows.wrong(
 check(what_it_follows)
 
 # %% [markdown]
-# Now a generator 0.01 away from the data. With the theorem's labels the force on its
-# centre is of the third order, and that on its width of the second, with the same sign
-# at $1 + 0.01$ and $1 - 0.01$: a generator that is too narrow gets narrower. With the
-# labels 0, 1, 1 both forces are of the first order, and point back to the data.
+# The next claim puts the generator 0.01 away from the data. With the theorem's labels
+# the force on its centre is of the third order, and that on its width of the second,
+# with the same sign at $1 + 0.01$ and $1 - 0.01$: a generator that is too narrow gets
+# narrower. With the labels 0, 1, 1 both forces are of the first order, and point back
+# to the data.
 
 # %%
 
@@ -439,7 +440,7 @@ viz.show(picture, "ch06_least_squares_and_f_divergences")
 # * **A divergence of densities that share no support.** Then $\chi^2 = 2$ and
 #   $2\,\mathrm{JSD} = \log 4$, whatever the distance. No choice of $f$ helps: all of
 #   them depend on the ratio $p / q$ alone, none on how far apart the points are. The
-#   distance of chapter 8 does.
+#   distance of chapter 8 depends on that.
 
 # %% [markdown]
 # ## Exercises

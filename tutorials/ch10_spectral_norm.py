@@ -278,9 +278,9 @@ print(f"steepest of 2,000 points: {slopes(gentle).max():.3f}")
 # %% [markdown]
 # ## Check 4: the reshaped kernel is not the convolution
 #
-# First the true norm. On the left every pixel is pushed through the convolution, with
-# wrapped edges, and the resulting matrix is decomposed. On the right is the fast
-# Fourier transform of the kernel.
+# The first claim is about the true norm. On the left every pixel is pushed through the
+# convolution, with wrapped edges, and the resulting matrix is decomposed. On the right
+# is the fast Fourier transform of the kernel.
 
 # %%
 w0 = rng.normal(size=(5, 5, 4, 4))
@@ -407,10 +407,10 @@ viz.show(picture, "ch10_spectral_norm")
 # %% [markdown]
 # ## What goes wrong in practice
 #
-# * **"SN makes the critic 1-Lipschitz."** For dense layers, once the iteration has
-#   settled. For convolutions, by claim 6, each layer may be steeper by up to its kernel
-#   size, and a stack of them by the product. Miyato et al. train well with it all the
-#   same.
+# * **"SN makes the critic 1-Lipschitz."** That is true for dense layers, once the
+#   iteration has settled. For convolutions, by claim 6, each layer may be steeper by up
+#   to its kernel size, and a stack of them by the product. Miyato et al. train well
+#   with it all the same.
 # * **The estimate is always low** (claim 3), and lags behind while the weights move.
 #   Right after loading a model whose $u$ was not saved, it is far off: $u$ belongs to
 #   the model's state.
