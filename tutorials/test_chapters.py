@@ -1,4 +1,4 @@
-"""Every chapter runs, checks something and rejects every wrong variant; the output says how many checks ran."""
+"""Every chapter runs, makes its checks and rejects every wrong variant."""
 
 import ast
 import functools
@@ -21,7 +21,11 @@ def test_chapter(script, capsys):
     chapter = run(script)
     rejected = sum(len(result.controls) for result in chapter.results)
     with capsys.disabled():
-        print(f" {len(chapter.results)} checks, {rejected} wrong variants, {chapter.seconds:.1f} s ", end="")
+        print(
+            f" {len(chapter.results)} checks, {rejected} wrong variants, "
+            f"{chapter.seconds:.1f} s ",
+            end="",
+        )
     assert chapter.error is None
     assert chapter.results, "it checks nothing"
     for result in chapter.results:
@@ -44,15 +48,29 @@ def test_chapter_uses_only_what_a_reader_has(script):
         name.split(".")[0]
         for node in ast.walk(tree)
         if isinstance(node, ast.Import | ast.ImportFrom)
-        for name in ([node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+        for name in (
+            [node.module]
+            if isinstance(node, ast.ImportFrom)
+            else [alias.name for alias in node.names]
+        )
     }
     assert imported <= {"numpy", "matplotlib", "minigan"} | set(sys.stdlib_module_names)
-    private = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and node.attr.startswith("_")}
+    private = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_")
+    }
     assert {name for name in private if not name.endswith("__")} == set()
 
 
 def test_a_chapter_is_a_script_that_runs_from_any_folder(tmp_path):
     shortest = min(CHAPTERS, key=lambda script: script.stat().st_size)
-    done = subprocess.run([sys.executable, shortest], cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, shortest],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "holds" in done.stdout

@@ -1,4 +1,4 @@
-"""The notebooks and the contents page are those of the scripts as they are now."""
+"""The notebooks and the contents page agree with the scripts."""
 
 import importlib
 import json
@@ -21,7 +21,7 @@ AGAIN = "stale: run python docs/scripts/notebooks.py {}"
 
 @pytest.fixture
 def tool(monkeypatch):
-    """Imports a script of docs/scripts."""
+    """Return a function that imports a script of docs/scripts."""
     monkeypatch.syspath_prepend(SCRIPTS)
     yield importlib.import_module
     for name in ("contents", "notebooks"):
@@ -35,7 +35,7 @@ def stored(name):
 
 
 def essence(cell):
-    """What a script decides of a cell: its kind, its source and its marks."""
+    """Return the parts of a cell that its script determines: kind, source and tags."""
     return cell["cell_type"], "".join(cell["source"]), dict(cell["metadata"])
 
 
@@ -46,7 +46,9 @@ def test_every_notebook_has_a_chapter():
 @pytest.mark.parametrize("script", CHAPTERS, ids=NAMES)
 def test_a_notebook_has_the_cells_of_its_script(script, tool):
     for package in ("jupytext", "nbformat", "nbclient"):
-        pytest.importorskip(package, reason=f'{package} is not installed: pip install -e ".[docs]"')
+        pytest.importorskip(
+            package, reason=f'{package} is not installed: pip install -e ".[docs]"'
+        )
     fresh = tool("notebooks").notebook(script)
     kept = [essence(cell) for cell in stored(script.stem)["cells"]]
     assert kept == [essence(cell) for cell in fresh.cells], AGAIN.format(script.stem)
@@ -59,13 +61,17 @@ def test_a_notebook_has_been_run(name):
     assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
     assert {output["output_type"] for output in outputs} <= {"stream", "display_data"}
     printed = "".join("".join(output.get("text", "")) for output in outputs)
-    claims = re.findall(r'^@claim\(\s*"([^"]+)"', (FOLDER / f"{name}.py").read_text(), re.M)
+    claims = re.findall(
+        r'^@claim\(\s*"([^"]+)"', (FOLDER / f"{name}.py").read_text(), re.M
+    )
     assert re.findall(r"^(\w+\.\w+)  ", printed, re.M) == claims
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_notebook_shows_its_picture_and_is_not_large(name):
-    outputs = [output for cell in stored(name)["cells"] for output in cell.get("outputs", ())]
+    outputs = [
+        output for cell in stored(name)["cells"] for output in cell.get("outputs", ())
+    ]
     shown = sum("image/png" in output.get("data", {}) for output in outputs)
     assert shown == (FOLDER / f"{name}.py").read_text().count("\nviz.show(")
     assert (NOTEBOOKS / f"{name}.ipynb").stat().st_size < LARGEST
@@ -85,7 +91,7 @@ def test_solutions_are_folded_and_exercises_are_not(name):
 def test_solutions_in_words_are_folded_too(name):
     cells = [cell for cell in stored(name)["cells"] if cell["cell_type"] == "markdown"]
     texts = ["".join(cell["source"]) for cell in cells]
-    if name == "errata":  # it has none
+    if name == "errata":  # it has no exercises
         return
     between = texts[texts.index("## Solutions") + 1 : -1]
     assert [text for text in between if not text.startswith("<details><summary>")] == []
@@ -93,23 +99,35 @@ def test_solutions_in_words_are_folded_too(name):
 
 def test_the_contents_page_is_that_of_the_chapters(tool):
     contents = tool("contents")
-    assert contents.PAGE.read_text() == contents.page(), "stale: run python docs/scripts/contents.py"
+    assert contents.PAGE.read_text() == contents.page(), (
+        "stale: run python docs/scripts/contents.py"
+    )
 
 
 def test_every_link_of_the_contents_page_leads_somewhere():
     links = re.findall(r"\]\((?!https:)([^)#]+)", (FOLDER / "README.md").read_text())
     assert [path for path in links if not (FOLDER / path).exists()] == []
-    assert {f"{name}.py" for name in NAMES} | {f"notebooks/{name}.ipynb" for name in NAMES} <= set(links)
+    assert {f"{name}.py" for name in NAMES} | {
+        f"notebooks/{name}.ipynb" for name in NAMES
+    } <= set(links)
 
 
 def known_numbers():
-    """(chapter, number) of every row of NUMBERS.md that has a number, not a bound on round-off."""
-    rows = [line.split("|") for line in (FOLDER / "NUMBERS.md").read_text().splitlines() if line.startswith("| ")]
+    """Return (chapter, number) of the rows of NUMBERS.md except bounds on round-off."""
+    rows = [
+        line.split("|")
+        for line in (FOLDER / "NUMBERS.md").read_text().splitlines()
+        if line.startswith("| ")
+    ]
     return [(row[1].strip(), row[3].strip()) for row in rows[1:] if "<" not in row[3]]
 
 
 @pytest.mark.parametrize(("chapter", "number"), known_numbers())
 def test_a_known_number_is_printed(chapter, number):
     (script,) = verify.chapters(FOLDER, ["errata" if chapter == "E" else chapter])
-    outputs = [output for cell in stored(script.stem)["cells"] for output in cell.get("outputs", ())]
+    outputs = [
+        output
+        for cell in stored(script.stem)["cells"]
+        for output in cell.get("outputs", ())
+    ]
     assert number in "".join("".join(output.get("text", "")) for output in outputs)

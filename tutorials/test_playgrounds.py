@@ -1,4 +1,4 @@
-"""The playgrounds run without a browser, and their sliders move what they show."""
+"""The playgrounds run without a browser, and their sliders change their output."""
 
 import importlib.util
 from pathlib import Path
@@ -15,8 +15,10 @@ MOVES = {  # {playground: (a slider, its new value, what must change)}
 
 
 def playground(name):
-    """The marimo app of a file."""
-    pytest.importorskip("marimo", reason='marimo is not installed: pip install -e ".[playgrounds]"')
+    """Return the marimo app of a file."""
+    pytest.importorskip(
+        "marimo", reason='marimo is not installed: pip install -e ".[playgrounds]"'
+    )
     spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -31,7 +33,11 @@ def test_every_playground_is_tested():
 def test_it_runs_and_a_slider_moves_it(name):
     slider, value, shown = MOVES[name]
     outputs, before = playground(name).run()
-    moved = {key: before[key] for key in before if hasattr(before[key], "value") and hasattr(before[key], "text")}
+    moved = {
+        key: before[key]
+        for key in before
+        if hasattr(before[key], "value") and hasattr(before[key], "text")
+    }
     moved[slider] = SimpleNamespace(value=value)
     _, after = playground(name).run(defs=moved)
     assert any(output is not None for output in outputs)

@@ -1,9 +1,9 @@
-"""A lint for all formulas of the chapters and pages: what GitHub, Jupyter, Colab and the site would not show alike.
+"""A lint for all formulas of the chapters and pages: it finds those that GitHub, Jupyter, Colab and the site differ on.
 
     python docs/scripts/formulas.py
 
-KaTeX in strict mode judges each formula; before it come mistakes that no TeX sees, because Markdown makes them.
-Needs node, and KaTeX from `npm install` in docs/site.
+It first looks for formulas that Markdown changes before TeX reads them, then checks each formula with KaTeX in strict
+mode.  Needs node, and KaTeX from `npm install` in docs/site.
 """
 
 import json
@@ -19,7 +19,7 @@ KATEX = ROOT / "docs" / "site" / "node_modules" / "katex"
 
 
 def texts():
-    """{name: Markdown} of each page, and of each chapter's cells of text."""
+    """Return {name: Markdown} of each page, and of the text cells of each chapter."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted(TUTORIALS.glob("*.md"))]
     found = {str(page.relative_to(ROOT)): page.read_text() for page in pages}
     for script in [*sorted(TUTORIALS.glob("ch*.py")), *TUTORIALS.glob("errata.py")]:
@@ -30,7 +30,7 @@ def texts():
 
 
 def formulas(text):
-    """([(TeX, is it on lines of its own?)], [what is wrong in the eyes of Markdown]) of a text."""
+    """Return the formulas of a text, [(TeX, whether it is display math)], and a list of the mistakes in Markdown."""
     found, wrong = [], []
     for block in blocks(text):
         for i, part in enumerate(re.split(r"^ *\$\$(.+?)\$\$ *$", block, flags=re.M | re.S)):
@@ -44,7 +44,7 @@ def formulas(text):
 
 
 def blocks(text):
-    """What Markdown reads as one piece, without code: paragraphs and the items of lists."""
+    """Yield the blocks of Markdown, without code: paragraphs and the items of lists."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.M | re.S)
     for paragraph in re.split(r"\n\s*\n", text):
         if not paragraph.startswith("    "):
@@ -54,7 +54,7 @@ def blocks(text):
 
 
 def complaints(part):
-    """Of text that should have no formulas but those between single dollars."""
+    """Yield the mistakes in text that should have no formulas except those between single dollars."""
     if "$$" in part:
         yield f"display math needs lines of its own: {part.strip()!r}"
     elif part.count("$") % 2:
@@ -67,14 +67,14 @@ def complaints(part):
 
 
 def judged(found):
-    """What KaTeX says against formulas, one line for each that it refuses."""
+    """Return a message for each formula that KaTeX refuses."""
     given = json.dumps([{"tex": tex, "display": display} for tex, display in found])
     done = subprocess.run(["node", JUDGE], input=given, capture_output=True, text=True, check=True)
     return [f"{message} in {found[i][0]!r}" for i, message in json.loads(done.stdout)]
 
 
 def lint(text, judge=judged):
-    """All that is wrong with the formulas of a text."""
+    """Return the messages about all mistakes in the formulas of a text."""
     found, wrong = formulas(text)
     return wrong + judge(found)
 

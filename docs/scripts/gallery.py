@@ -1,9 +1,9 @@
-"""Every preset trained from the command line, a picture of each, and the page about them, docs/gallery.md.
+"""The gallery: train every preset from the command line, and write docs/gallery.md with a picture of each.
 
     python docs/scripts/gallery.py
 
-Some forty minutes on two cores.  Stopped, it goes on when it is called again: what is trained is not trained twice.
-With `--presets`, `--steps`, `--runs` and `--docs` it can be rehearsed.
+This takes about forty minutes on two cores.  If it is stopped, call it again: it continues, and trains no preset twice.
+With `--presets`, `--steps`, `--runs` and `--docs` it can be tried on a small scale.
 """
 
 import json
@@ -29,16 +29,16 @@ STEPS = {
     "sngan": 350, "sngan-conditional": 350, "dense-128": 10_000, "dense-conditional": 10_000, "dense-1024": 2000,
     "r3gan-small": 1000, "toy-grid": 4000,
 }  # fmt: skip
-"""For presets that would take more than two or three minutes: fewer than their own."""
+"""Fewer steps for the presets that would take more than two or three minutes."""
 
-IN_FULL = "digits"  # the preset of which every kind of picture is shown
+IN_FULL = "digits"  # the preset for which every kind of picture is shown
 KINDS = {
-    "training.gif": "Training, always from the same noise: one class to a column.",
+    "training.gif": "Samples during training, always from the same noise, with one class in each column.",
     "curves.png": "Losses, and the norms of both gradients.",
-    "interpolation.png": "From latent point to latent point along the sphere, one class to a row.",
-    "neighbours.png": "Samples, each beside the training images that are nearest to it.",
+    "interpolation.png": "Interpolation between latent points along the sphere, with one class in each row.",
+    "neighbours.png": "Samples, each beside the training images nearest to it.",
 }
-COLORS = 256  # of a page: half the bytes, and the eye sees no difference
+COLORS = 256  # of a picture with text: half the bytes, without a visible difference
 
 
 def main(
@@ -47,9 +47,13 @@ def main(
     presets: Annotated[tuple[str, ...], tyro.conf.arg(metavar="NAMES")] = tuple(PRESETS),
     steps: int | None = None,
 ):
-    """Train, draw, and write DOCS/gallery.md and DOCS/gallery/*.
+    """Train the presets, draw their pictures, and write DOCS/gallery.md and DOCS/gallery/*.
 
-    steps: of every preset, instead of the table's.
+    Args:
+        docs: Folder of the page and its pictures.
+        runs: Folder of the runs, which are continued if they are there.
+        presets: Names of the presets to train.
+        steps: Number of steps for every preset, instead of the table's.
     """
     folder = docs / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,10 +69,10 @@ def main(
 
 
 def trained(name, folder, steps):
-    """The run in `folder` with all its pictures, trained as far as it is not yet."""
+    """Return the run in `folder`, trained to `steps` and with all its pictures."""
     run, reached = Run(folder), step_of(Run(folder))
     if not reached:
-        if run.config_file.exists():  # it broke off before its first checkpoint
+        if run.config_file.exists():  # it stopped before its first checkpoint
             shutil.rmtree(folder)
         minigan("train", name, "--steps", steps, "--out", folder)
     elif (found := run.read_config()[1].steps) != steps:
@@ -80,7 +84,7 @@ def trained(name, folder, steps):
 
 
 def step_of(run):
-    """The step of the newest checkpoint; 0 if there is none."""
+    """Return the step of the newest checkpoint; 0 if there is none."""
     try:
         return run.load_checkpoint()[1]["step"]
     except RunError:
@@ -88,13 +92,13 @@ def step_of(run):
 
 
 def minigan(*arguments):
-    """The command line, as a user calls it, but that a warning is an error."""
+    """Run the command line as a user would, except that a warning is an error."""
     strict = ["-W", "error", "-W", "ignore::DeprecationWarning"]
     subprocess.run([sys.executable, *strict, "-m", "minigan", *map(str, arguments)], check=True)
 
 
 def shrink(source, target):
-    """Half the side: a grid of samples then has its own pixels, and a page is still legible."""
+    """Write a picture at half its side: samples then have their own pixels, and text is still legible."""
     with Image.open(source) as picture:
         page = picture.mode == "RGBA"
         small = picture.convert("RGB" if page else picture.mode).reduce(2)
@@ -102,29 +106,30 @@ def shrink(source, target):
 
 
 def introduction():
+    """Return the page's opening, with the machine and the versions of this run."""
     return f"""# Gallery
 
 Every preset, trained from the command line on {os.cpu_count()} cores with Python {platform.python_version()} and
-NumPy {np.__version__}, seed 0: its last picture, not chosen. Those that take long stop at a part of their steps, which
-their schedules then take for the whole. `minigan pictures RUN` draws all there is to draw of a run, as shown
-for `{IN_FULL}`.
+NumPy {np.__version__}, with seed 0. Each picture is the last of its run, not a selection. Presets that take long are
+trained for fewer steps, and their schedules are shortened to that number. `minigan pictures RUN` draws every kind of
+picture of a run, as shown for `{IN_FULL}`.
 
     python docs/scripts/gallery.py"""
 
 
 def section(name, run):
-    """Source, command, steps, seconds, what the run found wrong with itself, and the picture."""
+    """Return a preset's section: source, command, steps, seconds, findings of the diagnosis, and the picture."""
     entry, steps = PRESETS[name], run.read_config()[1].steps
     full = steps == entry.config.steps
     done = f"{steps:,} steps" if full else f"{steps:,} of its {entry.config.steps:,} steps"
     lines = [f"{entry.about[0].upper()}{entry.about[1:]} ({entry.source}). {done}, {run.seconds():,.0f} seconds."]
-    lines += [f"The run said at step {f['step']:,}: {f['name']}; {f['evidence']}." for f in findings(run)]
+    lines += [f"Finding at step {f['step']:,}: {f['name']}; {f['evidence']}." for f in findings(run)]
     command = f"minigan train {name}" + ("" if full else f" --steps {steps}")
     return f"## {name}\n\n" + "\n".join(lines) + f"\n\n    {command}\n\n![{name}](gallery/{name}.png)"
 
 
 def every_kind(run, folder):
-    """Of one preset all that `minigan pictures` draws."""
+    """Return the part of the page with every picture that `minigan pictures` draws of a run."""
     parts = []
     for kind, about in KINDS.items():
         (shrink_gif if kind.endswith(".gif") else shrink)(run.pictures / kind, folder / f"{IN_FULL}-{kind}")
@@ -133,7 +138,7 @@ def every_kind(run, folder):
 
 
 def shrink_gif(source, target):
-    """The same animation from the pictures at half their side."""
+    """Make the same animation from the pictures at half their side."""
     with TemporaryDirectory() as small:
         for picture in (source.parent.parent / "samples").iterdir():
             shrink(picture, Path(small) / picture.name)
@@ -141,6 +146,7 @@ def shrink_gif(source, target):
 
 
 def findings(run):
+    """Return the findings of a run's diagnosis, in the order of the log."""
     lines = run.findings_file.read_text().splitlines() if run.findings_file.exists() else []
     return [json.loads(line) for line in lines]
 

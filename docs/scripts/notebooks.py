@@ -1,9 +1,9 @@
-"""The notebooks of the tutorials: tutorials/notebooks/*.ipynb, made of the scripts, run, with their outputs.
+"""The notebooks of the tutorials: make tutorials/notebooks/*.ipynb from the scripts, and run them for their outputs.
 
     python docs/scripts/notebooks.py            all of them
-    python docs/scripts/notebooks.py 4 errata   some
+    python docs/scripts/notebooks.py 4 errata   some of them
 
-The scripts are the only source; nobody edits a notebook.  A second run on one machine writes the same bytes.
+Never edit a notebook: edit its script.  A second run on one machine writes the same bytes.
 Needs `pip install -e ".[docs]"`.
 """
 
@@ -26,7 +26,7 @@ KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
 BADGE = "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({})"
 FOLDED = "<details><summary>Show the solution</summary>\n\n{}\n\n</details>"
 BOOTSTRAP = f"""\
-# On Colab, this installs minigan.  Where it is installed, nothing happens.
+# On Colab, this installs minigan.  If it is installed already, nothing happens.
 import importlib.util
 
 if importlib.util.find_spec("minigan") is None:
@@ -34,7 +34,7 @@ if importlib.util.find_spec("minigan") is None:
 
 
 def notebook(script):
-    """A chapter as a notebook that has not been run."""
+    """Return a chapter as a notebook that has not been run."""
     book = jupytext.reads(script.read_text(), fmt="py:percent")
     book.cells[1:1] = [bootstrap()]
     book.cells[:0] = [nbformat.v4.new_markdown_cell(BADGE.format(colab(script.stem)))]
@@ -49,12 +49,12 @@ def notebook(script):
 
 
 def bootstrap():
-    """The cell that makes `import minigan` work where nothing is installed; the site does not show it."""
+    """Return the cell that installs minigan where it is missing; the site does not show it."""
     return nbformat.v4.new_code_cell(BOOTSTRAP, metadata={"tags": ["bootstrap", "remove-cell"]})
 
 
 def collapse(cell):
-    """Fold a solution away: code in Jupyter its source, on the site all of it; text everywhere, as HTML does it."""
+    """Fold a solution away: the source of code in Jupyter, the whole cell on the site, and text as HTML details."""
     if cell.cell_type == "markdown":
         cell.metadata = nbformat.NotebookNode(tags=["solution"])
         cell.source = FOLDED.format(cell.source)
@@ -63,7 +63,7 @@ def collapse(cell):
 
 
 def folded(book):
-    """Colab folds sections, not cells: that of the solutions, which it knows by its heading's id."""
+    """Return the metadata with which Colab, which folds sections and not cells, folds the section of the solutions."""
     sections = [cell for cell in book.cells if cell.source.startswith("## Solutions")]
     for cell in sections:
         cell.metadata["id"] = cell.id
@@ -71,7 +71,11 @@ def folded(book):
 
 
 def run(book):
-    """Execute a notebook in place.  RuntimeError for what no reader should see: a warning on stderr."""
+    """Execute a notebook in place.
+
+    Raises:
+        RuntimeError: a cell writes to stderr, such as a warning, which readers should not see.
+    """
     client = NotebookClient(book, timeout=120, record_timing=False, coalesce_streams=True)
     client.execute(cwd=TUTORIALS, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"})
     book.metadata.language_info = {"name": "python"}  # without the version of this machine's Python
@@ -83,7 +87,7 @@ def run(book):
 
 
 def smaller(png):
-    """A picture, base64, in at most 256 colours: a third of the bytes, and no difference to see in a diagram."""
+    """Return a picture (base64) in at most 256 colours: a third of the bytes, without a visible difference."""
     picture = Image.open(io.BytesIO(base64.b64decode(png))).convert("RGB")
     file = io.BytesIO()
     picture.quantize(256, dither=Image.Dither.NONE).save(file, "png", optimize=True)
@@ -91,6 +95,7 @@ def smaller(png):
 
 
 def main(wanted):
+    """Make, run and write the notebooks of the chapters `wanted`, or of all."""
     NOTEBOOKS.mkdir(exist_ok=True)
     for script in verify.chapters(TUTORIALS, wanted):
         book = notebook(script)

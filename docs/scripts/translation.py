@@ -1,8 +1,8 @@
-"""L1 alone against L1 and a critic, on held-out digits: the table and the picture of docs/translation.md.
+"""L1 alone against L1 with a critic, on held-out digits: the table and the picture of docs/translation.md.
 
     python docs/scripts/translation.py PICTURE.png tanh|linear STEPS
 
-Trains the preset `translate` four times with that output and so many steps, some minutes on two cores.
+Trains the preset `translate` four times with this output and number of steps, in a few minutes on two cores.
 """
 
 import sys
@@ -23,6 +23,7 @@ ROWS = 10
 
 
 def main(path, output, steps):
+    """Train both tasks with and without a critic, print the table, and save the picture."""
     config = replace(preset("translate"), output=output, steps=steps)
     digits, blocks = load("mnist-10k"), []
     print("| task | trained by | L1 error | sharpness | of targets | in the right color |")
@@ -38,6 +39,7 @@ def main(path, output, steps):
 
 
 def trained(config, digits):
+    """Return a trainer after `config.steps` steps."""
     trainer = TranslationTrainer(config, digits)
     for _ in tqdm(range(config.steps), f"{config.task}, {'with' if config.adversary else 'without'} a critic"):
         trainer.step()
@@ -45,6 +47,7 @@ def trained(config, digits):
 
 
 def report(task, name, output, target):
+    """Print a row of the table."""
     error = abs(output - target).mean(axis=(1, 2, 3))
     sharp = metrics.sharpness(target, output, Generator(0))
     right = f"{(hue(output) == hue(target)).mean():.1%}" if task == "color" else ""
@@ -56,13 +59,13 @@ def report(task, name, output, target):
 
 
 def hue(images):
-    """The entry of PALETTE whose direction the summed color of an image is closest to, (N, H, W, 3) -> (N,)."""
+    """Return the index of the PALETTE color closest in direction to an image's summed color, (N, H, W, 3) -> (N,)."""
     color = (images + 1).sum(axis=(1, 2))
     return (color @ (PALETTE / np.linalg.norm(PALETTE, axis=1, keepdims=True)).T).argmax(axis=1)
 
 
 def picture(path, blocks):
-    """For each task four columns: input, L1 alone, L1 and critic, target."""
+    """Save a picture with four columns for each task: input, L1 alone, L1 and critic, target."""
     cells = np.stack([image[:ROWS] for block in blocks for image in block], axis=1)
     viz.save_grid(path, cells.reshape(-1, *cells.shape[2:]), cells.shape[1])
 

@@ -1,8 +1,8 @@
-"""The presets `digits` (a GAN) and `vae` by the same metrics: the table and the picture of docs/vae-against-gan.md.
+"""The presets `digits` (a GAN) and `vae` by the same metrics: table and picture of docs/vae-against-gan.md.
 
     python docs/scripts/vae_against_gan.py PICTURE.png
 
-Trains both on all of mnist-10k, and the classifier if there is none in the cache yet; some minutes on two cores.
+Trains both on all of mnist-10k, and the classifier if there is none in the cache yet, in a few minutes on two cores.
 """
 
 import sys
@@ -18,10 +18,11 @@ from minigan.random import Generator
 from minigan.trainers import trainer_for
 
 SAMPLES = 5000  # half of the data: the floor compares two halves
-COMPARED = 2000  # for metrics of neighbours
+COMPARED = 2000  # for metrics by nearest neighbours
 
 
 def main(path):
+    """Train and measure both models, print the table, and save the picture."""
     digits = data.load("mnist-10k")
     real, judge = data.scale(digits.images), metrics.trained_classifier(digits)
     drawn, results = {}, {}
@@ -38,7 +39,7 @@ def main(path):
 
 
 def samples(name, digits):
-    """As `minigan train` and `minigan sample` would make them."""
+    """Return SAMPLES samples of a preset, as `minigan train` and `minigan sample` would make them."""
     config = replace(preset(name), held_out=0)
     trainer = trainer_for(config, digits)
     for _ in tqdm(range(config.steps), name):
@@ -47,7 +48,7 @@ def samples(name, digits):
 
 
 def measured(x, real, judge):
-    """{name: Measurement}; every metric has a generator of its own."""
+    """Return {name: Measurement}; every metric has a random generator of its own."""
     few = x[:COMPARED]
     found = metrics.class_balance(judge.probabilities(x), judge.probabilities(real), Generator(1))
     found["frechet, PCA-64"] = metrics.frechet_distance(real, x, Generator(2), space=64)
@@ -57,6 +58,7 @@ def measured(x, real, judge):
 
 
 def number(m):
+    """Return a measurement as text, with its standard error."""
     return f"{m.value:.4g} +- {m.standard_error:.2g}"
 
 

@@ -32,9 +32,15 @@ def _(chapter, mo):
     _names = [method.name for method in chapter["METHODS"]]
     name = mo.ui.dropdown(_names, value=_names[0], label="method")
     alternate = mo.ui.switch(label="generator first, then the critic")
-    step = mo.ui.slider(0.02, 0.6, 0.02, value=0.2, label="size of a step", show_value=True)
-    gamma = mo.ui.slider(0.0, 2.0, 0.1, value=0.0, label="more R1, gamma", show_value=True)
-    mo.vstack([mo.md("# The Dirac-GAN: why it spins, and R1"), name, alternate, step, gamma])
+    step = mo.ui.slider(
+        0.02, 0.6, 0.02, value=0.2, label="size of a step", show_value=True
+    )
+    gamma = mo.ui.slider(
+        0.0, 2.0, 0.1, value=0.0, label="more R1, gamma", show_value=True
+    )
+    mo.vstack(
+        [mo.md("# The Dirac-GAN: why it spins, and R1"), name, alternate, step, gamma]
+    )
     return alternate, gamma, name, step
 
 
@@ -56,7 +62,15 @@ def _(distance, mo, path, viz):
     plane.set(xlim=(-3, 3), ylim=(-3, 3))
     curve.plot(distance, color=viz.style.CRITIC)
     viz.style.number_axis(curve.yaxis, log=True)
-    mo.vstack([page.figure, mo.md(f"The distance from the goal went from {distance[0]:.3g} to {distance[-1]:.3g}.")])
+    mo.vstack(
+        [
+            page.figure,
+            mo.md(
+                f"The distance from the goal went from {distance[0]:.3g} to "
+                f"{distance[-1]:.3g}."
+            ),
+        ]
+    )
     return
 
 
