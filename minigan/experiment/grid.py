@@ -16,13 +16,13 @@ Everything in it is checked before anything is run, and a wrong word is answered
 """
 
 import dataclasses
-import difflib
 import itertools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
+from ..suggest import nearest
 from .config import Config
 from .presets import preset
 
@@ -117,7 +117,7 @@ def _check_settings(path, settings):
 
 def _check(path, key, value, kinds, what, each=""):
     if key not in kinds:
-        hint = _nearest(key, kinds) or f"; there are {', '.join(kinds)}"
+        hint = nearest(key, kinds) or f"; there are {', '.join(kinds)}"
         raise ValueError(f"{path}: unknown {what} {key!r}{hint}")
     kind = kinds[key]
     if get_origin(kind) is Literal:
@@ -125,12 +125,7 @@ def _check(path, key, value, kinds, what, each=""):
         if value not in known or type(value) is not type(known[0]):
             names = [str(name) for name in known]
             raise ValueError(
-                f"{path}: {key} must be one of {', '.join(names)}, got {value!r}{_nearest(str(value), names)}"
+                f"{path}: {key} must be one of {', '.join(names)}, got {value!r}{nearest(str(value), names)}"
             )
     elif type(value) is not kind and not (kind is float and type(value) is int):
         raise ValueError(f"{path}: {each}{key} must be {_SPOKEN[kind]}, got {value!r}")
-
-
-def _nearest(word, known):
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""

@@ -1,7 +1,8 @@
 """Published evaluation protocols, run with the library's own parts and printed beside the published numbers."""
 
-import difflib
 from importlib import import_module
+
+from ..suggest import nearest
 
 NAMES = {
     "dirac": "which methods converge on the Dirac-GAN, to all digits (Mescheder et al. 2018)",
@@ -19,8 +20,7 @@ _MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", 
 def load(name):
     """The `Protocol`s of that name, a tuple, most often of one; ValueError with the nearest name if there is none."""
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown protocol {name!r}; {hint}There are: {', '.join(NAMES)}")
+        hint = nearest(name, NAMES) or ";"
+        raise ValueError(f"unknown protocol {name!r}{hint} There are: {', '.join(NAMES)}")
     found = getattr(import_module(f".{_MODULES.get(name, 'digits')}", __name__), name.replace("-", "_"))
     return found if isinstance(found, tuple) else (found,)
