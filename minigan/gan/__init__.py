@@ -5,5 +5,5 @@ from .augmentation import Augment
 from .cost import PenaltyCost, penalty_cost
 from .diagnosis import Diagnosis, Finding
 from .nan import explain_nan
-from .training import Game
+from .game import Game
 from .tricks import InstanceNoise, PackedCritic, pack, smooth_labels, unpack

@@ -18,7 +18,7 @@ from .. import nn, ops
 from .nan import explain_nan
 from .probe import measure, rows, weight_norms
 from .symptoms import DISEASES
-from .training import _constant
+from .game import _constant
 
 PATIENCE = 4  # examinations in a row: one bad batch is no disease
 PROBES = 256  # samples at most, or one batch: a share of .1 among them has a standard error of .02

@@ -9,7 +9,7 @@ from ..autodiff import ancestors, sweep
 from ..op import observing
 from ..profile import layer_of
 from ..tensor import Leaf, Tensor
-from .training import _constant
+from .game import _constant
 from .undisturbed import undisturbed
 
 

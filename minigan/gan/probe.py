@@ -9,7 +9,7 @@ from ..metrics.prdc import prdc
 from ..metrics.two_sample import copying_z, near_pair_rate
 from ..op import no_grad
 from ..tensor import Tensor
-from .training import _constant, _given, frozen
+from .game import _constant, _given, frozen
 from .undisturbed import undisturbed
 
 NEIGHBOURS = 0.1  # of all real samples lie in the ball around each: as wide as a mode, if there are about ten

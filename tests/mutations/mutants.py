@@ -6,7 +6,7 @@
 from planting import Mutant
 
 PENALTIES, PENALTY_TESTS = "gan.penalties", "tests/gan/test_penalties.py::test_"
-GAME, GAME_TESTS = "gan.training", "tests/gan/test_game.py::test_"
+GAME, GAME_TESTS = "gan.game", "tests/gan/test_game.py::test_"
 DESCENT = "gan.descent"
 LOSSES, LOSS_TESTS = "gan.losses", "tests/gan/test_losses.py::test_"
 SPECTRAL, SPECTRAL_TESTS = "nn.spectral", "tests/nn/test_spectral_norm.py::test_"
