@@ -1,6 +1,9 @@
-"""Where a number stopped being one: a failed step runs again, with an eye on every operation."""
+"""The search for the operation that made NaN or infinity: a failed step runs again, and every operation is watched."""
+
+from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,22 +12,34 @@ from ..autodiff import ancestors, sweep
 from ..op import observing
 from ..profile import layer_of
 from ..tensor import Leaf, Tensor
-from .game import _constant
+from .inputs import constant
 from .undisturbed import undisturbed
 
+if TYPE_CHECKING:
+    from ..types import Array
+    from .game import Game
 
-def explain_nan(game, real, z, labels=None):
-    """One sentence on the first operation that made NaN or infinity out of finite numbers; None if none does.
+__all__ = ["explain_nan"]
 
-    game, real, z, labels: as in the step that failed, with the weights it began with, which is how
-    `Game.critic_step` and `Game.generator_step` leave them when they raise FloatingPointError.
-    The weights and the batch are looked at first, then forward and backward of the critic's step, then those of the
-    generator's.  Changes nothing but the state of a random generator that the penalty owns.
+
+def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> str | None:
+    """Name the first operation of a failed step that made NaN or infinity out of finite numbers.
+
+    The weights and the batch are examined first, then the forward and the backward of the critic's step, then those of
+    the generator's.  Nothing changes, except the state of a random generator that the penalty owns.
+
+    Args:
+        game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`
+            have not changed them when they raise FloatingPointError.
+        real, z, labels: The arguments of the failed step.
+
+    Returns:
+        One sentence, or None if all numbers are finite.
     """
     if given := _already_wrong(game, real, z):
         return given
     with undisturbed(game.generator, game.critic), np.errstate(all="ignore"):
-        real = _constant(real)
+        real = constant(real, "real")
         for player, terms in (("critic", partial(game.critic_terms, real, z)),
                               ("generator", partial(game.generator_terms, z, real))):  # fmt: skip
             if found := _replay(player, lambda terms=terms: terms(labels)):
@@ -55,7 +70,7 @@ def _replay(player, forward):
 
 
 class _Watch:
-    """An observer of operations that remembers the first which broke a finite input, and the layer it was in."""
+    """An observer that remembers the first operation to make a number that is not finite, and the layer it was in."""
 
     def __init__(self):
         self.layer, self.broken = "", None
@@ -79,7 +94,7 @@ class _Watch:
 
 
 def _first_bad_pull(player, loss):
-    """The first operation of the reverse sweep whose gradient is finite where it comes in and not where it leaves."""
+    """Describe the first operation of the reverse sweep that takes a finite gradient and returns one that is not."""
     nodes = sorted(ancestors(loss.node), key=lambda node: -node.id)
     saved = {node: (node.op.name, node.shape, list(node.parents), layer_of(node.saved)) for node in nodes if node.op}
     gradients = sweep([loss.node], [np.ones_like(loss.data)], nodes, False, retain_graph=False)
@@ -97,7 +112,7 @@ def _first_bad_pull(player, loss):
 
 
 def _nearest_layer(node, saved):
-    """The layer of the latest ancestor that kept a parameter."""
+    """Return the layer of the latest ancestor that kept a parameter."""
     for ancestor in sorted(ancestors(node), key=lambda n: -n.id):
         if isinstance(ancestor, Leaf) and ancestor.name:
             return ancestor.name.rpartition(".")[0]

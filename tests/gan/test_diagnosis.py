@@ -16,9 +16,9 @@ from minigan.op import observing
 from minigan.random import Generator
 
 WELL = Vitals(
-    step=20, apart=0.8, critic_signal=0.9, generator_signal=1.0, gradient=1.0, gradient_rms=1e-2, fake_slope=2.0,
-    real_slope=2.0, spread=0.9, precision=0.9, coverage=0.9, repeats=1e-3, shift=2e-3, generator_weights=1.1,
-    critic_weights=1.2, copying=0.3,
+    step=20, apart=0.8, critic_signal=0.9, generator_signal=1.0, gradient=1.0, gradient_rms=1e-2,
+    fake_gradient_norm=2.0, real_gradient_norm=2.0, spread=0.9, precision=0.9, coverage=0.9, repeats=1e-3, shift=2e-3,
+    generator_weights=1.1, critic_weights=1.2, copying=0.3,
 )  # fmt: skip
 BEFORE = replace(WELL, step=1, generator_weights=1.0)
 
@@ -120,12 +120,12 @@ def linear_game(loss, slope):
     return patients.make(0, patients.normal, loss, generator=generator, critic=critic, latent=2)
 
 
-def test_slopes_are_in_logits_per_spread_of_the_data():
+def test_gradient_norms_are_in_logits_per_spread_of_the_data():
     seen = vitals(linear_game(losses.wasserstein, 3.0))
     real = patients.normal(64, Generator(0).spawn(4)[2])
     spread = np.sqrt(real.var(axis=0).sum())
-    assert seen.fake_slope == pytest.approx(3 * spread, rel=1e-5)
-    assert seen.real_slope == pytest.approx(3 * spread, rel=1e-5)
+    assert seen.fake_gradient_norm == pytest.approx(3 * spread, rel=1e-5)
+    assert seen.real_gradient_norm == pytest.approx(3 * spread, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
@@ -139,8 +139,8 @@ def test_ratios_do_not_depend_on_the_unit_of_the_data(scale):
         "apart",
         "critic_signal",
         "generator_signal",
-        "fake_slope",
-        "real_slope",
+        "fake_gradient_norm",
+        "real_gradient_norm",
         "spread",
         "repeats",
         "shift",
@@ -218,7 +218,7 @@ SICK = {
         {"apart": 0.95, "generator_signal": 1e-3}, {"apart": 0.95, "gradient_rms": 1e-9},
         {"apart": 0.95, "gradient": 1e-4}, {"apart": 0.95, "gradient": 0.0, "gradient_rms": 0.0},
     ],
-    "fake-side gradient explodes": [{"fake_slope": 1e3}],
+    "fake-side gradient explodes": [{"fake_gradient_norm": 1e3}],
     "evaluation differs from training": [{"shift": 0.3}],
     "memorising": [{"copying": 7.0}],
     "diverged": [{"generator_weights": 30.0}, {"critic_weights": 30.0}],
