@@ -20,8 +20,11 @@ from ..suggest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from ..types import Array, Generator, Tensor
+
+    Samples = TypeVar("Samples", Tensor, Array)
 
 __all__ = [
     "ALIASES",
@@ -69,7 +72,7 @@ class Augment(nn.Module):
                 raise ValueError(f"Augment: unknown transformation {name!r}{hint} There are: {', '.join(known)}")
         self.policy, self.rng = tuple(names), rng
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return the transformed images in training mode, x itself in evaluation; ValueError if x has not four axes."""
         if x.ndim != 4:
             raise ValueError(f"Augment: needs images (N, H, W, C), got shape {x.shape}")
@@ -83,12 +86,12 @@ class Augment(nn.Module):
         return ",".join(self.policy)
 
 
-def brightness(x: Tensor | Array, rng: Generator) -> Tensor:
+def brightness(x: Samples, rng: Generator) -> Samples:
     """Add a number b ~ U(-1/2, 1/2) to each image, the same for all of its pixels."""
     return x + _uniform(x, rng, -0.5, 0.5)
 
 
-def saturation(x: Tensor | Array, rng: Generator) -> Tensor:
+def saturation(x: Samples, rng: Generator) -> Samples:
     """Multiply each pixel's distance from its mean over the channels by U(0, 2), one factor per image.
 
     An image of one channel stays as it is.
@@ -96,12 +99,12 @@ def saturation(x: Tensor | Array, rng: Generator) -> Tensor:
     return _spread(x, _uniform(x, rng, 0.0, 2.0), axis=3)
 
 
-def contrast(x: Tensor | Array, rng: Generator) -> Tensor:
+def contrast(x: Samples, rng: Generator) -> Samples:
     """Multiply the distance of each image from its mean by U(1/2, 3/2), one factor per image."""
     return _spread(x, _uniform(x, rng, 0.5, 1.5), axis=(1, 2, 3))
 
 
-def translation(x: Tensor | Array, rng: Generator, share: float = 1 / 8) -> Tensor:
+def translation(x: Samples, rng: Generator, share: float = 1 / 8) -> Samples:
     """Shift each image by whole pixels, at most the fraction `share` of a side either way, and fill with 0."""
     limits = [int(side * share + 0.5) for side in x.shape[1:3]]
     rng = rng.on(device_of(real(x)))
@@ -109,7 +112,7 @@ def translation(x: Tensor | Array, rng: Generator, share: float = 1 / 8) -> Tens
     return _translate(x, shifts=np.stack(shifts, axis=1))
 
 
-def cutout(x: Tensor | Array, rng: Generator, share: float = 1 / 2) -> Tensor:
+def cutout(x: Samples, rng: Generator, share: float = 1 / 2) -> Samples:
     """Set a rectangle of each image to 0, at a random place that may reach beyond the border.
 
     Its height and width are the fraction `share` of those of the image.
@@ -127,7 +130,7 @@ TRANSFORMATIONS: dict[str, Callable[..., Tensor]] = {
 
 
 # The adjoint of a shift is the shift back: pixels that left the frame have no influence, and zeros fill the gap.
-@op(x=lambda g, shifts: _translate(g, shifts=-shifts))
+@op(x=lambda g, shifts: _translate(g, shifts=-shifts))  # type: ignore  # it is its own vjp
 def _translate(x, *, shifts):
     return (_moved_by_slices if isinstance(x, np.ndarray) else _moved_at_once)(x, shifts)
 

@@ -21,7 +21,7 @@ __all__ = ["descend", "gradients_of"]
 
 def gradients_of(
     terms: dict[str, Tensor], parameters: Sequence[Parameter]
-) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array]:
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
     """Differentiate the sum of `terms`.
 
     Args:
@@ -39,7 +39,7 @@ def gradients_of(
 
 
 def descend(
-    optimizer: Optimizer, terms: dict[str, Tensor], gradients: Sequence[Tensor], square: Array
+    optimizer: Optimizer, terms: dict[str, Tensor], gradients: Sequence[Tensor], square: Array | float
 ) -> tuple[dict[str, float], float]:
     """Make one step of the optimizer on the sum of `terms`.
 

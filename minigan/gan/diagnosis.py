@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -88,8 +88,8 @@ class Diagnosis:
         self.patience = patience
         self.course = []
         self._known = None if train is None or held_out is None else _equally_many(rows(train), rows(held_out))
-        self._first = None  # the initial norms of the weights
-        self._batches = deque()
+        self._first: list[float] | None = None  # the initial norms of the weights
+        self._batches: deque[list[Any]] = deque()
         self._lasting = dict.fromkeys(DISEASES, 0)
 
     def examine_setup(self, game: Game) -> list[Finding]:
@@ -157,7 +157,7 @@ class Diagnosis:
         while len(self._batches) > 1 and sum(len(b[0]) for b in self._batches) > PROBES:
             self._batches.popleft()
 
-    def _pooled(self):
+    def _pooled(self) -> list[Any]:
         """Return the remembered batches as one: (real, z, labels)."""
         return [None if part[0] is None else ops.concatenate(list(part)) for part in zip(*self._batches, strict=True)]
 

@@ -14,7 +14,7 @@ from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from ..nn import Module
-    from ..types import TensorFunction
+    from ..types import Array, TensorFunction
 
 __all__ = ["OneBatch", "couples_samples"]
 
@@ -53,7 +53,7 @@ class OneBatch:
         """Return whether these are the very samples that were evaluated."""
         return real is self.real and fake is self.fake
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor | Array) -> Tensor:
         return self.logits if x is self.samples else self.critic(x)
 
     def refuse_coupling(self) -> None:

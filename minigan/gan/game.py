@@ -76,7 +76,7 @@ class Game:
     loss: Loss
     penalty: Callable[[Any, Tensor, Tensor], Tensor] | None
     penalty_interval: int
-    content: Callable[[Tensor, Tensor], Tensor] | None
+    content: Callable[[Any, Tensor], Tensor] | None
     critic_steps: int
     gradient_norms: dict[str, float]
 
@@ -90,7 +90,7 @@ class Game:
         *,
         penalty: Callable[[Any, Tensor, Tensor], Tensor] | None = None,
         penalty_interval: int = 1,
-        content: Callable[[Tensor, Tensor], Tensor] | None = None,
+        content: Callable[[Any, Tensor], Tensor] | None = None,
         captured: bool | Literal["if possible"] = False,
     ) -> None:
         if penalty_interval < 1:
@@ -106,7 +106,7 @@ class Game:
         self._step = threads.Repeated()
         wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
-        self._gradients = {
+        self._gradients: dict[str, Any] = {
             "critic": wrapped(_differentiated(_critic_terms(me, False), critic_optimizer.parameters)),
             "penalised critic": wrapped(_differentiated(_critic_terms(me, True), critic_optimizer.parameters)),
             "generator": wrapped(_differentiated(_generator_terms(me), generator_optimizer.parameters)),
@@ -171,13 +171,12 @@ class Game:
             report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, *found)
         return report
 
-    def gradients(
-        self, player: Literal["critic", "penalised critic", "generator"], *inputs: Any
-    ) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array]:
+    def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
         """Return a player's terms, their gradients and the sum of squares of these, as `gan.descent.gradients_of` does.
 
         Args:
-            player: Whose terms to differentiate with respect to its own parameters.
+            player: "critic", "penalised critic" or "generator": whose terms to differentiate with respect to its own
+                parameters.
             inputs: The arguments of `critic_terms` or `generator_terms`, in their order.
 
         Raises:

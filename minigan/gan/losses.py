@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..ops import relu, softplus
 
 if TYPE_CHECKING:
-    from ..types import Tensor, TensorFunction
+    from ..types import Array, Tensor, TensorFunction
 
 __all__ = [
     "ALL",
@@ -50,7 +50,7 @@ class Loss:
     _generator: TensorFunction
     pairs: bool = False
 
-    def critic(self, real_logits: Tensor, fake_logits: Tensor) -> Tensor:
+    def critic(self, real_logits: Tensor | Array, fake_logits: Tensor | Array) -> Tensor:
         """Return the critic's loss, a scalar.
 
         Args:
@@ -64,7 +64,7 @@ class Loss:
         _check(self, real_logits, fake_logits)
         return self._critic(real_logits, fake_logits)
 
-    def generator(self, fake_logits: Tensor, real_logits: Tensor | None = None) -> Tensor:
+    def generator(self, fake_logits: Tensor | Array, real_logits: Tensor | Array | None = None) -> Tensor:
         """Return the generator's loss, a scalar.
 
         Args:

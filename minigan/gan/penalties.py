@@ -18,7 +18,7 @@ from ..autodiff import ancestors, grad
 from ..op import recording
 from ..tensor import Tensor, leaf_owning
 from .evaluation import OneBatch
-from .inputs import constant, floating
+from .inputs import constant, refuse_integers
 
 if TYPE_CHECKING:
     from ..types import Array, Generator, TensorFunction
@@ -146,7 +146,9 @@ def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) ->
     if isinstance(critic, OneBatch) and critic.holds(real, fake):
         logits = critic.logits
     else:
-        logits = ops.concatenate([critic(floating(real, "real")), critic(floating(fake, "fake"))])
+        refuse_integers(real, "real")
+        refuse_integers(fake, "fake")
+        logits = ops.concatenate([critic(real), critic(fake)])
     return _mean_square(logits - logits.mean())
 
 

@@ -14,8 +14,11 @@ from .losses import Loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     from ..types import Array, Generator, Tensor, TensorFunction
+
+    Samples = TypeVar("Samples", Tensor, Array)
 
 __all__ = ["InstanceNoise", "PackedCritic", "pack", "packing", "smooth_labels", "unpack"]
 
@@ -84,7 +87,7 @@ class InstanceNoise(nn.Module):
             raise ValueError(f"InstanceNoise: sigma must be at least 0, got {sigma} at step {self.step}")
         return sigma
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return x plus noise in training mode, x itself in evaluation mode."""
         sigma = self.sigma
         if not self.training or not sigma:
@@ -96,7 +99,7 @@ class InstanceNoise(nn.Module):
         return f"sigma={self.sigma:g}"
 
 
-def pack(x: Tensor | Array, m: int) -> Tensor:
+def pack(x: Samples, m: int) -> Samples:
     """Join every m consecutive samples into one, side by side in the last axis: (N, ..., C) -> (N / m, ..., m * C).
 
     Source: Lin et al. 2018, section 3.
@@ -114,7 +117,7 @@ def pack(x: Tensor | Array, m: int) -> Tensor:
     return packing(ops.reshape(ops.transpose(ops.reshape(x, n // m, m, *between, c), axes), n // m, *between, m * c))
 
 
-def unpack(x: Tensor | Array, m: int) -> Tensor:
+def unpack(x: Samples, m: int) -> Samples:
     """Undo `pack`: (N / m, ..., m * C) -> (N, ..., C).
 
     Raises:
@@ -157,7 +160,7 @@ class PackedCritic(nn.Module):
         self.body, self.m = body, m
         self.named("critic")
 
-    def forward(self, x: Tensor | Array) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Return the logits (N / m, 1) of the packed samples."""
         return self.body(pack(x, self.m))
 

@@ -25,7 +25,7 @@ def undisturbed(*networks: Module) -> Iterator[None]:
     modules = list({module: None for network in networks for _, module in network.modules()})
     modes = [(module, module.training) for module in modules]
     buffers = [(array, array.copy()) for network in networks for _, array in network.named_buffers()]
-    owned = [module.rng for module in modules if isinstance(getattr(module, "rng", None), Generator)]
+    owned = [rng for module in modules if isinstance(rng := getattr(module, "rng", None), Generator)]
     streams = [(rng, rng.state) for rng in owned]
     try:
         yield

@@ -182,7 +182,7 @@ def test_a_loss_that_is_called_names_its_two_functions(name):
 
 def test_help_shows_signature_and_docstring_of_a_losss_functions():
     shown = pydoc.render_doc(losses.hinge.critic, renderer=pydoc.plaintext)
-    assert "critic(real_logits: 'Tensor', fake_logits: 'Tensor') -> 'Tensor'" in shown
+    assert "critic(real_logits: 'Tensor | Array', fake_logits: 'Tensor | Array') -> 'Tensor'" in shown
     assert "Return the critic's loss, a scalar." in shown
 
 
