@@ -194,7 +194,7 @@ class Game:
             raise
         return self.gradients(player, *inputs)
 
-    def slope(self, player, *inputs):
+    def slope(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
         """Return `gradients(player, *inputs)`, under the name of version 0.1."""
         deprecated("Game.slope", "Game.gradients")
         return self.gradients(player, *inputs)

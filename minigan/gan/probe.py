@@ -80,7 +80,7 @@ def measure(
     labels: Array | None,
     step: int,
     first: Sequence[float],
-    known: tuple[NDArray, NDArray] | None = None,
+    known: tuple[Array, Array] | None = None,
 ) -> Vitals:
     """Measure the game on one batch, without changing its networks.
 

@@ -131,7 +131,7 @@ def unpack(x: Samples, m: int) -> Samples:
 
 
 @op(x=lambda g: g)
-def packing(x):
+def packing(x: Array) -> Array:
     """Return x itself, as an operation by which a penalty recognises that each row consists of several samples."""
     return x
 
