@@ -176,7 +176,7 @@ def _setup_faults(game):
     if norms and game.penalty is not None:
         yield (
             "batch norm in a penalised critic",
-            f"{', '.join(norms)} of the critic makes its score of a sample depend on the rest of the batch, "
+            f"batch norm ({', '.join(norms)}) makes the critic's score of a sample depend on the rest of the batch, "
             "so the penalised gradient is not the gradient of D at one sample",
         )
     for player, network, optimizer in (

@@ -263,10 +263,10 @@ class Game:
                 made = with_labels(self.generator, labels)(real)
         except Exception:
             return  # real is no noise, so the step has failed for another reason
-        if made.shape[1:] == z.shape[1:]:
+        if made.shape[1:] == np.shape(z)[1:]:
             raise ValueError(
-                f"{call}: the arguments are swapped: real has shape {real.shape} and z has shape {z.shape}, but the "
-                f"generator makes samples (N, {_listed(made)}) of noise (N, {_listed(real)})"
+                f"{call}: the arguments are swapped: real has shape {real.shape} and z has shape {np.shape(z)}, but "
+                f"the generator makes samples (N, {_listed(made)}) of noise (N, {_listed(real)})"
             )
 
 

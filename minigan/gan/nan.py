@@ -53,7 +53,7 @@ def _already_wrong(game, real, z):
     for what, x in ({"the real batch": real, "the noise z": z} | named).items():
         data = _array(x)
         if wrong := data.size - np.count_nonzero(np.isfinite(data)):
-            return f"{what} {data.shape} already holds {wrong} of {data.size} numbers that are not finite"
+            return f"{what} {data.shape} already holds {wrong} of {data.size} numbers as NaN or infinity"
     return None
 
 
@@ -88,8 +88,8 @@ class _Watch:
         name, shapes, extremes, layer = self.broken
         where = f", in or after the layer {layer!r}" if layer else ""
         return (
-            f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made "
-            f"numbers that are not finite out of finite ones, of magnitudes {extremes}"
+            f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made NaN "
+            f"or infinity out of finite numbers of magnitudes {extremes}"
         )
 
 
@@ -104,9 +104,9 @@ def _first_bad_pull(player, loss):
             names = [p.name for p in wrong if isinstance(p, Leaf) and p.name]
             where = layer or _nearest_layer(node, saved)
             return (
-                f"in the backward of the {player}'s step the derivative of the operation {name!r}, which made shape "
-                f"{shape}{f', in the layer {where!r}' if where else ''}, turned a finite gradient into one that is not"
-                + (f", that of {', '.join(names)}" if names else "")
+                f"in the backward of the {player}'s step the derivative of the operation {name!r}, whose output has "
+                f"shape {shape}{f', in the layer {where!r}' if where else ''}, made NaN or infinity out of a finite "
+                f"gradient" + (f": the gradient of {', '.join(names)} is not finite" if names else "")
             )
     return None
 

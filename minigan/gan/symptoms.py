@@ -149,8 +149,8 @@ def does_not_move(now: Vitals, past: Sequence[Vitals]) -> str:
     """Report a generator whose weights stay the same."""
     if past and abs(now.generator_weights - past[-1].generator_weights) < UNMOVED * now.generator_weights:
         return (
-            f"the norm of the generator's weights has not changed since step {past[-1].step} "
-            f"(by less than a fraction of {UNMOVED:g})"
+            f"since step {past[-1].step} the norm of the generator's weights has not changed by more than a fraction "
+            f"of {UNMOVED:g}"
         )
     return ""
 
