@@ -1,4 +1,4 @@
-"""What the game refuses, and what it leaves as the user had it."""
+"""Arguments that the game refuses, and settings of the user that it leaves as they are."""
 
 import numpy as np
 import pytest

@@ -41,7 +41,7 @@ GENERATOR = {
 
 
 def both(name, real, fake):
-    """(critic loss, generator loss) as Tensors."""
+    """Return the critic's and the generator's loss, as Tensors."""
     loss = losses.ALL[name]
     return loss.critic(real, fake), loss.generator(fake, real)
 
