@@ -16,7 +16,7 @@ IMAGE = (8, 8, 1)
 
 
 def play(case, until=None):
-    """Play a game and return its findings, from its first step and every EVERY steps on; stop at the finding `until`."""
+    """Play a game and return its findings, at step 1 and every EVERY steps, up to the finding `until`, if given."""
     game, diagnosis = case.game, case.diagnosis
     found = diagnosis.examine_setup(game)
     for step in range(1, case.steps + 1):
