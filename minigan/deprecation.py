@@ -1,17 +1,40 @@
-"""One way to announce that a public name has been replaced."""
+"""Announcements that a public name has been replaced; the old one works for one more release."""
 
 from __future__ import annotations
 
+import sys
 import warnings
+from typing import TYPE_CHECKING
 
-__all__ = ["deprecated"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+__all__ = ["deprecated", "renamed"]
 
 
 def deprecated(old: str, new: str) -> None:
-    """Warn the caller's caller that `old` still works, and that `new` replaces it.
+    """Warn, at the line that called the caller, that `old` still works and that `new` replaces it.
 
     Args:
-        old: The name in use, as the user wrote it.
+        old: The old name, as the user wrote it.
         new: The name or expression to write instead.
     """
     warnings.warn(f"{old} is deprecated and will be removed: use {new}", DeprecationWarning, stacklevel=3)
+
+
+def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return a `__getattr__` for a module, under which old names of its attributes keep working, with a warning.
+
+    Args:
+        module: `__name__` of the module.
+        names: The new name for each old one.
+    """
+
+    def getattr_(name):
+        if name not in names:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        deprecated(f"{module}.{name}", f"{module}.{names[name]}")
+        return getattr(sys.modules[module], names[name])
+
+    return getattr_

@@ -3,10 +3,9 @@
 No size that a header states is believed: a buffer grows as the bytes arrive.
 """
 
+import difflib
 import errno
 import os
-
-from ..suggest import nearest
 
 __all__ = ["CHUNK", "FormatError", "guess", "open_binary", "read_at_most"]
 
@@ -46,7 +45,7 @@ def open_binary(path, kind):
     try:
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file{_hint(path)}", str(path)) from error
+        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file; {_hint(path)}", str(path)) from error
     except IsADirectoryError as error:
         raise IsADirectoryError(errno.EISDIR, f"expected a file of {kind} data, found a folder", str(path)) from error
 
@@ -68,5 +67,6 @@ def read_at_most(stream, count):
 def _hint(path):
     folder = path.parent
     if not folder.is_dir():
-        return f"; the folder {folder} does not exist either"
-    return nearest(path.name, os.listdir(folder)) or f"; nothing in {folder} has a similar name"
+        return f"the folder {folder} does not exist either"
+    near = difflib.get_close_matches(path.name, os.listdir(folder), n=1)
+    return f"did you mean {near[0]!r}?" if near else f"nothing in {folder} has a similar name"

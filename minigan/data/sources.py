@@ -5,6 +5,7 @@ puts them: under `$MINIGAN_DATA`, or in the platform's cache folder. Nothing is 
 """
 
 import dataclasses
+import difflib
 import inspect
 import os
 import re
@@ -15,7 +16,6 @@ from pathlib import Path
 import numpy as np
 
 from ..random import Generator
-from ..suggest import nearest
 from .arrays import array_images, is_array_file
 from .cifar import batch_folder, cifar10, missing_batches
 from .dataset import Dataset, as_labels, scale, to_uint8, with_channel
@@ -29,7 +29,6 @@ from .stacked import stacked_mnist
 __all__ = ["Dataset", "load", "names", "scale", "to_uint8"]
 
 _FILES = Path(__file__).parent / "files"
-_MEANT = " (did you mean {!r}?)"
 _PREFIX = {"train": "train", "test": "t10k"}
 _PATHS = "a folder of images or an IDX, .npy or .npz file"
 
@@ -154,7 +153,7 @@ def load(name_or_path="mnist-10k", part="train", **options):
         return _read(_SETS[name_or_path].load, name_or_path, part, options)
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         raise ValueError(
-            f"unknown data set {name_or_path!r}{nearest(name_or_path, _SETS, _MEANT)}; "
+            f"unknown data set {name_or_path!r}{_nearest(name_or_path, _SETS)}; "
             f"known: {', '.join(names())}, or the path of {_PATHS}"
         )
     path = Path(name_or_path)
@@ -170,7 +169,7 @@ def _read(reader, source, part, options):
         if name not in (*known, "size", "channels"):
             everything = [*known, *({"size", "channels"} - set(known))]
             raise TypeError(
-                f"load: {name!r} does not apply to {source}{nearest(name, everything, _MEANT)}; "
+                f"load: {name!r} does not apply to {source}{_nearest(name, everything)}; "
                 f"what does: {', '.join(sorted(everything))}"
             )
     _check_channels(options.get("channels"))
@@ -201,6 +200,11 @@ def _looks_like_path(text):
     separators = [os.sep, os.altsep] if os.altsep else [os.sep]
     endings = ("idx", ".npy", ".npz")
     return any(sign in text for sign in (*separators, *endings)) or Path(text).exists()
+
+
+def _nearest(name, known):
+    near = difflib.get_close_matches(name, known, n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _check_part(name, part, parts):
