@@ -253,8 +253,8 @@ class Game:
     def _refuse_labels(self, labels):
         if self._captured and labels is not None and device_of(labels) == "cpu":
             raise ValueError(
-                "a captured game takes no labels on the CPU: Python chooses by their values what to compute, and a replay "
-                "would repeat an old choice; move them to the GPU, or use captured=False"
+                "a captured game takes no labels on the CPU: Python chooses by their values what to compute, and a "
+                "replay would repeat an old choice; move them to the GPU, or use captured=False"
             )
 
     def _refuse_swapped(self, player, first, second, labels=None):
