@@ -1,15 +1,16 @@
-"""Oracles for derivatives: point one at a function, and it says where the derivation is wrong, or proves it right.
+"""Checks of derivatives: given a function, each says at which element the derivative is wrong, or confirms it.
 
 | check | compares | accuracy |
 |---|---|---|
 | `gradcheck`, `gradgradcheck` | every vjp with central differences, at any order | about 1e-7 |
 | `create_graph_check` | the gradient recorded with the gradient not recorded | round-off |
-| `complex_step` | gives a directional derivative to compare with, for analytic code | round-off |
-| `taylor_test` | the remainder of Taylor's formula with the power of h it must follow | slopes 1, 2, 3 |
+| `complex_step` | (returns a directional derivative to compare with, for analytic code) | round-off |
+| `taylor_test` | the remainder of Taylor's formula with the power of h it must follow | powers 1, 2, 3 |
 | `adjoint_test` | <A x, y> with <x, At y>, for linear maps | round-off |
-| `kinks` | five points on a line with a parabola: is there a derivative at all? | |
+| `kinks` | five points on a line with a parabola, to see whether there is a derivative | |
 
-`claim` states that two sides of a formula are equal, and `check` computes both, and wrong variants that must differ.
+`claim` states that the two sides of a formula are equal; `check` computes both sides, and those of wrong variants,
+which must differ.
 """
 
 from .adjoint import AdjointError, adjoint_test
@@ -42,3 +43,7 @@ __all__ = [
     "kinks",
     "taylor_test",
 ]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

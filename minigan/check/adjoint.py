@@ -2,33 +2,65 @@
 
     <A x, y> = <x, At y>
 
-It needs no derivative and no step, holds to the last bits, and catches a wrong stride, padding or transposition.
+It needs neither a derivative nor a step size, is exact to round-off, and finds a wrong stride, padding or transpose.
 Source: J. Claerbout, Earth Soundings Analysis (1992), "the dot-product test".
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .arguments import array, sequence
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..types import TensorLike
+
+__all__ = ["AdjointError", "adjoint_test"]
+
 
 class AdjointError(AssertionError):
-    """At is not the adjoint of A.  left, right: <A x, y> and <x, At y>, None where the shapes were wrong."""
+    """Failure of `adjoint_test`: At is not the adjoint of A.
 
-    def __init__(self, message, left=None, right=None):
+    Attributes:
+        left, right: The inner products <A x, y> and <x, At y>; None if the shapes were wrong.
+    """
+
+    left: float | None
+    right: float | None
+
+    def __init__(self, message: str, left: float | None = None, right: float | None = None) -> None:
         super().__init__(message)
         self.left = left
         self.right = right
 
 
-def adjoint_test(A, At, xs, ys, rtol=1e-13):
-    """Check |<A x, y> - <x, At y>| <= rtol * s, s = max(|A x| |y|, |x| |At y|); return the error over s.
+def adjoint_test(
+    A: Callable[..., Any],
+    At: Callable[..., Any],
+    xs: TensorLike | Sequence[Any],
+    ys: TensorLike | Sequence[Any],
+    rtol: float = 1e-13,
+) -> float:
+    """Check that two linear maps are adjoint: |<A x, y> - <x, At y>| <= rtol * s, s = max(|A x| |y|, |x| |At y|).
 
-    A: a linear map from xs to something shaped like ys; At: the reverse.
-    xs, ys: one array or Tensor each, or sequences of them, which are passed as separate arguments; several results come
-        back as a sequence.
-    rtol suits float64; float32 needs about 1e-5.
+    Args:
+        A: A linear map from xs to results shaped like ys; several results are returned as a sequence.
+        At: The map in the other direction.
+        xs, ys: One array or Tensor each, or sequences of them, which are passed as separate arguments.
+        rtol: The tolerance; the default suits float64, and float32 needs about 1e-5.
 
-    Raises AdjointError with both inner products, or with the shapes if they are wrong.
+    Returns:
+        The error |<A x, y> - <x, At y>| / s.
+
+    Raises:
+        AdjointError: The maps are not adjoint, with both inner products, or the shapes are wrong.
+
+    Example:
+        adjoint_test(lambda x: ops.conv2d(x, w, stride=2), lambda y: ops.conv_transpose2d(y, w, stride=2), x, y)
     """
     x, y = [array(a) for a in sequence(xs)], [array(a) for a in sequence(ys)]
     ax = _apply("A", A, xs, "ys", y)
@@ -47,7 +79,7 @@ def adjoint_test(A, At, xs, ys, rtol=1e-13):
 
 
 def _apply(name, linear, arguments, other, references):
-    """linear(*arguments) as a list of arrays, once sure that their shapes are those of `references`."""
+    """Return linear(*arguments) as a list of arrays, after checking that their shapes are those of `references`."""
     results = [array(r) for r in sequence(linear(*sequence(arguments)))]
     shapes, expected = [r.shape for r in results], [r.shape for r in references]
     if shapes != expected:

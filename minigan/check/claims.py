@@ -1,4 +1,4 @@
-"""Claims of a text, each with both of its sides computed, and with wrong variants that the same check must reject.
+"""Claims of a text: both sides of each are computed, and so are wrong variants, which the same check must reject.
 
     @claim("4.2", "V(D*, G) = 2 JSD(p, q) - log 4", source="Goodfellow et al. 2014, theorem 1", tolerance=1e-12)
     def value_at_the_optimum(constant=math.log(4)):
@@ -10,22 +10,41 @@
 A check that could not have failed proves nothing: `check` refuses a claim without a wrong variant.
 """
 
+from __future__ import annotations
+
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..tensor import Tensor
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from ..types import NDArray
+
+    Measure = Literal["relative", "absolute", "excess", "sigmas"]
+
+__all__ = ["MEASURES", "Claim", "ClaimError", "Result", "answer", "check", "claim", "collecting", "is_collecting"]
+
 
 class ClaimError(AssertionError):
-    """A claim that does not hold, or whose check rejects none of its wrong variants; the message has the numbers."""
+    """Failure of `check`: a claim does not hold, or a wrong variant is not rejected; the message has the numbers."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found.  controls: (what is wrong, distance) of every wrong variant.  seconds: of the whole check."""
+    """Result of checking a claim.
+
+    Attributes:
+        number, statement, source, measure, tolerance: Those of the claim.
+        distance: The distance between its two sides.
+        controls: For every wrong variant, what is wrong in it and the distance between its sides.
+        seconds: The time that the whole check took.
+    """
 
     number: str
     statement: str
@@ -33,21 +52,21 @@ class Result:
     measure: str
     tolerance: float
     distance: float
-    controls: tuple
+    controls: tuple[tuple[str, float], ...]
     seconds: float
 
     @property
-    def holds(self):
-        """Is the distance within the tolerance, and that of every wrong variant beyond it?"""
+    def holds(self) -> bool:
+        """Whether the sides agree within the tolerance, and every wrong variant, of which there is one, does not."""
         return self.distance <= self.tolerance and bool(self.controls) and not self.missed
 
     @property
-    def missed(self):
+    def missed(self) -> list[str]:
         """The wrong variants that the check does not reject."""
         return [what for what, distance in self.controls if distance <= self.tolerance]
 
-    def lines(self):
-        """For a reader: the verdict, and below it that on each wrong variant."""
+    def lines(self) -> Iterator[str]:
+        """Yield the lines to print: the statement, the verdict on it, and that on each wrong variant."""
         unit = "" if self.measure in ("relative", "absolute") else f" {self.measure}"
         yield f"{self.number}  {self.statement}"
         verdict = "holds" if self.distance <= self.tolerance else "DOES NOT HOLD"
@@ -60,32 +79,59 @@ class Result:
 
 
 class Claim:
-    """A statement and the function that computes its two sides; what `claim` makes of the function."""
+    """A statement and the function that computes its two sides; `claim` turns a function into one.
 
-    def __init__(self, sides, number, statement, source, tolerance, measure):
+    Attributes:
+        sides: The function, which returns both sides; changing its parameters gives a variant.
+        number, statement, source, tolerance, measure: As in `claim`.
+        variants: For every wrong variant, what is wrong in it and the changed parameters.
+    """
+
+    sides: Callable[..., Any]
+    number: str
+    statement: str
+    source: str
+    tolerance: float
+    measure: Measure
+    variants: list[tuple[str, dict[str, Any]]]
+
+    def __init__(
+        self,
+        sides: Callable[..., Any],
+        number: str,
+        statement: str,
+        source: str,
+        tolerance: float,
+        measure: Measure,
+    ) -> None:
         self.sides, self.number, self.statement, self.source = sides, number, statement, source
         self.tolerance, self.measure = tolerance, measure
         self.variants = []
         self.__doc__ = sides.__doc__
 
-    def __call__(self, **changed):
-        """The two sides, or those of a variant."""
+    def __call__(self, **changed: Any) -> Any:
+        """Return the two sides, or those of the variant with changed parameters."""
         return self.sides(**changed)
 
-    def wrong(self, what, **changed):
-        """A wrong variant: the same function with some of its parameters changed."""
+    def wrong(self, what: str, **changed: Any) -> Claim:
+        """Add a wrong variant, which the check must reject, and return the claim.
+
+        Args:
+            what: What is wrong in it, in words.
+            changed: Parameters of the function, with the values that make it wrong.
+        """
         self.variants.append((what, changed))
         return self
 
-    def distance(self, **changed):
-        """How far apart the two sides are."""
+    def distance(self, **changed: Any) -> float:
+        """Return the distance between the two sides, or between those of a variant; ValueError if shapes differ."""
         a, b, *error = map(_array, self.sides(**changed))
         if a.shape != b.shape:
             raise ValueError(f"claim {self.number}: its sides have shapes {a.shape} and {b.shape}")
         return MEASURES[self.measure](a, b, *error)
 
-    def result(self):
-        """The `Result` of computing all of it."""
+    def result(self) -> Result:
+        """Compute the claim and all of its wrong variants."""
         started = time.perf_counter()
         distance = self.distance()
         controls = tuple((what, self.distance(**changed)) for what, changed in self.variants)
@@ -95,28 +141,43 @@ class Claim:
         )  # fmt: skip
 
 
-def claim(number, statement, *, source, tolerance, measure="relative"):
-    """Declare a claim; a decorator for the function that returns its two sides, as numbers, arrays or Tensors.
+def claim(
+    number: str, statement: str, *, source: str, tolerance: float, measure: Measure = "relative"
+) -> Callable[[Callable[..., Any]], Claim]:
+    """Declare a claim: a decorator for the function that returns its two sides, as numbers, arrays or Tensors.
 
-    number: "4.2" is the second claim of chapter 4.  measure: of the distance between the sides,
-        "relative": max |a - b| / max(|a|, |b|), where both are 0 it is 0; "absolute": max |a - b|;
-        "excess": max (a - b) where that is positive, for a <= b;
-        "sigmas": |a - b| / s, where the function returns a third value, the standard error s.
+    Args:
+        number: The number of the claim; "4.2" is the second claim of chapter 4.
+        statement: The formula.
+        source: The paper and equation, or where the text derives it.
+        tolerance: The largest distance between the sides at which the claim holds.
+        measure: The measure of the distance between the sides a and b:
+            "relative" is max |a - b| / max(|a|, |b|), or 0 where both are 0;
+            "absolute" is max |a - b|;
+            "excess" is max (a - b), or 0 if that is negative, for claims that a <= b;
+            "sigmas" is max |a - b| / s, where the function returns a third value, the standard error s.
+
+    Raises:
+        ValueError: The measure is unknown.
     """
     if measure not in MEASURES:
         raise ValueError(f"claim {number}: measure must be one of {', '.join(MEASURES)}, got {measure!r}")
 
-    def declare(sides):
+    def declare(sides: Callable[..., Any]) -> Claim:
         return Claim(sides, number, statement, source, tolerance, measure)
 
     return declare
 
 
-_collected = []  # the lists of those who collect, innermost last
+_collected: list[list[Result]] = []  # one list for every open `collecting`, innermost last
 
 
-def check(claim):
-    """Compute a claim and its wrong variants, and print what was found.  ClaimError if it does not hold."""
+def check(claim: Claim) -> None:
+    """Compute a claim and its wrong variants, and print the result.
+
+    Raises:
+        ClaimError: The claim does not hold, or a wrong variant is not rejected.
+    """
     result = claim.result()
     if _collected:
         _collected[-1].append(result)
@@ -126,10 +187,13 @@ def check(claim):
         raise ClaimError("\n".join(result.lines()))
 
 
-def answer(claim, function):
-    """Print how a reader's `function` does in an exercise: the claim takes it in the place of its parameter `answer`.
+def answer(claim: Claim, function: Callable[..., Any]) -> None:
+    """Print whether a reader's answer to an exercise is right.
 
-    One that still raises NotImplementedError is an exercise not yet tried.
+    Args:
+        claim: The claim of the exercise, whose function has a parameter `answer`.
+        function: The reader's answer, which is passed as that parameter.  If it raises NotImplementedError, the
+            exercise has not been tried yet.
     """
     try:
         distance = claim.distance(answer=function)
@@ -147,8 +211,8 @@ def answer(claim, function):
 
 
 @contextmanager
-def collecting():
-    """A context that gives a list: `check` adds its `Result` there, and neither prints nor raises."""
+def collecting() -> Iterator[list[Result]]:
+    """Let `check` add its results to the list that this context yields, instead of printing or raising."""
     _collected.append([])
     try:
         yield _collected[-1]
@@ -156,8 +220,8 @@ def collecting():
         _collected.pop()
 
 
-def is_collecting():
-    """Does somebody want the results alone?  Pictures are then not drawn."""
+def is_collecting() -> bool:
+    """Return whether a `collecting` is open; pictures are not drawn then."""
     return bool(_collected)
 
 
@@ -179,13 +243,19 @@ def _sigmas(a, b, s):
 
 
 def _largest(x):
-    """NaN is as far as can be."""
+    """Return the largest element, or infinity if there is a NaN."""
     largest = float(np.max(x))
     return largest if largest == largest else float("inf")
 
 
-MEASURES = {"relative": _relative, "absolute": _absolute, "excess": _excess, "sigmas": _sigmas}
+MEASURES: dict[str, Callable[..., float]] = {
+    "relative": _relative,
+    "absolute": _absolute,
+    "excess": _excess,
+    "sigmas": _sigmas,
+}
+"""The measures of the distance between the sides of a claim, by name."""
 
 
-def _array(side):
+def _array(side: Any) -> NDArray[Any]:
     return side.numpy() if isinstance(side, Tensor) else np.asarray(side)

@@ -1,4 +1,8 @@
-"""What must hold before numbers are worth comparing, and the check that gradcheck and gradgradcheck together miss."""
+"""Conditions for a gradient check to be valid, and the comparison of gradients with and without `create_graph`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -7,9 +11,17 @@ from ..op import recording
 from .report import GradcheckError, place
 from .subject import or_zero, subject
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def check_function(subject, order):
-    """f must leave its inputs alone, give the same bits twice, and be finite.  GradcheckError otherwise."""
+    from ..types import NDArray, TensorLike
+    from .subject import Subject, Variable
+
+__all__ = ["check_function", "compare_recorded", "create_graph_check", "gradients"]
+
+
+def check_function(subject: Subject, order: int) -> None:
+    """Raise GradcheckError unless f leaves its inputs alone, gives the same bits twice and is finite."""
     what = "f" if order == 1 else f"the gradient of order {order - 1}"
     tensors = subject.tensors()
     first = [y.numpy().copy() for y in subject.run(tensors)]
@@ -24,10 +36,11 @@ def check_function(subject, order):
             raise GradcheckError(f"{what} is not finite at this point: output {j} has {a[~np.isfinite(a)][0]}")
 
 
-def gradients(subject, cotangents, order):
-    """The analytic gradient, as arrays, and which of its parts were reached.
+def gradients(subject: Subject, cotangents: Sequence[Variable], order: int) -> tuple[list[NDArray[Any]], list[bool]]:
+    """Compute the analytic gradients, and whether the outputs depend on each variable.
 
-    The backward must be reentrant and leave alone what it is given.  GradcheckError otherwise.
+    Raises:
+        GradcheckError: Two sweeps over one graph disagree, or the backward changes an array that it was given.
     """
     tensors = subject.tensors()
     outputs = subject.run(tensors)
@@ -35,7 +48,7 @@ def gradients(subject, cotangents, order):
     first, second = (grad(outputs, tensors, us, retain_graph=True, allow_unused=True) for _ in range(2))
     _check_unchanged([*subject.variables, *cotangents], [*tensors, *us], f"the backward of order {order}")
     for v, a, b in zip(subject.variables, first, second, strict=True):
-        if a is not None and not _same_bits(a.numpy(), b.numpy()):
+        if a is not None and b is not None and not _same_bits(a.numpy(), b.numpy()):
             raise GradcheckError(
                 f"the backward is not reentrant: at order {order} two sweeps over one graph disagree for {v.label}",
                 cause="a vjp that draws random numbers, or overwrites what it was given",
@@ -43,15 +56,32 @@ def gradients(subject, cotangents, order):
     return [g.numpy() for g in or_zero(first, tensors)], [g is not None for g in first]
 
 
-def create_graph_check(f, inputs, *, order=1, rtol=1e-10, atol=1e-10, rng=None, names=None):
-    """The gradient with create_graph=True must be the one with create_graph=False, at every order up to `order`.
+def create_graph_check(
+    f: Callable[..., Any],
+    inputs: TensorLike | Sequence[Any],
+    *,
+    order: int = 1,
+    rtol: float = 1e-10,
+    atol: float = 1e-10,
+    rng: np.random.Generator | None = None,
+    names: Sequence[str] | None = None,
+) -> float:
+    """Check that create_graph=True gives the same gradient as create_graph=False, at every order up to `order`.
 
-    A gradient check compares the second, a second-order check differentiates the first: an operation that is wrong only
-    while it is being recorded passes both.
+    A first-order gradient check examines the gradient without create_graph, and a second-order check differentiates the
+    one with it, so an operation whose gradient is wrong only with create_graph=True passes both.
 
-    f, inputs, rng, names: as in `gradcheck`.  Two gradients agree where |a - b| <= rtol * max|a| + atol, the maximum
-        taken over all inputs, since a gradient that should be 0 may be round-off of the others.
-    Returns the largest |a - b| / (max|a| + atol / rtol).  Raises GradcheckError with input, index and both numbers.
+    Args:
+        f, inputs, rng, names: As in `gradcheck`.
+        order: The highest order of derivative.
+        rtol, atol: Two gradients a and b agree where |a - b| <= rtol * max|a| + atol.  The maximum is taken over all
+            inputs, since a gradient that should be 0 may be round-off of the others.
+
+    Returns:
+        The largest |a - b| / (max|a| + atol / rtol).
+
+    Raises:
+        GradcheckError: Two gradients differ; the message names the input, the index and both numbers.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     worst = 0.0
@@ -67,8 +97,10 @@ def create_graph_check(f, inputs, *, order=1, rtol=1e-10, atol=1e-10, rng=None, 
     return worst
 
 
-def compare_recorded(subject, cotangents, order, rtol=1e-10, atol=1e-10):
-    """The comparison of `create_graph_check`, at one order."""
+def compare_recorded(
+    subject: Subject, cotangents: Sequence[Variable], order: int, rtol: float = 1e-10, atol: float = 1e-10
+) -> float:
+    """Compare the gradients with and without `create_graph` at one order, as `create_graph_check` does."""
     recorded, plain = (_sweep(subject, cotangents, create_graph) for create_graph in (True, False))
     scale = max(np.abs(p).max(initial=0.0, where=np.isfinite(p)) for p in plain) + atol / rtol
     worst = 0.0

@@ -1,4 +1,8 @@
-"""Every vjp against central differences, at any order."""
+"""Gradient checks: every vjp is compared with central differences, at any order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,40 +14,85 @@ from .hints import likely_cause
 from .report import Comparison, GradcheckError, GradcheckReport
 from .subject import subject
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
-def gradcheck(f, inputs, *, order=1, mode="full", eps=None, rtol=1e-6, atol=1e-9, rng=None, names=None):
+    from ..types import TensorLike
+
+__all__ = ["gradcheck", "gradgradcheck", "relative_error"]
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: TensorLike | Sequence[Any],
+    *,
+    order: int = 1,
+    mode: Literal["full", "fast"] = "full",
+    eps: float | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    rng: np.random.Generator | None = None,
+    names: Sequence[str] | None = None,
+) -> GradcheckReport:
     """Compare the derivatives of f, of every order from 1 to `order`, with central differences in float64.
 
-    f: takes the inputs as Tensors, returns a Tensor or a sequence of them.
-    inputs: an array or Tensor, or a sequence of them.  The float64 ones are differentiated; integers and other objects
-        are passed on.  A Parameter is varied in place (and restored), so a model that holds it can be checked:
-        `gradcheck(lambda x, *_: model(x), [x, *model.parameters()])`.
-    mode: "full" checks every element; "fast" one random unit direction *per input*: over all inputs together, a missing
-        bias gradient would drown among the weights.
-    eps: the step, relative to max(1, |x|); default eps^(1/3) = 6e-6.
-    rtol, atol: derivatives a (analytic) and n (numeric) agree where |a - n| / (max(|a|, |n|) + floor) <= rtol.
-        The floor is (atol + what round-off may do to n) / rtol, and 0/0 is 0.
-    rng: a `numpy.random.Generator` for cotangents and directions; default `default_rng(0)`, so a check is repeatable.
-    names: one for each input, for messages; default: a Parameter's own, else those in f's signature.
-
     Order 1 compares grad <u, f(x)>, for a fixed random cotangent u.  Order k + 1 does the same with the function
-    (x, u) -> the gradient of order k, made with create_graph=True.  At every order it also makes sure that the function
-    is deterministic and leaves its inputs alone, that the backward is so too, and that `create_graph` does not change
-    the gradient (see `create_graph_check`).  An undefined gradient counts as zero.
-
-    Returns a GradcheckReport.  Raises GradcheckError, an AssertionError, which names the input, the element, both
-    numbers and the likely cause; TypeError for inputs or outputs in another precision.
+    (x, u) -> the gradient of order k, computed with create_graph=True.  At every order it also checks that the function
+    and its backward are deterministic and change none of their inputs, and that `create_graph` does not change the
+    gradient (see `create_graph_check`).  An undefined gradient counts as zero.
 
     Sources: W. Press et al., Numerical Recipes (2007), section 5.7, for the step; the checks of reentrancy and of
     undefined gradients follow `torch.autograd.gradcheck`.
+
+    Args:
+        f: Takes the inputs as Tensors and returns a Tensor or a sequence of them.
+        inputs: An array or Tensor, or a sequence of them.  The float64 ones are differentiated; integers and other
+            objects are passed on.  A Parameter is varied in place, and restored, so a model that holds it can be
+            checked.
+        order: The highest order of derivative.
+        mode: "full" checks every element, "fast" one random unit direction per input.  (With one direction over all
+            inputs together, a missing gradient of a bias would be too small to notice among those of the weights.)
+        eps: The step, relative to max(1, |x|); by default the cube root of the machine epsilon, 6e-6.
+        rtol, atol: The analytic derivative a and the numeric derivative n agree where
+            |a - n| / (max(|a|, |n|) + floor) <= rtol, with floor = (atol + bound on the round-off in n) / rtol and
+            0/0 = 0.
+        rng: Draws cotangents and directions; by default `numpy.random.default_rng(0)`, so a check is repeatable.
+        names: A name for each input, for messages; by default a Parameter's own, or that in the signature of f.
+
+    Returns:
+        A report with the comparison that came closest to failing, for every order and variable; print it.
+
+    Raises:
+        GradcheckError: A derivative is wrong, or f cannot be checked.  The message names the input, the element, both
+            numbers and the likely cause.
+        TypeError: An input or output is floating-point but not float64, or an output is no Tensor.
+        ValueError: order or mode is invalid, or no input is float64.
+
+    Example:
+        gradcheck(ops.tanh, np.array([0.5, -2.0]), order=2)
+        gradcheck(lambda x, *_: model(x), [x, *model.parameters()], mode="fast")
     """
     if order < 1:
         raise ValueError(f"order must be at least 1, got {order}")
     return _check(f, inputs, tuple(range(1, order + 1)), mode, eps, rtol, atol, rng, names)
 
 
-def gradgradcheck(f, inputs, *, mode="full", eps=None, rtol=1e-6, atol=1e-9, rng=None, names=None):
-    """The second-order part of `gradcheck(f, inputs, order=2)` alone: is the gradient's gradient right?"""
+def gradgradcheck(
+    f: Callable[..., Any],
+    inputs: TensorLike | Sequence[Any],
+    *,
+    mode: Literal["full", "fast"] = "full",
+    eps: float | None = None,
+    rtol: float = 1e-6,
+    atol: float = 1e-9,
+    rng: np.random.Generator | None = None,
+    names: Sequence[str] | None = None,
+) -> GradcheckReport:
+    """Compare the second derivatives of f with central differences: the second-order part of `gradcheck` alone.
+
+    Args:
+        f, inputs, mode, eps, rtol, atol, rng, names: As in `gradcheck`, with the same report and errors.
+    """
     return _check(f, inputs, (2,), mode, eps, rtol, atol, rng, names)
 
 
@@ -68,7 +117,10 @@ def _check(f, inputs, orders, mode, eps, rtol, atol, rng, names):
 
 
 def _compare(subject, cotangents, order, mode, eps, rtol, atol, rng):
-    """One order: a Comparison for each variable.  The parameters move, so the analytic part comes first."""
+    """Return a Comparison for each variable at one order.
+
+    The analytic gradients come first, because the differences then vary Parameters in place.
+    """
     analytic, reached = gradients(subject, cotangents, order)
     compare_recorded(subject, cotangents, order)
     found = []
@@ -102,8 +154,8 @@ def _compare_one(subject, k, analytic, probes, cotangents, order, rtol, atol, re
     return worst
 
 
-def relative_error(a, n, floor=0.0):
-    """|a - n| / (max(|a|, |n|) + floor), with 0/0 = 0; infinite where a number is not finite."""
+def relative_error(a: Any, n: Any, floor: Any = 0.0) -> Any:
+    """Return |a - n| / (max(|a|, |n|) + floor) by element, with 0/0 = 0; infinity where a number is not finite."""
     with np.errstate(invalid="ignore"):
         scale = np.maximum(np.abs(a), np.abs(n)) + floor
         error = np.abs(a - n) / np.where(scale == 0, 1.0, scale)

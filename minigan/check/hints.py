@@ -1,21 +1,47 @@
-"""The likely cause of a wrong gradient, told from its numbers."""
+"""The likely cause of a wrong gradient, guessed from its numbers."""
+
+from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .differences import difference
 from .kink import bends
 
-FINER = 16
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..types import NDArray
+    from .differences import Probe
+    from .report import Comparison
+    from .subject import Subject, Variable
+
+__all__ = ["likely_cause"]
+
+FINER = 16  # times smaller is the second step
 FAMILIAR = {2.0: "2 times", 0.5: "half of"}
 
 
-def likely_cause(subject, k, probe, cotangents, worst, analytic, numeric, wrong):
-    """A sentence, or None.
+def likely_cause(
+    subject: Subject,
+    k: int,
+    probe: Probe,
+    cotangents: Sequence[Variable],
+    worst: Comparison,
+    analytic: NDArray[Any],
+    numeric: NDArray[Any],
+    wrong: NDArray[Any],
+) -> str | None:
+    """Return a sentence on why the gradient of variable k is wrong, or None.
 
-    probe: the one at which the disagreement is worst, `worst` the Comparison there.
-    analytic, numeric, wrong: arrays over everything that was probed in variable k.
+    Args:
+        subject: The function under test.
+        k: The position of the variable.
+        probe, worst: The probe at which the disagreement is worst, and the comparison there.
+        cotangents: The weights of the outputs.
+        analytic, numeric, wrong: Both derivatives, and whether they disagree, for everything that was probed.
     """
     a, n = worst.analytic, worst.numeric
     if not np.isfinite([a, n]).all():
@@ -54,12 +80,12 @@ def _zero(analytic, numeric, wrong, order):
             "detached tensor), or a vjp that returns 0"
         )
     if np.all(numeric[wrong] == 0):
-        return "f does not depend on this at all, but its gradient says so"
+        return "f does not depend on this at all, but its gradient is not zero"
     return None
 
 
 def _transposed(analytic, numeric):
-    """Whether exchanging two axes makes them agree; reshaped too, as a gradient of a wrong shape may arrive so."""
+    """Try whether exchanging two axes makes both agree, with a reshape, as a gradient of a wrong shape is reshaped."""
     close = 1e-4 * np.max(np.abs(numeric))
     for i in range(analytic.ndim):
         for j in range(i):
@@ -71,7 +97,7 @@ def _transposed(analytic, numeric):
 
 
 def _factor(analytic, numeric, wrong):
-    """Whether all that is wrong is so by the same factor."""
+    """Try whether all wrong elements are off by the same factor."""
     clear = wrong & (np.abs(numeric) > 1e-3 * np.max(np.abs(numeric)))
     if not clear.any():
         return None

@@ -1,7 +1,10 @@
-"""The function under test, seen as float64 arrays in, float64 arrays out; and its gradient as another such function."""
+"""The function under test as a function from float64 arrays to float64 arrays, and its gradient as another one."""
+
+from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,22 +12,35 @@ from ..autodiff import grad
 from ..tensor import Parameter, Tensor, tensor
 from .arguments import array, random_like, sequence
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..types import NDArray
+
+__all__ = ["Subject", "Variable", "or_zero", "subject"]
+
 
 @dataclass(frozen=True)
 class Variable:
-    """Something that is varied: its value, what to call it, and where its tensors live.
+    """An argument that is varied.
 
-    A `Parameter` is varied in place, because a model would not notice a copy of it.
+    Attributes:
+        value: Its value.
+        input: Its position among the inputs; None for a cotangent.
+        name, label: Its name, or "", and its description in messages.
+        device: The device of its tensors.
+        parameter: The Parameter that is varied in place, because a model would not notice a copy of it; or None.
     """
 
-    value: np.ndarray
+    value: NDArray[Any]
     input: int | None
     name: str
     label: str
     device: str = "cpu"
     parameter: Parameter | None = None
 
-    def tensor(self, value):
+    def tensor(self, value: NDArray[Any]) -> Tensor:
+        """Return a Tensor with this value that requires a gradient: a new one, or the Parameter itself."""
         if self.parameter is None:
             return tensor(value, requires_grad=True, device=self.device)
         self.parameter.assign_(tensor(value, device=self.device))
@@ -32,33 +48,41 @@ class Variable:
 
 
 class Subject:
-    """run: a list of Tensors, one for each of `variables`, to a list of Tensors."""
+    """A function to check, with the variables at which it is checked.
 
-    def __init__(self, run, variables):
+    Args:
+        run: Maps a list of Tensors, one for each variable, to a list of Tensors.
+        variables: The variables.
+    """
+
+    run: Callable[[list[Tensor]], list[Tensor]]
+    variables: list[Variable]
+
+    def __init__(self, run: Callable[[list[Tensor]], list[Tensor]], variables: list[Variable]) -> None:
         self.run = run
         self.variables = variables
 
-    def tensors(self, k=None, value=None):
-        """Fresh tensors for one run, with `value` instead of that of variable k."""
+    def tensors(self, k: int | None = None, value: Any = None) -> list[Tensor]:
+        """Return fresh tensors for one run, where variable k, if given, has another value."""
         return [v.tensor(value if i == k else v.value) for i, v in enumerate(self.variables)]
 
-    def evaluate(self, k=None, value=None):
-        """The outputs there, as copies: an output may share its memory with an input."""
+    def evaluate(self, k: int | None = None, value: Any = None) -> list[NDArray[Any]]:
+        """Return the outputs at `tensors(k, value)`, as copies, since an output may share its memory with an input."""
         return [y.numpy().copy() for y in self.run(self.tensors(k, value))]
 
-    def cotangents(self, order, rng):
-        """Random ones, one for each output."""
+    def cotangents(self, order: int, rng: np.random.Generator) -> list[Variable]:
+        """Draw a random cotangent for each output."""
         found = []
         for j, y in enumerate(self.run(self.tensors())):
             label = f"the cotangent of output {j} {y.shape} at order {order}"
             found.append(Variable(random_like(y.shape, rng), None, "", label, y.device))
         return found
 
-    def gradient(self, cotangents):
-        """One order up: (variables, cotangents) -> the gradient of <cotangents, outputs>, with create_graph.
+    def gradient(self, cotangents: list[Variable]) -> Subject:
+        """Return the function one order up: variables and cotangents to the gradient of <cotangents, outputs>.
 
-        The cotangents vary too.  Otherwise a vjp that drops the history of g would pass: in a longer chain g is a
-        function of x.
+        It is computed with create_graph=True.  The cotangents are variables too, since a vjp that drops the history of
+        its argument g would pass otherwise: in a longer chain g is a function of x.
         """
         n = len(self.variables)
 
@@ -68,20 +92,25 @@ class Subject:
 
         return Subject(run, [*self.variables, *cotangents])
 
-    def restore(self):
-        """Give varied parameters their values back."""
+    def restore(self) -> None:
+        """Restore the values of Parameters that were varied."""
         for v in self.variables:
             if v.parameter is not None:
                 v.tensor(v.value)
 
 
-def or_zero(gradients, xs):
-    """An undefined gradient, None, is zero."""
+def or_zero(gradients: Sequence[Tensor | None], xs: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients, with zeros in the place of undefined ones, which are None."""
     return [tensor(np.zeros(x.shape), device=x.device) if g is None else g for g, x in zip(gradients, xs, strict=True)]
 
 
-def subject(f, inputs, names=None):
-    """f at `inputs` as a Subject whose variables are the float64 inputs; all others reach f as they are."""
+def subject(f: Callable[..., Any], inputs: Any, names: Sequence[str] | None = None) -> Subject:
+    """Return f as a Subject whose variables are the float64 inputs; f receives all other inputs as they are.
+
+    Raises:
+        TypeError: An input or output is floating-point but not float64, or an output is no Tensor.
+        ValueError: No input is float64, or there are not as many names as inputs.
+    """
     inputs = sequence(inputs)
     names = _names(f, inputs, names)
     named = enumerate(zip(inputs, names, strict=True))
@@ -99,7 +128,7 @@ def subject(f, inputs, names=None):
 
 
 def _names(f, inputs, names):
-    """Those given, else a Parameter's own, else those of f's signature."""
+    """Return the given names, or else a Parameter's own name, or else the name in the signature of f."""
     if names is not None:
         if len(names) != len(inputs):
             raise ValueError(f"{len(names)} names for {len(inputs)} inputs")
@@ -114,7 +143,7 @@ def _names(f, inputs, names):
 
 
 def _varies(k, x, name):
-    """Whether to differentiate in x.  TypeError for a floating-point type in which differences mean little."""
+    """Return whether x is to be varied; TypeError for a floating-point type too coarse for differences."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind not in "fc" or (isinstance(x, Parameter) and not x.requires_grad):
         return False

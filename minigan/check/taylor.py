@@ -4,34 +4,52 @@
     R1(h) = |f(x + h v) - f(x) - h <g, v>|                       ~ h^2  if g is the gradient
     R2(h) = |f(x + h v) - f(x) - h <g, v> - h^2/2 <v, H v>|      ~ h^3  if H v is right too
 
-The powers are read off at the smallest steps that round-off still leaves alone.  At larger steps a gradient that is
-wrong by 1 % looks right, because the curvature hides the error: the steepest slope of all would let it pass.
+The power is the slope of log R over log h, at the smallest steps at which round-off does not matter.  At larger steps a
+gradient that is wrong by 1 % looks right, because the curvature hides the error.
 
 Sources: P. Farrell, D. Ham, S. Funke and M. Rognes, Automated derivation of the adjoint of high-level transient finite
 element programs, SIAM J. Sci. Comput. 35 (2013); the noise estimate is a short form of J. More and S. Wild, Estimating
 computational noise, SIAM J. Sci. Comput. 33 (2011).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .arguments import array, on_line, random_like, sequence, unit
 
-STEPS = 2.0 ** -np.arange(1, 27)
-FINEST, FITTED = 8, 4  # the smallest clear steps, and how many of them make a slope: a factor of 8 in h
-CLEAR = 100  # a remainder counts where it is this many times the noise
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from ..types import ArrayLike, NDArray, TensorLike
+
+__all__ = ["STEPS", "TaylorReport", "TaylorTestError", "taylor_test"]
+
+STEPS: NDArray[Any] = 2.0 ** -np.arange(1, 27)
+"""The default steps h."""
+
+FINEST, FITTED = 8, 4  # the number of smallest usable steps, and how many of them make a slope: a factor of 8 in h
+CLEAR = 100  # a remainder is usable where it is this many times the noise
 
 
 @dataclass(frozen=True)
 class TaylorReport:
-    """steps (n,); remainders (orders, n); slopes: the observed power of h for each order, inf if exact to round-off."""
+    """Result of a Taylor test; print it.
 
-    steps: np.ndarray
-    remainders: np.ndarray
+    Attributes:
+        steps: The steps h (n,).
+        remainders: The magnitudes of R0, R1 and, with a Hessian, R2 at these steps, (orders, n).
+        slopes: The observed power of h of each remainder; infinity if it is nowhere above round-off.
+    """
+
+    steps: NDArray[np.float64]
+    remainders: NDArray[np.float64]
     slopes: tuple[float, ...]
 
-    def __str__(self):
+    def __str__(self) -> str:
         return ", ".join(
             f"R{k} ~ h^{slope:.2f}" if np.isfinite(slope) else f"R{k} is at round-off"
             for k, slope in enumerate(self.slopes)
@@ -39,25 +57,52 @@ class TaylorReport:
 
 
 class TaylorTestError(AssertionError):
-    """A remainder vanishes too slowly.  report: the TaylorReport."""
+    """Failure of `taylor_test`: a remainder vanishes too slowly.
 
-    def __init__(self, message, report):
+    Attributes:
+        report: The `TaylorReport` with the observed powers.
+    """
+
+    report: TaylorReport
+
+    def __init__(self, message: str, report: TaylorReport) -> None:
         super().__init__(message)
         self.report = report
 
 
-def taylor_test(f, x, g, *, v=None, hvp=None, steps=STEPS, tol=0.2, rng=None):
-    """Check the gradient g of a scalar f at x, and with `hvp` its Hessian, by the slopes of Taylor remainders.
+def taylor_test(
+    f: Callable[..., Any],
+    x: TensorLike | Sequence[Any],
+    g: TensorLike | Sequence[Any],
+    *,
+    v: TensorLike | Sequence[Any] | None = None,
+    hvp: Callable[..., Any] | None = None,
+    steps: ArrayLike = STEPS,
+    tol: float = 0.2,
+    rng: np.random.Generator | None = None,
+) -> TaylorReport:
+    """Check the gradient of a scalar function, and with `hvp` its Hessian, by the powers of h of Taylor remainders.
 
-    f: returns one number, as a float, an array or a Tensor; it gets Tensors where x holds Tensors.
-    x, g: float64, one array or Tensor each, or sequences of them.
-    v: the direction, shaped like x; default: a random unit one, from `rng` (default `default_rng(0)`).
-    hvp: a function from v (as x is: one or a list) to H v, such as `lambda v: mg.hvp(f, x, v)`.
-    steps: the h to look at, times max(1, root mean square of x).
-    tol: the slope of R1 may be this much below 2, that of R2 this much below 3.
+    Args:
+        f: Returns one number, as a float, an array or a Tensor; it receives Tensors where x holds Tensors.
+        x, g: The point and the gradient there, float64: one array or Tensor each, or sequences of them.
+        v: The direction, shaped like x; by default a random unit vector.
+        hvp: A function from v, in the form of x, to H v, such as `lambda v: mg.hvp(f, x, v)`.
+        steps: The steps h, which are multiplied by max(1, root mean square of x).
+        tol: By how much the power of R1 may be below 2, and that of R2 below 3.
+        rng: Draws the direction; by default `numpy.random.default_rng(0)`.
 
-    A remainder that is nowhere clear of round-off, as of a linear f, passes; its slope is inf.
-    Returns a TaylorReport.  Raises TaylorTestError with the slopes; TypeError if x is not float64.
+    Returns:
+        A report with the observed powers.  A remainder that is nowhere above round-off, such as that of a linear f,
+        passes with infinity.
+
+    Raises:
+        TaylorTestError: A power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.
+        TypeError: x is not float64.
+        ValueError: Shapes do not agree, or f returns more than one number.
+
+    Example:
+        taylor_test(lambda x: (x**3).sum(), x, 3 * x**2)
     """
     xs, gs = [array(a) for a in sequence(x)], [array(a) for a in sequence(g)]
     _check(xs, gs)
@@ -66,11 +111,11 @@ def taylor_test(f, x, g, *, v=None, hvp=None, steps=STEPS, tol=0.2, rng=None):
         v = unit(*[random_like(a.shape, rng) for a in xs])
         v = v if isinstance(x, list | tuple) else v[0]
     value = _number(on_line(f, x, v))
-    steps = np.asarray(steps) * max(1.0, np.sqrt(np.mean(np.concatenate([a.ravel() for a in xs]) ** 2)))
+    scaled = np.asarray(steps) * max(1.0, np.sqrt(np.mean(np.concatenate([a.ravel() for a in xs]) ** 2)))
     terms = [_dot(gs, v)] if hvp is None else [_dot(gs, v), _dot([array(a) for a in sequence(hvp(v))], v) / 2]
-    remainders = _remainders(value, steps, terms)
+    remainders = _remainders(value, scaled, terms)
     noise = _noise(value)
-    report = TaylorReport(steps, np.abs(remainders), tuple(_slope(steps, np.abs(r), noise) for r in remainders))
+    report = TaylorReport(scaled, np.abs(remainders), tuple(_slope(scaled, np.abs(r), noise) for r in remainders))
     for k, slope in enumerate(report.slopes[1:], start=1):
         if slope < k + 1 - tol:
             what = "the gradient is wrong" if k == 1 else "the Hessian is wrong"
@@ -102,7 +147,7 @@ def _dot(gs, v):
 
 
 def _remainders(value, steps, terms):
-    """R0, R1, ... with their signs, one row each."""
+    """Return R0, R1, ... with their signs, one row each."""
     with np.errstate(over="ignore", invalid="ignore"):
         rows = [np.array([value(h) for h in steps]) - value(0.0)]
     for k, term in enumerate(terms, start=1):
@@ -111,15 +156,15 @@ def _remainders(value, steps, terms):
 
 
 def _noise(value):
-    """The round-off in f, from second differences on so fine a grid that nothing else is left in them."""
+    """Return the round-off in f: its second differences on a grid so fine that they contain nothing else."""
     samples = np.array([value(k * 2.0**-34) for k in range(-4, 5)])
     return max(np.max(np.abs(np.diff(samples, 2))), np.finfo(float).eps * np.max(np.abs(samples)))
 
 
 def _slope(steps, remainder, noise):
-    """The power of h in `remainder`: the steepest segment among the smallest steps at which it is clear of the noise.
+    """Return the power of h in `remainder`: the steepest segment among the smallest steps where it exceeds the noise.
 
-    One segment is not enough: where two terms of the remainder cancel, its slope is anything on the finer side.
+    One segment is not enough: below a step at which two terms of the remainder cancel, the slope can have any value.
     """
     clear = np.isfinite(remainder) & (remainder > CLEAR * noise)
     if clear.sum() < 3:

@@ -1,11 +1,14 @@
-"""Differentiable augmentation: the critic only ever sees transformed images, real and generated ones alike.
+"""Differentiable augmentation: the critic sees only transformed images, both real and generated.
 
-The transformations are random but differentiable, so the generator still learns through them; as they act on both
-sides, it learns their traces only where they make different distributions equal (tutorial 13: translation can).
+The transformations are random but differentiable, so the generator learns through them.  As real and generated images
+are transformed alike, the generator does not imitate the transformations, except where one of them makes two different
+distributions of images look the same to the critic (tutorial 13 shows that translation can).
 Source: Zhao et al. 2020, equations 5 to 7; the ranges are those of its appendix and code.
 """
 
-import difflib
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,30 +16,64 @@ from .. import nn, ops
 from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
+from ..suggest import nearest
 
-ALIASES = {"color": ("brightness", "saturation", "contrast")}
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    from ..types import Array, Generator, Tensor
+
+    Samples = TypeVar("Samples", Tensor, Array)
+
+__all__ = [
+    "ALIASES",
+    "TRANSFORMATIONS",
+    "Augment",
+    "brightness",
+    "contrast",
+    "cutout",
+    "saturation",
+    "translation",
+]
+
+ALIASES: dict[str, tuple[str, ...]] = {"color": ("brightness", "saturation", "contrast")}
+"""Names that stand for several transformations."""
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 class Augment(nn.Module):
-    """Images (N, H, W, C) -> images of the same shape, transformed anew at every call, each sample by its own draw.
+    """Layer that transforms images (N, H, W, C) at random, each by its own draw, anew at every call.
 
-    policy: names out of `TRANSFORMATIONS`, in order, separated by commas; "color" stands for all changes of color.
-    rng: a `minigan.random.Generator`.
-    As the first layer of a critic it sees all that the critic sees, with one distribution; like dropout, it does
-    nothing in evaluation.  ValueError for an unknown name or another rank.
+    As the first layer of a critic it transforms real and generated images with one distribution; like dropout, it does
+    nothing in evaluation mode.
+
+    Args:
+        policy: Names out of `TRANSFORMATIONS`, in order, separated by commas; "color" stands for brightness, saturation
+            and contrast.
+        rng: Draws the transformations.
+
+    Raises:
+        ValueError: A name is unknown.
     """
 
-    def __init__(self, policy="color,translation,cutout", *, rng):
+    policy: tuple[str, ...]
+    rng: Generator
+
+    def __init__(self, policy: str = "color,translation,cutout", *, rng: Generator) -> None:
         names = [name for part in policy.split(",") for name in ALIASES.get(part.strip(), (part.strip(),))]
         for name in names:
             if name not in TRANSFORMATIONS:
                 known = [*TRANSFORMATIONS, *ALIASES]
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}? " if near else ""
-                raise ValueError(f"Augment: unknown transformation {name!r}; {hint}There are: {', '.join(known)}")
+                hint = nearest(name, known) or ";"
+                raise ValueError(f"Augment: unknown transformation {name!r}{hint} There are: {', '.join(known)}")
         self.policy, self.rng = tuple(names), rng
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the transformed images in training mode, x itself in evaluation; ValueError if x has not four axes."""
         if x.ndim != 4:
             raise ValueError(f"Augment: needs images (N, H, W, C), got shape {x.shape}")
         if self.training:
@@ -44,52 +81,62 @@ class Augment(nn.Module):
                 x = TRANSFORMATIONS[name](x, self.rng)
         return x
 
-    def extra_repr(self):
+    def extra_repr(self) -> str:
+        """Return the text that `repr` shows between the parentheses."""
         return ",".join(self.policy)
 
 
-def brightness(x, rng):
-    """x + b, b ~ U(-1/2, 1/2): one number for each image."""
+def brightness(x: Samples, rng: Generator) -> Samples:
+    """Add a number b ~ U(-1/2, 1/2) to each image, the same for all of its pixels."""
     return x + _uniform(x, rng, -0.5, 0.5)
 
 
-def saturation(x, rng):
-    """Distances from the mean color of each pixel, times U(0, 2); an image of one channel stays as it is."""
+def saturation(x: Samples, rng: Generator) -> Samples:
+    """Multiply each pixel's distance from its mean over the channels by U(0, 2), one factor per image.
+
+    An image of one channel stays as it is.
+    """
     return _spread(x, _uniform(x, rng, 0.0, 2.0), axis=3)
 
 
-def contrast(x, rng):
-    """Distances from the mean of each image, times U(1/2, 3/2)."""
+def contrast(x: Samples, rng: Generator) -> Samples:
+    """Multiply the distance of each image from its mean by U(1/2, 3/2), one factor per image."""
     return _spread(x, _uniform(x, rng, 0.5, 1.5), axis=(1, 2, 3))
 
 
-def translation(x, rng, share=1 / 8):
-    """Each image moved by whole pixels, at most `share` of its sides in either direction; 0 moves in."""
+def translation(x: Samples, rng: Generator, share: float = 1 / 8) -> Samples:
+    """Shift each image by whole pixels, at most the fraction `share` of a side either way, and fill with 0."""
     limits = [int(side * share + 0.5) for side in x.shape[1:3]]
     rng = rng.on(device_of(real(x)))
     shifts = [rng.integers(-limit, limit + 1, (len(x),)) for limit in limits]
     return _translate(x, shifts=np.stack(shifts, axis=1))
 
 
-def cutout(x, rng, share=1 / 2):
-    """0 in a rectangle of `share` of the sides, at a random place; it may reach beyond the border."""
+def cutout(x: Samples, rng: Generator, share: float = 1 / 2) -> Samples:
+    """Set a rectangle of each image to 0, at a random place that may reach beyond the border.
+
+    Its height and width are the fraction `share` of those of the image.
+    """
     rng = rng.on(device_of(real(x)))
     inside = [_strip(len(x), side, int(side * share + 0.5), rng) for side in x.shape[1:3]]
     hole = inside[0][:, :, None] & inside[1][:, None, :]
     return x * (~hole[..., None]).astype(real(x).dtype)
 
 
-TRANSFORMATIONS = {f.__name__: f for f in (brightness, saturation, contrast, translation, cutout)}
+TRANSFORMATIONS: dict[str, Callable[..., Tensor]] = {
+    f.__name__: f for f in (brightness, saturation, contrast, translation, cutout)
+}
+"""Every transformation by its name: a function of images (N, H, W, C) and a random generator."""
 
 
-# Moving back is the adjoint: what leaves the frame has no influence, what enters it is 0.
-@op(x=lambda g, shifts: _translate(g, shifts=-shifts))
+# The adjoint of a shift is the shift back: pixels that left the frame have no influence, and zeros fill the gap.
+@op(x=lambda g, shifts: _translate(g, shifts=-shifts))  # type: ignore  # it is its own vjp
 def _translate(x, *, shifts):
     return (_moved_by_slices if isinstance(x, np.ndarray) else _moved_at_once)(x, shifts)
 
 
 def _moved_by_slices(x, shifts):
-    """One image after the other: what is fastest on a CPU."""
+    """Shift one image after the other, which is the fastest way on a CPU."""
     y = np.zeros_like(x)
     for image, moved, shift in zip(x, y, shifts.tolist(), strict=True):
         (to_y, from_y), (to_x, from_x) = map(_overlap, shift, x.shape[1:3])
@@ -98,14 +145,14 @@ def _moved_by_slices(x, shifts):
 
 
 def _overlap(shift, side):
-    """Where a line of `side` pixels, moved by `shift`, still covers the frame: (in the result, in the original)."""
+    """Return the slices, of the result and of the original, in which a shifted line of `side` pixels is visible."""
     length = max(side - abs(shift), 0)
     to, start = max(shift, 0), max(-shift, 0)
     return slice(to, to + length), slice(start, start + length)
 
 
 def _moved_at_once(x, shifts):
-    """Every pixel fetched from where it came from: no image is looked at in Python."""
+    """Shift all images at once by indexing, without a Python loop, which is the fastest way on a GPU."""
     (rows, inside_rows), (columns, inside_columns) = [
         _origins(shifts[:, axis, None], side) for axis, side in enumerate(x.shape[1:3])
     ]
@@ -115,13 +162,13 @@ def _moved_at_once(x, shifts):
 
 
 def _origins(shifts, side):
-    """Where each position of a line of `side` pixels came from, (N, side), and whether that was in the frame."""
+    """Return the position each pixel of a line came from, (N, side), and whether it was inside the frame."""
     origins = np.arange(side, like=shifts) - shifts
     return np.clip(origins, 0, side - 1), (origins >= 0) & (origins < side)
 
 
 def _strip(n, side, width, rng):
-    """(n, side) booleans: `width` neighbours around a centre that may lie anywhere on the side."""
+    """Return booleans (n, side), true for `width` neighbours around a centre anywhere on the side."""
     start = rng.integers(0, side + 1 - width % 2, (n, 1)) - width // 2
     at = np.arange(side, like=start)
     return (at >= start) & (at < start + width)

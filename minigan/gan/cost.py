@@ -1,21 +1,31 @@
-"""What a penalty costs: the critic's step with it and without it, in turns."""
+"""Cost of a penalty: critic steps with it and without it are timed in turns."""
+
+from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .undisturbed import undisturbed
 
+if TYPE_CHECKING:
+    from ..types import Array, Tensor
+    from .game import Game
+
+__all__ = ["PenaltyCost", "penalty_cost"]
+
 
 @dataclass(frozen=True)
 class PenaltyCost:
-    """The time of a critic step with its penalty, divided by that of one without; print it for a sentence.
+    """Time of a critic step with its penalty, relative to a step without it; print it for a sentence.
 
-    ratio, low, high: median and quartiles of the ratio over pairs of steps made one after the other.
-    with_ms, without_ms: the medians.
-    interval: the game's `penalty_interval`, and average_ratio what it leaves of the ratio.
+    Attributes:
+        ratio, low, high: Median and quartiles of the ratio, over pairs of steps made one after the other.
+        with_ms, without_ms: Median times of a step with the penalty and without it, in milliseconds.
+        interval: The game's `penalty_interval`.
     """
 
     ratio: float
@@ -25,9 +35,12 @@ class PenaltyCost:
     without_ms: float
     interval: int = 1
 
-    average_ratio = property(lambda self: 1 + (self.ratio - 1) / self.interval)
+    @property
+    def average_ratio(self) -> float:
+        """The ratio averaged over all steps, of which one in `interval` has a penalty."""
+        return 1 + (self.ratio - 1) / self.interval
 
-    def __str__(self):
+    def __str__(self) -> str:
         often = f"; at one step in {self.interval}, {self.average_ratio:.2f} on average" if self.interval > 1 else ""
         return (
             f"critic step {self.with_ms:.3g} ms with its penalty, {self.without_ms:.3g} ms without: "
@@ -35,11 +48,20 @@ class PenaltyCost:
         )
 
 
-def penalty_cost(game, real, z, labels=None, pairs=15):
-    """The `PenaltyCost` of a game, from `pairs` of whole critic steps on one batch; real, z, labels as in its step.
+def penalty_cost(
+    game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None, pairs: int = 15
+) -> PenaltyCost:
+    """Measure how much longer a game's critic step takes because of its penalty.
 
-    Afterwards the game is as it was, but for the state of a random generator that the penalty owns.
-    ValueError if the game has no penalty.
+    Afterwards the game is as before, except for the state of a random generator that the penalty owns.
+
+    Args:
+        game: A game with a penalty.
+        real, z, labels: A batch, as for `Game.critic_step`.
+        pairs: The number of pairs of steps to time.
+
+    Raises:
+        ValueError: The game has no penalty, or pairs is less than 1.
     """
     if game.penalty is None:
         raise ValueError("penalty_cost: the game has no penalty; give one to Game(..., penalty=)")
@@ -59,9 +81,9 @@ def penalty_cost(game, real, z, labels=None, pairs=15):
 
 
 def _timed_step(game, penalised, real, z, labels):
-    """Seconds that a critic step takes, which is undone."""
+    """Return the seconds that a critic step takes, and undo the step."""
     with _undone(game):
-        game.critic_steps = game.penalty_interval  # due for a penalty, and not the first step, which looks for more
+        game.critic_steps = game.penalty_interval  # a penalty is due; not step 0, which makes an extra check
         if not penalised:
             game.penalty = None
         start = perf_counter()
@@ -71,7 +93,7 @@ def _timed_step(game, penalised, real, z, labels):
 
 @contextmanager
 def _undone(game):
-    """Inside, the critic may make a step; afterwards weights, optimizer and the game's own fields are as before."""
+    """Let the critic make a step inside the block, and restore weights, optimizer and the game's fields after it."""
     optimizer = game.critic_optimizer
     weights, state = [p.data.copy() for p in optimizer.parameters], optimizer.state_dict()
     fields = game.penalty, game.critic_steps, game.gradient_norms

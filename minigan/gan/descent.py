@@ -1,30 +1,58 @@
-"""A step down a loss, refused before it changes a weight if it is not a number."""
+"""One step of gradient descent on a sum of terms; a step that is not finite is refused before it changes a weight."""
+
+from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..autodiff import grad
 from ..backend import of
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
-def slope_of(terms, parameters):
-    """(terms, the gradients in `parameters` of their sum as a tuple, the sum of the squares of all gradients).
+    from ..optim import Optimizer
+    from ..types import Array, Parameter, Tensor
 
-    terms: {name: scalar Tensor}.
+__all__ = ["descend", "gradients_of"]
+
+
+def gradients_of(
+    terms: dict[str, Tensor], parameters: Sequence[Parameter]
+) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
+    """Differentiate the sum of `terms`.
+
+    Args:
+        terms: Scalar Tensors by name.
+        parameters: Parameters with respect to which the sum is differentiated.
+
+    Returns:
+        The terms, the gradients in the order of the parameters, and the sum of the squares of all gradients: the
+        arguments of `descend`.
     """
     first, *others = terms.values()
     gradients = grad(sum(others, first), parameters)
-    with np.errstate(all="ignore"):  # whether it is a number is asked once, of this sum
+    with np.errstate(all="ignore"):  # `descend` checks this sum alone for NaN and infinity
         return terms, gradients, sum(of(g.data).square_sum(g.data) for g in gradients)
 
 
-def descend(optimizer, terms, gradients, square):
-    """One step of the optimizer down the sum of `terms`, given what `slope_of` gives.
+def descend(
+    optimizer: Optimizer, terms: dict[str, Tensor], gradients: Sequence[Tensor], square: Array | float
+) -> tuple[dict[str, float], float]:
+    """Make one step of the optimizer on the sum of `terms`.
 
-    Returns ({name: number}, the norm of all gradients together).  FloatingPointError if a term or a gradient is NaN or
-    infinite; all weights are then as they were, so `gan.explain_nan` can run the step again and name the operation that
-    did it.
+    Args:
+        optimizer: The optimizer of the parameters that were given to `gradients_of`.
+        terms, gradients, square: The results of `gradients_of`.
+
+    Returns:
+        The terms as numbers, by name, and the norm of all gradients together.
+
+    Raises:
+        FloatingPointError: A term or a gradient is NaN or infinite.  No weight has changed then, so `gan.explain_nan`
+            can run the step again and name the operation that caused it.
     """
     *numbers, square = of(square).numbers([term.data for term in terms.values()] + [square])
     report = dict(zip(terms, numbers, strict=True))
@@ -37,14 +65,14 @@ def descend(optimizer, terms, gradients, square):
         raise FloatingPointError(
             f"the step is not finite: {said}, gradient norm {norm:g}, and "
             f"{_culprits(optimizer.parameters, gradients)}. "
-            "No weight was changed; gan.explain_nan(game, real, z) names the operation that it began with"
+            "No weight was changed; gan.explain_nan(game, real, z) names the operation that caused it"
         )
     optimizer.step(gradients)
     return report, norm
 
 
 def _norm(gradients):
-    """Of all together; NaN or infinite only if one of their numbers is, or its square overflows float64."""
+    """Return the norm of all gradients in float64: not finite only if one of them is not, or its square overflows."""
     wide = [g.data.astype(np.float64) for g in gradients]
     with np.errstate(all="ignore"):
         return math.sqrt(sum(of(g).square_sum(g) for g in wide))

@@ -1,36 +1,49 @@
-"""What is going wrong in a training run: a name for it, the evidence, and the remedy.
+"""Diagnosis of a training run: the name of what is going wrong, the evidence, and the remedy.
 
     diagnosis = gan.Diagnosis()
     findings = diagnosis.examine_setup(game)                    # before the first step
     findings = diagnosis.examine(game, real, z, labels, step=t)   # every k-th step, with the batch of that step
 
-An examination measures a few ratios without units (`probe.Vitals`) and compares them with what a game needs to go on.
-A symptom has to last for several examinations before it is a finding, and is reported once until it goes away.
-Nothing in the game changes: a run with a diagnosis equals one without to the bit.
+An examination measures a few ratios without units (`probe.Vitals`) and compares them with thresholds.  A symptom has to
+last for several examinations before it becomes a finding, and is reported once until it goes away.  Nothing in the game
+changes: a run with a diagnosis equals one without, to the bit.
 """
+
+from __future__ import annotations
 
 from collections import deque
 from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import nn, ops
+from .. import backend, nn, ops
+from ..tensor import Tensor
 from .nan import explain_nan
-from .probe import measure, rows, weight_norms
+from .probe import Vitals, measure, rows, weight_norms
 from .symptoms import DISEASES
-from .training import _constant
 
-PATIENCE = 4  # examinations in a row: one bad batch is no disease
-PROBES = 256  # samples at most, or one batch: a share of .1 among them has a standard error of .02
-FEWEST = 8  # samples to say anything about; smaller batches add up over examinations
+if TYPE_CHECKING:
+    from ..types import Array
+    from .game import Game
+
+__all__ = ["Diagnosis", "Finding"]
+
+PATIENCE = 4  # examinations in a row that must show a symptom: one bad batch proves nothing
+PROBES = 256  # samples at most, or one batch: a fraction of 0.1 among them has a standard error of 0.02
+FEWEST = 8  # samples needed for a measurement; smaller batches are collected over several examinations
 REFERENCE = 2000  # training samples, and as many unseen ones, among which to look for copies
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What is going wrong, by name; why we think so, with numbers; what usually helps; since which step it is certain.
+    """A fault of a training run; print it for a sentence.
 
-    The names are those of `symptoms.DISEASES`.
+    Attributes:
+        name: One of the names of `symptoms.DISEASES`, such as "collapse".
+        evidence: The measurement that shows it, in words and numbers.
+        remedy: What usually helps.
+        step: The step at which it became certain.
     """
 
     name: str
@@ -38,39 +51,68 @@ class Finding:
     remedy: str
     step: int
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"step {self.step}: {self.name}: {self.evidence}. {self.remedy}."
 
 
 class Diagnosis:
-    """Follows one game.  train, held_out: (N, ...) samples scaled as the critic sees them, to look for memorising.
+    """Examiner of one game, which remembers the course of its measurements.
 
-    Without them memorising is not looked for: only unseen data tell a copy from a good sample.
-    patience: how many examinations in a row must show a symptom.
+    Args:
+        train, held_out: Training samples and unseen samples (N, ...), scaled as the critic sees them, with which to
+            look for memorising.  Without them it is not looked for: only unseen data tell a copy from a good sample.
+        patience: The number of examinations in a row that must show a symptom.
+
+    Attributes:
+        course: The measurements so far, one `probe.Vitals` per examination.
+
+    Raises:
+        ValueError: Only one of train and held_out is given, or patience is less than 1.
+        TypeError: The samples are integers.
     """
 
-    def __init__(self, *, train=None, held_out=None, patience=PATIENCE):
+    patience: int
+    course: list[Vitals]
+
+    def __init__(
+        self,
+        *,
+        train: Tensor | Array | None = None,
+        held_out: Tensor | Array | None = None,
+        patience: int = PATIENCE,
+    ) -> None:
         if (train is None) != (held_out is None):
             raise ValueError("Diagnosis: memorising is judged by both train and held_out samples; give both or neither")
         if patience < 1:
             raise ValueError(f"Diagnosis: patience must be at least 1, got {patience}")
         self.patience = patience
-        self.course = []  # the Vitals so far
-        self._known = None if train is None else _equally_many(rows(train), rows(held_out))
-        self._first = None  # the norms of the weights
-        self._batches = deque()
+        self.course = []
+        self._known = None if train is None or held_out is None else _equally_many(rows(train), rows(held_out))
+        self._first: list[float] | None = None  # the initial norms of the weights
+        self._batches: deque[list[Any]] = deque()
         self._lasting = dict.fromkeys(DISEASES, 0)
 
-    def examine_setup(self, game):
-        """What is wrong before the first step: a list of `Finding`.  Also notes how large the weights are."""
+    def examine_setup(self, game: Game) -> list[Finding]:
+        """Return what is wrong before the first step, and remember how large the weights are."""
         self._first = weight_norms(game)
         return [_finding(name, evidence, 0) for name, evidence in _setup_faults(game)]
 
-    def examine(self, game, real, z, labels=None, *, step=None):
-        """What has become certain at this step: a list of `Finding`, each given once until its symptom goes away.
+    def examine(
+        self,
+        game: Game,
+        real: Tensor | Array,
+        z: Tensor | Array,
+        labels: Array | None = None,
+        *,
+        step: int | None = None,
+    ) -> list[Finding]:
+        """Return what has become certain at this step; each finding is returned once until its symptom goes away.
 
-        real (N, ...), z (N, latent), labels (N,) or None: the batch of the latest step; so no random number is drawn.
-        step: for the report; by default the number of this examination.
+        Args:
+            game: The game, which does not change.
+            real, z, labels: The batch of the latest step: real samples (N, ...), noise (N, latent), and classes (N,) or
+                None.  No random number is drawn.
+            step: The number of the step, for the findings; by default the number of this examination.
         """
         step = len(self.course) + 1 if step is None else step
         self._first = self._first or weight_norms(game)
@@ -87,25 +129,41 @@ class Diagnosis:
             self.course.append(vitals)
         return [_finding(name, seen[name], step) for name in self._certain(seen)]
 
-    def failed(self, game, real, z, labels=None, *, step=None):
-        """The `Finding` to report when a step of the game raised FloatingPointError on this batch."""
+    def failed(
+        self,
+        game: Game,
+        real: Tensor | Array,
+        z: Tensor | Array,
+        labels: Array | None = None,
+        *,
+        step: int | None = None,
+    ) -> Finding:
+        """Return the finding for a step of the game that raised FloatingPointError on this batch.
+
+        Args:
+            game, real, z, labels, step: As in `examine`.
+        """
         evidence = explain_nan(game, real, z, labels) or "the step is finite when run again, so a random draw decides"
         return _finding("not a number", evidence, len(self.course) if step is None else step)
 
     def _certain(self, seen):
-        """The names of those symptoms that have lasted just long enough."""
+        """Return the names of the symptoms that have now lasted long enough."""
         self._lasting = {name: count + 1 if seen.get(name) else 0 for name, count in self._lasting.items()}
-        needed = {"not a number": 1}  # the first is the last
+        needed = {"not a number": 1}  # no later examination would be finite again
         return [name for name, count in self._lasting.items() if count == needed.get(name, self.patience)]
 
     def _remember(self, *batch):
-        self._batches.append([x if x is None else _constant(x).data.copy() for x in batch])
+        self._batches.append([x if x is None else _copied(x) for x in batch])
         while len(self._batches) > 1 and sum(len(b[0]) for b in self._batches) > PROBES:
             self._batches.popleft()
 
-    def _pooled(self):
-        """The remembered batches as one: (real, z, labels)."""
+    def _pooled(self) -> list[Any]:
+        """Return the remembered batches as one: (real, z, labels)."""
         return [None if part[0] is None else ops.concatenate(list(part)) for part in zip(*self._batches, strict=True)]
+
+
+def _copied(x):
+    return (x.data if isinstance(x, Tensor) else backend.as_array(x)).copy()
 
 
 def _finding(name, evidence, step):
@@ -113,13 +171,13 @@ def _finding(name, evidence, step):
 
 
 def _setup_faults(game):
-    """(name, evidence) pairs."""
+    """Yield the name of each fault and its evidence."""
     norms = [path for path, layer in game.critic.named_modules() if isinstance(layer, nn.BatchNorm)]
     if norms and game.penalty is not None:
         yield (
             "batch norm in a penalised critic",
-            f"{', '.join(norms)} of the critic makes its score of a sample depend on the rest of the batch, "
-            "so the gradient that is penalised is not that of D at a sample",
+            f"batch norm ({', '.join(norms)}) makes the critic's score of a sample depend on the rest of the batch, "
+            "so the penalised gradient is not the gradient of D at one sample",
         )
     for player, network, optimizer in (
         ("generator", game.generator, game.generator_optimizer),
@@ -135,6 +193,6 @@ def _setup_faults(game):
 
 
 def _equally_many(train, held_out):
-    """The first rows of both, as many of each, at most REFERENCE; `copying_z` asks for that."""
+    """Return the first rows of both, equally many, as `copying_z` requires, and at most REFERENCE."""
     m = min(len(train), len(held_out), REFERENCE)
     return train[:m], held_out[:m]

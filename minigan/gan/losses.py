@@ -1,40 +1,94 @@
-"""The two-player objectives.  Every loss has two functions to minimise:
+"""Adversarial losses: for each, the function that the critic minimises and the one that the generator minimises.
 
-    critic(real_logits, fake_logits)         for the critic, or discriminator, D
-    generator(fake_logits, real_logits)      for the generator G; only `relativistic` looks at real_logits
+    critic(real_logits, fake_logits)         minimised by the critic D (Goodfellow et al.: the discriminator)
+    generator(fake_logits, real_logits)      minimised by the generator G; only `relativistic` uses real_logits
 
-Logits are what D returns, before any sigmoid; they have one number per sample, (N, 1) or (N,), and are never broadcast.
+Logits are the outputs of D before any sigmoid, one number per sample: shape (N, 1) or (N,).  They are never broadcast.
 """
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..ops import relu, softplus
+
+if TYPE_CHECKING:
+    from ..types import Array, Tensor, TensorFunction
+
+__all__ = [
+    "ALL",
+    "Loss",
+    "hinge",
+    "least_squares",
+    "minimax",
+    "non_saturating",
+    "relativistic",
+    "wasserstein",
+]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A pair of objectives, with its source."""
+    """A pair of objectives, one for the critic and one for the generator.
+
+    Args:
+        name: The name by which `losses.ALL` and the command line know it.
+        source: The paper and equation that it comes from.
+        _critic: A function of (real_logits, fake_logits) that returns a scalar Tensor.
+        _generator: The same of fake_logits, or of (fake_logits, real_logits) if `pairs`.
+        pairs: Whether both objectives compare each generated sample with the real sample in the same row.
+    """
 
     name: str
     source: str
-    _critic: Callable
-    _generator: Callable
-    pairs: bool = False  # does the generator's loss need the critic's view of real data?
+    _critic: TensorFunction
+    _generator: TensorFunction
+    pairs: bool = False
 
-    def critic(self, real_logits, fake_logits):
-        """The critic's loss, a scalar."""
+    def critic(self, real_logits: Tensor | Array, fake_logits: Tensor | Array) -> Tensor:
+        """Return the critic's loss, a scalar.
+
+        Args:
+            real_logits: The critic's outputs at real samples, (N, 1) or (N,).
+            fake_logits: The critic's outputs at generated samples, with the same number of axes.
+
+        Raises:
+            ValueError: The shapes would have to be broadcast, such as (N, 1) against (N,); or, for a loss that pairs
+                samples, they differ at all.
+        """
         _check(self, real_logits, fake_logits)
         return self._critic(real_logits, fake_logits)
 
-    def generator(self, fake_logits, real_logits=None):
-        """The generator's loss, a scalar."""
+    def generator(self, fake_logits: Tensor | Array, real_logits: Tensor | Array | None = None) -> Tensor:
+        """Return the generator's loss, a scalar.
+
+        Args:
+            fake_logits: The critic's outputs at generated samples, (N, 1) or (N,).
+            real_logits: The critic's outputs at real samples, of the same shape.  Needed by `relativistic`; all other
+                losses ignore it.
+
+        Raises:
+            ValueError: The loss pairs samples, and real_logits is missing or has another shape.
+        """
         if not self.pairs:
             return self._generator(fake_logits)
         if real_logits is None:
             raise ValueError(f"{self.name}.generator needs real_logits too: it compares each fake with a real sample")
         _check(self, real_logits, fake_logits)
         return self._generator(fake_logits, real_logits)
+
+    if not TYPE_CHECKING:  # a type checker is to report the call
+
+        def __call__(self, *_):
+            raise TypeError(
+                f"losses.{self.name} is a pair of functions: call losses.{self.name}.critic(real_logits, fake_logits) "
+                f"or losses.{self.name}.generator(fake_logits, real_logits)"
+            )
 
 
 def _check(loss, real, fake):
@@ -54,30 +108,44 @@ def _square(x):
     return x * x
 
 
-minimax = Loss(
+minimax: Loss = Loss(
     "minimax", "Goodfellow et al. 2014, equation 1: the generator minimises E log(1 - D(G(z))), and saturates",
     _bce, lambda fake: -softplus(fake).mean(),
 )  # fmt: skip
-non_saturating = Loss(
+"""Cross-entropy; the generator minimises E log(1 - D(G(z))), whose gradient vanishes when the critic is sure."""
+
+non_saturating: Loss = Loss(
     "non_saturating", "Goodfellow et al. 2014, section 3: the generator minimises -E log D(G(z))",
     _bce, lambda fake: softplus(-fake).mean(),
 )  # fmt: skip
-least_squares = Loss(
+"""Cross-entropy; the generator minimises -E log D(G(z)), whose gradient is large when the critic is sure."""
+
+least_squares: Loss = Loss(
     "least_squares", "Mao et al. 2017, equation 9: targets 1 for real, 0 for fake, 1 for the generator, halved",
     lambda real, fake: 0.5 * (_square(real - 1).mean() + _square(fake).mean()),
     lambda fake: 0.5 * _square(fake - 1).mean(),
 )  # fmt: skip
-hinge = Loss(
+"""Half the squared distance of the logits from 1 (real) and 0 (fake); the generator aims at 1."""
+
+hinge: Loss = Loss(
     "hinge", "Lim and Ye 2017; Miyato et al. 2018, equations 16 and 17",
     lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(), lambda fake: -fake.mean(),
 )  # fmt: skip
-wasserstein = Loss(
+"""Hinge loss: the critic ignores real logits above 1 and fake logits below -1."""
+
+wasserstein: Loss = Loss(
     "wasserstein", "Arjovsky et al. 2017, equation 3",
     lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean(),
 )  # fmt: skip
-relativistic = Loss(
+"""Difference of the mean logits; needs a critic of bounded gradient (a penalty, clipping or spectral norm)."""
+
+relativistic: Loss = Loss(
     "relativistic", "RpGAN: Jolicoeur-Martineau 2019, section 3; Huang et al. 2024, equation 2",
     lambda real, fake: softplus(fake - real).mean(), lambda fake, real: softplus(real - fake).mean(), pairs=True,
 )  # fmt: skip
+"""Cross-entropy of the difference between each real logit and the fake logit in the same row."""
 
-ALL = {loss.name: loss for loss in (minimax, non_saturating, least_squares, hinge, wasserstein, relativistic)}
+ALL: dict[str, Loss] = {
+    loss.name: loss for loss in (minimax, non_saturating, least_squares, hinge, wasserstein, relativistic)
+}
+"""Every loss by its name."""

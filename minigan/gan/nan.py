@@ -1,6 +1,9 @@
-"""Where a number stopped being one: a failed step runs again, with an eye on every operation."""
+"""The search for the operation that made NaN or infinity: a failed step runs again, and every operation is watched."""
+
+from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,22 +12,34 @@ from ..autodiff import ancestors, sweep
 from ..op import observing
 from ..profile import layer_of
 from ..tensor import Leaf, Tensor
-from .training import _constant
+from .inputs import constant
 from .undisturbed import undisturbed
 
+if TYPE_CHECKING:
+    from ..types import Array
+    from .game import Game
 
-def explain_nan(game, real, z, labels=None):
-    """One sentence on the first operation that made NaN or infinity out of finite numbers; None if none does.
+__all__ = ["explain_nan"]
 
-    game, real, z, labels: as in the step that failed, with the weights it began with, which is how
-    `Game.critic_step` and `Game.generator_step` leave them when they raise FloatingPointError.
-    The weights and the batch are looked at first, then forward and backward of the critic's step, then those of the
-    generator's.  Changes nothing but the state of a random generator that the penalty owns.
+
+def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> str | None:
+    """Name the first operation of a failed step that made NaN or infinity out of finite numbers.
+
+    The weights and the batch are examined first, then the forward and the backward of the critic's step, then those of
+    the generator's.  Nothing changes, except the state of a random generator that the penalty owns.
+
+    Args:
+        game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`
+            have not changed them when they raise FloatingPointError.
+        real, z, labels: The arguments of the failed step.
+
+    Returns:
+        One sentence, or None if all numbers are finite.
     """
     if given := _already_wrong(game, real, z):
         return given
     with undisturbed(game.generator, game.critic), np.errstate(all="ignore"):
-        real = _constant(real)
+        real = constant(real, "real")
         for player, terms in (("critic", partial(game.critic_terms, real, z)),
                               ("generator", partial(game.generator_terms, z, real))):  # fmt: skip
             if found := _replay(player, lambda terms=terms: terms(labels)):
@@ -38,7 +53,7 @@ def _already_wrong(game, real, z):
     for what, x in ({"the real batch": real, "the noise z": z} | named).items():
         data = _array(x)
         if wrong := data.size - np.count_nonzero(np.isfinite(data)):
-            return f"{what} {data.shape} already holds {wrong} of {data.size} numbers that are not finite"
+            return f"{what} {data.shape} already holds {wrong} of {data.size} numbers as NaN or infinity"
     return None
 
 
@@ -55,7 +70,7 @@ def _replay(player, forward):
 
 
 class _Watch:
-    """An observer of operations that remembers the first which broke a finite input, and the layer it was in."""
+    """An observer that remembers the first operation to make a number that is not finite, and the layer it was in."""
 
     def __init__(self):
         self.layer, self.broken = "", None
@@ -73,13 +88,13 @@ class _Watch:
         name, shapes, extremes, layer = self.broken
         where = f", in or after the layer {layer!r}" if layer else ""
         return (
-            f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made "
-            f"numbers that are not finite out of finite ones, of magnitudes {extremes}"
+            f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made NaN "
+            f"or infinity out of finite numbers of magnitudes {extremes}"
         )
 
 
 def _first_bad_pull(player, loss):
-    """The first operation of the reverse sweep whose gradient is finite where it comes in and not where it leaves."""
+    """Describe the first operation of the reverse sweep that takes a finite gradient and returns one that is not."""
     nodes = sorted(ancestors(loss.node), key=lambda node: -node.id)
     saved = {node: (node.op.name, node.shape, list(node.parents), layer_of(node.saved)) for node in nodes if node.op}
     gradients = sweep([loss.node], [np.ones_like(loss.data)], nodes, False, retain_graph=False)
@@ -89,15 +104,15 @@ def _first_bad_pull(player, loss):
             names = [p.name for p in wrong if isinstance(p, Leaf) and p.name]
             where = layer or _nearest_layer(node, saved)
             return (
-                f"in the backward of the {player}'s step the derivative of the operation {name!r}, which made shape "
-                f"{shape}{f', in the layer {where!r}' if where else ''}, turned a finite gradient into one that is not"
-                + (f", that of {', '.join(names)}" if names else "")
+                f"in the backward of the {player}'s step the derivative of the operation {name!r}, whose output has "
+                f"shape {shape}{f', in the layer {where!r}' if where else ''}, made NaN or infinity out of a finite "
+                f"gradient" + (f": the gradient of {', '.join(names)} is not finite" if names else "")
             )
     return None
 
 
 def _nearest_layer(node, saved):
-    """The layer of the latest ancestor that kept a parameter."""
+    """Return the layer of the latest ancestor that kept a parameter."""
     for ancestor in sorted(ancestors(node), key=lambda n: -n.id):
         if isinstance(ancestor, Leaf) and ancestor.name:
             return ancestor.name.rpartition(".")[0]

@@ -1,9 +1,15 @@
-"""Penalties on the critic's gradient in its input, by double backpropagation, and weight clipping.
+"""Penalties on the critic's gradient with respect to its input, by double backpropagation, and weight clipping.
 
-The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) in x_i is that of D(x_i).
-A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by name.
-Norms run over all axes but the first.
+The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) with respect to x_i is
+that of D(x_i).  A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by
+name.  Norms run over all axes except the first.
+
+A critic here is a function from samples (N, ...) to logits (N, 1) or (N,), such as a module.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,68 +18,168 @@ from ..autodiff import ancestors, grad
 from ..op import recording
 from ..tensor import Tensor, leaf_owning
 from .evaluation import OneBatch
+from .inputs import constant, refuse_integers
+
+if TYPE_CHECKING:
+    from ..types import Array, Generator, TensorFunction
+
+__all__ = [
+    "clip_weights",
+    "dragan",
+    "drift",
+    "gradient_penalty",
+    "input_gradient",
+    "r1",
+    "r1_r2",
+    "r2",
+    "zero_centered",
+]
 
 
-def gradient_penalty(critic, real, fake, rng, target=1.0):
-    """E (||grad_x D(x^)||_2 - target)^2 at x^ = e x + (1 - e) G(z), e ~ U(0, 1), one per sample.
+def __dir__() -> list[str]:
+    return sorted(__all__)
 
-    real, fake: (N, ...), arrays or Tensors of one shape; rng: the `minigan.random.Generator` of e.
+
+def gradient_penalty(
+    critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array, rng: Generator, target: float = 1.0
+) -> Tensor:
+    """Gradient penalty of WGAN-GP: E (||grad_x D(x^)||_2 - target)^2 at points x^ between real and generated samples.
+
+    x^ = e x + (1 - e) G(z) with e ~ U(0, 1), one number per sample.
     Source: Gulrajani et al. 2017, equation 3 (without its factor lambda = 10).
+
+    Args:
+        critic: The critic D.
+        real, fake: Real and generated samples (N, ...) of one shape, floating-point.
+        rng: Draws e.
+        target: The gradient norm that is not penalised.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights.
+
+    Raises:
+        TypeError: The samples are integers.
+        ValueError: real and fake differ in shape, a layer of the critic couples the samples of a batch, or the critic's
+            output does not depend on its input.
     """
     norms = _norms(critic, _between(real, fake, rng))
     return _mean_square(norms - target)
 
 
-def zero_centered(critic, real, fake, rng):
-    """E ||grad_x D(x^)||^2 at the same points as `gradient_penalty` (Thanh-Tung et al. 2019, equation 7)."""
+def zero_centered(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array, rng: Generator) -> Tensor:
+    """Zero-centred gradient penalty E ||grad_x D(x^)||^2 at the same points as `gradient_penalty`.
+
+    Source: Thanh-Tung et al. 2019, equation 7.
+
+    Args:
+        critic, real, fake, rng: As in `gradient_penalty`, with the same errors.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights.
+    """
     return _mean_squared_norm(critic, _between(real, fake, rng))
 
 
-def r1(critic, real):
-    """1/2 E ||grad_x D(x)||^2 on real data (Mescheder et al. 2018, equation 9, without its factor gamma)."""
-    return 0.5 * _mean_squared_norm(critic, _leaf(real))
+def r1(critic: TensorFunction, real: Tensor | Array) -> Tensor:
+    """Gradient penalty on real data, R1: 1/2 E ||grad_x D(x)||^2.
+
+    Source: Mescheder et al. 2018, equation 9, without its factor gamma.
+
+    Args:
+        critic: The critic D.
+        real: Real samples (N, ...), floating-point.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights.
+
+    Raises:
+        TypeError: The samples are integers.
+        ValueError: A layer of the critic couples the samples of a batch, or its output does not depend on its input.
+    """
+    return 0.5 * _mean_squared_norm(critic, _leaf(real, "real"))
 
 
-def r2(critic, fake):
-    """1/2 E ||grad_x D(G(z))||^2 on generated data, the generator held fixed (Mescheder et al. 2018, equation 10)."""
-    return 0.5 * _mean_squared_norm(critic, _leaf(fake))
+def r2(critic: TensorFunction, fake: Tensor | Array) -> Tensor:
+    """Gradient penalty on generated data, R2: 1/2 E ||grad_x D(G(z))||^2, with the generator held fixed.
+
+    Source: Mescheder et al. 2018, equation 10, without its factor gamma.
+
+    Args:
+        critic: The critic D.
+        fake: Generated samples (N, ...); their history is ignored.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights; errors as in `r1`.
+    """
+    return 0.5 * _mean_squared_norm(critic, _leaf(fake, "fake"))
 
 
-def r1_r2(critic, real, fake):
-    """r1(critic, real) + r2(critic, fake) (Huang et al. 2024, equation 3)."""
+def r1_r2(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
+    """Sum of both penalties, r1(critic, real) + r2(critic, fake); in a `Game` cheaper than the two apart.
+
+    Source: Huang et al. 2024, equation 3.
+    """
     if isinstance(critic, OneBatch) and critic.holds(real, fake) and len(real) == len(fake):
-        return _mean_squared_norm(critic, critic.samples)  # of twice as many: the factor 1/2 is in the mean
+        return _mean_squared_norm(critic, critic.samples)  # of twice as many samples: the factor 1/2 is in the mean
     return r1(critic, real) + r2(critic, fake)
 
 
-def drift(critic, real, fake):
-    """Var D over the real and the generated samples: how far apart the critic's scores are.
+def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
+    """Variance of the critic's scores D over the real and the generated samples together.
 
-    Gradient penalties hold the critic's slope where there are samples; how high it stands over one mode and over
-    another, with nothing in between, they leave free, and the two players trade mass between such modes in circles.  A
-    small weight, .01 or so, damps that.
-    Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out as some losses leave it free).
+    Gradient penalties bound the critic's gradient where there are samples.  Between modes that are far apart there are
+    none, so nothing fixes the difference of the scores at two such modes, and the generator can move its samples from
+    one to the other and back for ever.  A small weight, about 0.01, damps this oscillation.
+    Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out because some losses do not
+    depend on it).
+
+    Args:
+        critic: The critic D.
+        real, fake: Real and generated samples (N, ...), floating-point.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights.
+
+    Raises:
+        TypeError: The samples are integers.
     """
-    known = isinstance(critic, OneBatch) and critic.holds(real, fake)
-    logits = critic.logits if known else ops.concatenate([critic(real), critic(fake)])
+    if isinstance(critic, OneBatch) and critic.holds(real, fake):
+        logits = critic.logits
+    else:
+        refuse_integers(real, "real")
+        refuse_integers(fake, "fake")
+        logits = ops.concatenate([critic(real), critic(fake)])
     return _mean_square(logits - logits.mean())
 
 
-def dragan(critic, real, rng, target=1.0):
-    """E (||grad_x D(x + d)||_2 - target)^2 around real data (Kodali et al. 2017, section 2.3).
+def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target: float = 1.0) -> Tensor:
+    """Gradient penalty of DRAGAN: E (||grad_x D(x + d)||_2 - target)^2 around real data, d = std(x) / 2 * U(0, 1).
 
-    d = std(x) / 2 * U(0, 1).
+    Source: Kodali et al. 2017, section 2.3.
+
+    Args:
+        critic: The critic D.
+        real: Real samples (N, ...), floating-point; std(x) is the standard deviation of all their numbers.
+        rng: Draws U(0, 1), for every element anew.
+        target: The gradient norm that is not penalised.
+
+    Returns:
+        A scalar, differentiable with respect to the critic's weights; errors as in `r1`.
     """
-    x = _data(real)
+    x = constant(real, "real").data
     rng = rng.on(backend.device_of(x))
     noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
     return _mean_square(_norms(critic, _leaf(x + noise)) - target)
 
 
-def clip_weights(module, limit):
-    """Hold every weight in [-limit, limit], in place (Arjovsky et al. 2017, algorithm 1).
+def clip_weights(module: nn.Module, limit: float) -> None:
+    """Clip every weight of a network to [-limit, limit], in place.
 
     Normalisation layers are left alone: a clipped gamma would switch them off.
+    Source: Arjovsky et al. 2017, algorithm 1.
+
+    Raises:
+        ValueError: The limit is not positive.
     """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit must be positive, got {limit}")
@@ -85,8 +191,16 @@ def clip_weights(module, limit):
             parameter.touch()
 
 
-def input_gradient(critic, x):
-    """grad_x sum_i D(x_i), differentiable in the critic's weights; x is a leaf Tensor (N, ...)."""
+def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
+    """Return grad_x sum_i D(x_i), differentiable with respect to the critic's weights: the gradient of each sample.
+
+    Args:
+        critic: The critic D.
+        x: A leaf Tensor (N, ...), made with requires_grad=True.
+
+    Raises:
+        ValueError: A layer of the critic couples the samples of a batch, or the output does not depend on x.
+    """
     with recording(True):
         logits = critic(x)
         if isinstance(logits, Tensor) and logits.node is not None:
@@ -125,7 +239,7 @@ def _mean_square(x):
 
 
 def _between(real, fake, rng):
-    real, fake = _data(real), _data(fake)
+    real, fake = constant(real, "real").data, constant(fake, "fake").data
     if real.shape != fake.shape:
         raise ValueError(f"a penalty between real {real.shape} and fake {fake.shape} samples needs one shape for both")
     rng = rng.on(backend.device_of(real))
@@ -133,9 +247,5 @@ def _between(real, fake, rng):
     return _leaf(e * real + (1 - e) * fake)
 
 
-def _leaf(x):
-    return Tensor(_data(x), requires_grad=True)
-
-
-def _data(x):
-    return x.data if isinstance(x, Tensor) else backend.as_array(x)
+def _leaf(x, name="samples"):
+    return Tensor(constant(x, name).data, requires_grad=True)

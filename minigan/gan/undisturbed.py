@@ -1,21 +1,31 @@
-"""Looking at networks in training without leaving a trace in them."""
+"""Evaluation of networks in the middle of training, without a lasting effect on them."""
+
+from __future__ import annotations
 
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from ..random import Generator
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..nn import Module
+
+__all__ = ["undisturbed"]
+
 
 @contextmanager
-def undisturbed(*networks):
-    """Inside, the networks may run in any mode; afterwards modes, buffers and random generators are as they were.
+def undisturbed(*networks: Module) -> Iterator[None]:
+    """Let networks run in any mode inside the block, and restore their modes, buffers and random generators after it.
 
-    Buffers are what a forward in training writes: the running statistics of batch norm, the vectors of spectral norm.
-    Generators are those that a layer owns as `rng`: dropout, noise, augmentation.
+    Buffers are written by a forward in training mode: the running statistics of batch norm, the vectors of spectral
+    norm.  The random generators are those that a layer owns as `rng`: of dropout, noise and augmentation.
     """
     modules = list({module: None for network in networks for module in network.modules()})
     modes = [(module, module.training) for module in modules]
     buffers = [(array, array.copy()) for network in networks for _, array in network.named_buffers()]
-    owned = [module.rng for module in modules if isinstance(getattr(module, "rng", None), Generator)]
+    owned = [rng for module in modules if isinstance(rng := getattr(module, "rng", None), Generator)]
     streams = [(rng, rng.state) for rng in owned]
     try:
         yield

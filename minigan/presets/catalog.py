@@ -1,10 +1,10 @@
 """What can be trained by name: one readable object each."""
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 
 from .. import data
+from ..suggest import nearest
 from .config import Config
 
 
@@ -200,8 +200,6 @@ PRESETS = {
 def preset(name):
     """The Config of a preset; ValueError with the nearest name if there is none."""
     if name not in PRESETS:
-        near = difflib.get_close_matches(name, PRESETS, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        hint = f"that is a data set, --data {name}; " if name in data.names() else hint
-        raise ValueError(f"unknown preset {name!r}; {hint}There are: {', '.join(PRESETS)}")
+        hint = f"; that is a data set, --data {name};" if name in data.names() else nearest(name, PRESETS) or ";"
+        raise ValueError(f"unknown preset {name!r}{hint} There are: {', '.join(PRESETS)}")
     return PRESETS[name].config

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ..suggest import nearest
 
 if TYPE_CHECKING:
     from ..scale.protocol import Protocol
@@ -27,8 +28,7 @@ _MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", 
 def load(name: str) -> tuple[Protocol, ...]:
     """Return the `Protocol`s of that name, most often one; ValueError with the nearest name if there is none."""
     if name not in NAMES:
-        near = difflib.get_close_matches(name, NAMES, n=1)
-        hint = f"did you mean {near[0]!r}? " if near else ""
-        raise ValueError(f"unknown protocol {name!r}; {hint}There are: {', '.join(NAMES)}")
+        hint = nearest(name, NAMES) or ";"
+        raise ValueError(f"unknown protocol {name!r}{hint} There are: {', '.join(NAMES)}")
     found = getattr(import_module(f".{_MODULES.get(name, 'digits')}", __name__), name.replace("-", "_"))
     return found if isinstance(found, tuple) else (found,)

@@ -18,17 +18,22 @@ The whole file is checked before anything is run, and a misspelt name is answere
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import itertools
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
+<<<<<<< HEAD:minigan/scale/grid.py
 from ..presets import Config, preset
 
 if TYPE_CHECKING:
     from ..types import PathLike
+=======
+from ..suggest import nearest
+from .config import Config
+from .presets import preset
+>>>>>>> gan:minigan/experiment/grid.py
 
 KEYS = {"presets": list, "seeds": list, "samples": int, "settings": dict, "slurm": dict}
 EXAMPLES = {"presets": '["dense-128"]', "seeds": "[0, 1, 2]"}  # of the keys that must be given
@@ -133,7 +138,7 @@ def _check_settings(path: Path, settings: dict[str, list[Any]]) -> None:
 
 def _check(path: Path, key: str, value: Any, kinds: dict[str, Any], what: str, each: str = "") -> None:
     if key not in kinds:
-        hint = _nearest(key, kinds) or f"; there are {', '.join(kinds)}"
+        hint = nearest(key, kinds) or f"; there are {', '.join(kinds)}"
         raise ValueError(f"{path}: unknown {what} {key!r}{hint}")
     kind = kinds[key]
     if get_origin(kind) is Literal:
@@ -141,12 +146,7 @@ def _check(path: Path, key: str, value: Any, kinds: dict[str, Any], what: str, e
         if value not in known or type(value) is not type(known[0]):
             names = [str(name) for name in known]
             raise ValueError(
-                f"{path}: {key} must be one of {', '.join(names)}, got {value!r}{_nearest(str(value), names)}"
+                f"{path}: {key} must be one of {', '.join(names)}, got {value!r}{nearest(str(value), names)}"
             )
     elif type(value) is not kind and not (kind is float and type(value) is int):
         raise ValueError(f"{path}: {each}{key} must be {_SPOKEN[kind]}, got {value!r}")
-
-
-def _nearest(word, known):
-    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
-    return f"; did you mean {near[0]!r}?" if near else ""

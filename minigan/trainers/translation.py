@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import data, gan, optim, viz
 from ..data import paired
-from ..gan.descent import descend, slope_of
+from ..gan.descent import descend, gradients_of
 from ..models.translation import PairedGenerator, patch_critic, unet
 from ..random import Generator
 from ..tensor import Tensor
@@ -62,8 +62,8 @@ class TranslationTrainer(BaseTrainer):
         else:
             optimizer = self.game.generator_optimizer
             terms = {"content": self._l1(Tensor(real), self.generator(Tensor(x)))}
-            slope = slope_of(terms, optimizer.parameters)
-            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, *slope)
+            found = gradients_of(terms, optimizer.parameters)
+            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, *found)
         self.step_count += 1
         return report
 

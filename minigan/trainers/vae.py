@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import optim, viz
 from ..backend import move
-from ..gan.descent import descend, slope_of
+from ..gan.descent import descend, gradients_of
 from ..gan.undisturbed import undisturbed
 from ..models.vae import VAE
 from ..op import no_grad
@@ -41,7 +41,7 @@ class VaeTrainer(BaseTrainer):
         self.optimizer.lr = self.config.generator_lr * schedules.lr_factor(self.config, self.step_count)
         (x,) = self.loader.next_batch()
         terms = {"negative_elbo": self._loss(x, self.noise)}
-        report, norm = descend(self.optimizer, *slope_of(terms, self.optimizer.parameters))
+        report, norm = descend(self.optimizer, *gradients_of(terms, self.optimizer.parameters))
         self._norms = {"vae_gradient": norm}
         self.step_count += 1
         return report

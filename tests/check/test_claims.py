@@ -1,4 +1,4 @@
-"""Claims: what holds, what does not, and what could not have failed."""
+"""Claims that hold, claims that do not, and claims whose check could not have failed."""
 
 import numpy as np
 import pytest

@@ -1,6 +1,7 @@
-"""gradcheck accepts what is right and, for every kind of wrongness, rejects what is wrong and says where."""
+"""gradcheck accepts right derivatives, and rejects every kind of wrong one and says where it is."""
 
 import dataclasses
+import pydoc
 import re
 
 import numpy as np
@@ -215,7 +216,7 @@ def test_a_vjp_that_drops_the_history_of_g():
 
 
 def forked(wrong_when_recording):
-    """Right to look at, wrong only on one of the two paths that a vjp serves."""
+    """An operation that is right on one of the two paths that a vjp serves, and wrong on the other."""
     factor = lambda g: 5.0 if isinstance(g, mg.Tensor) is wrong_when_recording else 3.0
     return mg.op(lambda x: x**3, x=lambda g, x: g * factor(g) * x * x)
 
@@ -383,3 +384,18 @@ def test_bad_arguments():
         gradcheck(ops.exp, [normal(3)], mode="slow")
     with pytest.raises(ValueError, match="nothing to differentiate"):
         gradcheck(ops.exp, [np.arange(3)])
+
+
+# --- use ---------------------------------------------------------------------------------------------------
+
+
+def test_completion_offers_public_names_alone():
+    assert dir(mg.check) == sorted(mg.check.__all__)
+    assert {"gradcheck", "claim", "kinks"} < set(dir(mg.check))
+
+
+@pytest.mark.parametrize("name", ["gradcheck", "gradgradcheck", "create_graph_check", "taylor_test", "adjoint_test"])
+def test_help_says_what_goes_in_and_what_is_raised(name):
+    shown = pydoc.render_doc(getattr(mg.check, name), renderer=pydoc.plaintext)
+    assert "Args:" in shown
+    assert "f: 'Callable[..., Any]'" in shown or "A: 'Callable[..., Any]'" in shown

@@ -1,4 +1,4 @@
-"""Games that are ill in a known way, and healthy ones: each a function of a seed, small enough to play in a second."""
+"""Games with a known fault, and healthy ones: each is a function of a seed, and small enough to play in a second."""
 
 import copy
 from functools import cache
@@ -16,7 +16,7 @@ IMAGE = (8, 8, 1)
 
 
 def play(case, until=None):
-    """The findings of a game, examined at its first step and every EVERY steps; up to the finding `until`, if given."""
+    """Play a game and return its findings, at step 1 and every EVERY steps, up to the finding `until`, if given."""
     game, diagnosis = case.game, case.diagnosis
     found = diagnosis.examine_setup(game)
     for step in range(1, case.steps + 1):
@@ -32,7 +32,7 @@ def play(case, until=None):
 
 
 class Case(SimpleNamespace):
-    """A game, where its data and noise come from, and how a turn is played."""
+    """A game with the sources of its data and noise, and the rule by which a turn is played."""
 
     def turn(self):
         for _ in range(self.critic_steps):

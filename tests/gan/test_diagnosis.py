@@ -16,15 +16,15 @@ from minigan.op import observing
 from minigan.random import Generator
 
 WELL = Vitals(
-    step=20, apart=0.8, critic_signal=0.9, generator_signal=1.0, gradient=1.0, gradient_rms=1e-2, fake_slope=2.0,
-    real_slope=2.0, spread=0.9, precision=0.9, coverage=0.9, repeats=1e-3, shift=2e-3, generator_weights=1.1,
-    critic_weights=1.2, copying=0.3,
+    step=20, apart=0.8, critic_signal=0.9, generator_signal=1.0, gradient=1.0, gradient_rms=1e-2,
+    fake_gradient_norm=2.0, real_gradient_norm=2.0, spread=0.9, precision=0.9, coverage=0.9, repeats=1e-3, shift=2e-3,
+    generator_weights=1.1, critic_weights=1.2, copying=0.3,
 )  # fmt: skip
 BEFORE = replace(WELL, step=1, generator_weights=1.0)
 
 
 def delicate_game(seed=0):
-    """Batch norm, dropout, spectral norm and noise: all that a forward in training may change."""
+    """Batch norm, dropout, spectral norm and noise: everything that a forward in training mode may change."""
     rng = Generator(seed)
     generator = nn.Sequential(
         dense=nn.Linear(4, 16, rng=rng), norm=nn.BatchNorm(16), act=nn.ReLU(), drop=nn.Dropout(0.2, rng=rng.spawn()),
@@ -40,7 +40,7 @@ def delicate_game(seed=0):
 
 
 def everything(game):
-    """All that training could depend on, as bytes and numbers."""
+    """Return everything that training could depend on, as bytes and numbers."""
     networks = game.generator, game.critic
     modules = [module for network in networks for module in network.modules()]
     return (
@@ -113,24 +113,24 @@ def vitals(case, n=64):
 
 
 def linear_game(loss, slope):
-    """G(z) = z and D(x) = slope * x_1: every vital sign is known."""
+    """G(z) = z and D(x) = slope * x_1: every measurement is known."""
     generator, critic = nn.Sequential(one=nn.Linear(2, 2)).named("g"), nn.Sequential(one=nn.Linear(2, 1)).named("c")
     generator.one.weight.assign_(np.eye(2))
     critic.one.weight.assign_(np.array([[slope], [0.0]]))
     return patients.make(0, patients.normal, loss, generator=generator, critic=critic, latent=2)
 
 
-def test_slopes_are_in_logits_per_spread_of_the_data():
+def test_gradient_norms_are_in_logits_per_spread_of_the_data():
     seen = vitals(linear_game(losses.wasserstein, 3.0))
     real = patients.normal(64, Generator(0).spawn(4)[2])
     spread = np.sqrt(real.var(axis=0).sum())
-    assert seen.fake_slope == pytest.approx(3 * spread, rel=1e-5)
-    assert seen.real_slope == pytest.approx(3 * spread, rel=1e-5)
+    assert seen.fake_gradient_norm == pytest.approx(3 * spread, rel=1e-5)
+    assert seen.real_gradient_norm == pytest.approx(3 * spread, rel=1e-5)
 
 
 @pytest.mark.parametrize("scale", [1e-3, 1e3])
 def test_ratios_do_not_depend_on_the_unit_of_the_data(scale):
-    """Data, generator and critic in another unit: the same game, so the same vital signs but for the gradients."""
+    """Data, generator and critic in another unit: the same game, so the same measurements, except the gradients."""
     one, other = linear_game(losses.non_saturating, 2.0), linear_game(losses.non_saturating, 2.0 / scale)
     other.game.generator.one.weight.assign_(np.eye(2) * scale)
     other.sample = lambda n, rng: patients.normal(n, rng) * np.float32(scale)
@@ -139,8 +139,8 @@ def test_ratios_do_not_depend_on_the_unit_of_the_data(scale):
         "apart",
         "critic_signal",
         "generator_signal",
-        "fake_slope",
-        "real_slope",
+        "fake_gradient_norm",
+        "real_gradient_norm",
         "spread",
         "repeats",
         "shift",
@@ -151,7 +151,7 @@ def test_ratios_do_not_depend_on_the_unit_of_the_data(scale):
 
 @pytest.mark.parametrize("scale", [1e-2, 1e2])
 def test_the_shift_between_the_modes_is_in_variances_of_the_data(scale):
-    """Batch norm that believes its input to be centred, and it is off by 3 deviations: (3 scale)^2 in each axis."""
+    """Running statistics say that the input is centred, but its mean is 3 standard deviations: (3 scale)^2 per axis."""
     case = linear_game(losses.hinge, 1.0)
     generator = nn.Sequential(norm=nn.BatchNorm(2)).named("generator")
     generator.norm.gamma.assign_(np.full(2, scale))
@@ -218,7 +218,7 @@ SICK = {
         {"apart": 0.95, "generator_signal": 1e-3}, {"apart": 0.95, "gradient_rms": 1e-9},
         {"apart": 0.95, "gradient": 1e-4}, {"apart": 0.95, "gradient": 0.0, "gradient_rms": 0.0},
     ],
-    "fake-side gradient explodes": [{"fake_slope": 1e3}],
+    "fake-side gradient explodes": [{"fake_gradient_norm": 1e3}],
     "evaluation differs from training": [{"shift": 0.3}],
     "memorising": [{"copying": 7.0}],
     "diverged": [{"generator_weights": 30.0}, {"critic_weights": 30.0}],
@@ -238,7 +238,7 @@ def test_the_well_have_no_symptom():
 
 
 def test_what_is_no_disease():
-    """A gradient that is gone because the critic cannot tell fakes; logits of a Wasserstein loss that lie apart."""
+    """A gradient that vanished because the critic cannot tell real from fake; separate logits of a Wasserstein loss."""
     for signs in ({"apart": 0.5, "gradient": 1e-9, "gradient_rms": 1e-12}, {"apart": 1.0, "critic_signal": 1.0}):
         now = replace(WELL, **signs)
         assert not any(disease.symptom(now, [BEFORE]) for disease in DISEASES.values())

@@ -50,7 +50,7 @@ def values(module):
 
 @pytest.fixture
 def kernels(monkeypatch):
-    """How often each convolution kernel ran, and the shapes of the weight gradients computed."""
+    """Count the runs of each convolution kernel, and collect the shapes of the weight gradients computed."""
     counts = {"conv2d": 0, "conv_transpose2d": 0, "conv2d_weight": 0, "shapes": []}
 
     def counted(name):
@@ -72,7 +72,7 @@ def kernels(monkeypatch):
 
 @pytest.fixture
 def sweeps(monkeypatch):
-    """Every (operation, parent) that a reverse sweep computed a gradient for."""
+    """Collect every pair (operation, parent) for which a reverse sweep computed a gradient."""
     pulled = []
 
     def spy(original):
@@ -110,7 +110,7 @@ def test_a_generator_step_computes_no_weight_gradient_of_the_critic(kernels, swe
 
 
 def test_the_critic_is_a_constant_in_the_graph_of_a_generator_step():
-    """So that its layers keep no inputs, which only their weight gradients would need."""
+    """Its layers then keep no inputs, which only their weight gradients would need."""
     graphs = []
 
     def watched(fake):
@@ -189,7 +189,7 @@ def test_the_critic_is_thawed_even_when_the_forward_fails():
 
 
 def expected_critic(game, loss, penalty=None, factor=1.0):
-    """The critic's weights after one step of plain gradient descent, from the definition."""
+    """Return the critic's weights after one step of plain gradient descent, from the definition."""
     with mg.no_grad():
         fake = game.generator(noise())
     total = loss.critic(game.critic(data()), game.critic(fake))

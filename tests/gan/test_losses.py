@@ -1,6 +1,7 @@
 """Every loss against numbers worked out by hand, and where it must not overflow, broadcast or change sign."""
 
 import math
+import pydoc
 
 import numpy as np
 import pytest
@@ -40,7 +41,7 @@ GENERATOR = {
 
 
 def both(name, real, fake):
-    """(critic loss, generator loss) as Tensors."""
+    """Return the critic's and the generator's loss, as Tensors."""
     loss = losses.ALL[name]
     return loss.critic(real, fake), loss.generator(fake, real)
 
@@ -168,3 +169,25 @@ def test_batches_of_different_size_are_averaged_each_by_itself(name):
     fake = mg.tensor([[0.5], [3.0]])
     twice = mg.tensor([[1.0], [-2.0], [1.0], [-2.0]])
     assert abs(losses.ALL[name].critic(twice, fake).item() - CRITIC[name]) < 1e-12
+
+
+# --- use ---------------------------------------------------------------------------------------------------
+
+
+@every_loss
+def test_a_loss_that_is_called_names_its_two_functions(name):
+    with pytest.raises(TypeError, match=rf"losses\.{name}\.critic\(.*losses\.{name}\.generator\("):
+        losses.ALL[name](mg.tensor(REAL), mg.tensor(FAKE))
+
+
+def test_help_shows_signature_and_docstring_of_a_losss_functions():
+    shown = pydoc.render_doc(losses.hinge.critic, renderer=pydoc.plaintext)
+    assert "critic(real_logits: 'Tensor | Array', fake_logits: 'Tensor | Array') -> 'Tensor'" in shown
+    assert "Return the critic's loss, a scalar." in shown
+
+
+def test_completion_offers_public_names_alone():
+    assert dir(losses) == sorted(losses.__all__)
+    assert set(NAMES) < set(dir(losses))
+    assert "numpy" not in dir(mg.gan)
+    assert "Game" in dir(mg.gan)

@@ -1,4 +1,4 @@
-"""Real and generated samples go through the critic together, and nothing but the time it takes may show it."""
+"""Real and generated samples go through the critic together, which must change nothing except the time it takes."""
 
 import gc
 import weakref

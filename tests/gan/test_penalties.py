@@ -34,7 +34,7 @@ class Linear(nn.Module):
 
 
 class Quadratic(nn.Module):
-    """Also keeps every input it was asked about."""
+    """The critic sum a x^2 / 2, which keeps every input it was called with."""
 
     def __init__(self, a):
         self.a = mg.Parameter(a)
@@ -46,7 +46,7 @@ class Quadratic(nn.Module):
 
 
 def uniform(seed, shape):
-    """The e of a penalty that is given Generator(seed)."""
+    """Return the numbers e that a penalty draws from Generator(seed)."""
     return Generator(seed).uniform((shape[0],) + (1,) * (len(shape) - 1), dtype="float64")
 
 

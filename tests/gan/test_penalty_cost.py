@@ -1,4 +1,4 @@
-"""What a penalty costs: the right quotient, and a game that is as it was."""
+"""The cost of a penalty: the right ratio, and a game that does not change."""
 
 from importlib import import_module
 

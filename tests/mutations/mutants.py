@@ -6,7 +6,7 @@
 from planting import Mutant
 
 PENALTIES, PENALTY_TESTS = "gan.penalties", "tests/gan/test_penalties.py::test_"
-GAME, GAME_TESTS = "gan.training", "tests/gan/test_game.py::test_"
+GAME, GAME_TESTS = "gan.game", "tests/gan/test_game.py::test_"
 DESCENT = "gan.descent"
 LOSSES, LOSS_TESTS = "gan.losses", "tests/gan/test_losses.py::test_"
 SPECTRAL, SPECTRAL_TESTS = "nn.spectral", "tests/nn/test_spectral_norm.py::test_"
@@ -51,7 +51,7 @@ MUTANTS = [
         PENALTIES, ["gradient_penalty"],
         [(
             POINTS,
-            "real, fake = _leaf(real), _data(fake)\n"
+            'real, fake = _leaf(real), constant(fake, "fake").data\n'
             "    e = rng.uniform((len(fake),) + (1,) * (fake.ndim - 1), dtype=fake.dtype)\n"
             "    norms = _norms(lambda real: critic(real * e + fake * (1 - e)), real)",
         )],
@@ -62,7 +62,7 @@ MUTANTS = [
         PENALTIES, ["gradient_penalty"],
         [(
             POINTS,
-            "real, fake = _data(real), _leaf(fake)\n"
+            'real, fake = constant(real, "real").data, _leaf(fake)\n'
             "    e = rng.uniform((len(fake.data),) + (1,) * (fake.ndim - 1), dtype=fake.dtype)\n"
             "    norms = _norms(lambda fake: critic(fake * (1 - e) + real * e), fake)",
         )],
@@ -74,8 +74,8 @@ MUTANTS = [
         [(
             POINTS,
             "logits = critic(_between(real, fake, rng))\n"
-            "    slopes = grad(logits.sum(), critic.parameters(), create_graph=True)\n"
-            "    norms = sum((g * g).sum() for g in slopes) ** 0.5",
+            "    found = grad(logits.sum(), critic.parameters(), create_graph=True)\n"
+            "    norms = sum((g * g).sum() for g in found) ** 0.5",
         )],
         PENALTY_TESTS + "gradient_penalty_of_a_linear_critic",
     ),
@@ -86,12 +86,12 @@ MUTANTS = [
     ),
     Mutant(
         6, "penalty computed and reported, never added",
-        DESCENT, ["slope_of"], [(TOTAL, "grad(first, parameters)")],
+        DESCENT, ["gradients_of"], [(TOTAL, "grad(first, parameters)")],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
     ),
     Mutant(
         7, "only the penalty differentiated, the loss forgotten",
-        DESCENT, ["slope_of"], [(TOTAL, 'grad(terms.get("penalty", first), parameters)')],
+        DESCENT, ["gradients_of"], [(TOTAL, 'grad(terms.get("penalty", first), parameters)')],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
         says="is not reachable from the outputs",
     ),
@@ -102,8 +102,8 @@ MUTANTS = [
             f'terms["penalty"] = {PENALTY}',
             "from ..autodiff import grad\n\n"
             f"            penalty = {PENALTY}\n"
-            "            slopes = grad(penalty, self.critic_optimizer.parameters, allow_unused=True)\n"
-            "            self.critic_optimizer.step(slopes)\n"
+            "            found = grad(penalty, self.critic_optimizer.parameters, allow_unused=True)\n"
+            "            self.critic_optimizer.step(found)\n"
             '            terms["penalty"] = penalty.detach()',
         )],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
@@ -117,9 +117,9 @@ MUTANTS = [
             (
                 'report["penalty"] /=',
                 "from ..autodiff import grad\n\n"
-                '            penalty = self.critic_terms(_constant(real), z, labels)["penalty"]\n'
-                "            slopes = grad(penalty, self.critic_optimizer.parameters, allow_unused=True)\n"
-                "            self.critic_optimizer.step(slopes)\n"
+                '            penalty = self.critic_terms(constant(real, "real"), z, labels)["penalty"]\n'
+                "            found = grad(penalty, self.critic_optimizer.parameters, allow_unused=True)\n"
+                "            self.critic_optimizer.step(found)\n"
                 '            report["penalty"] = penalty.item() /',
             ),
         ],
@@ -187,18 +187,18 @@ MUTANTS = [
     ),
     Mutant(
         16, "gradients of the generator's step left in the critic, for its own next step",
-        GAME, ["frozen", "_slope"],
+        GAME, ["frozen", "_differentiated"],
         [
             ("parameter.requires_grad_(False)", "parameter.requires_grad_(True)"),
             (
-                "return lambda *inputs: slope_of(player(*inputs), parameters)",
+                "return lambda *inputs: gradients_of(terms(*inputs), parameters)",
                 "def step(*inputs):\n"
-                "        terms = player(*inputs)\n"
-                "        sum(terms.values()).backward()\n"
+                "        found = terms(*inputs)\n"
+                "        sum(found.values()).backward()\n"
                 "        gradients = [p.grad for p in parameters]\n"
                 "        for p in parameters:\n"
                 "            p.grad = None\n"
-                "        return terms, gradients, sum((g.data * g.data).sum() for g in gradients)\n"
+                "        return found, gradients, sum((g.data * g.data).sum() for g in gradients)\n"
                 "    return step",
             ),
         ],
@@ -234,7 +234,7 @@ MUTANTS = [
     Mutant(
         21, "R1 without its factor 1/2",
         PENALTIES, ["r1"],
-        [("0.5 * _mean_squared_norm(critic, _leaf(real))", "_mean_squared_norm(critic, _leaf(real))")],
+        [('0.5 * _mean_squared_norm(critic, _leaf(real, "real"))', '_mean_squared_norm(critic, _leaf(real, "real"))')],
         PENALTY_TESTS + "r1_and_r2_are_half_the_mean_squared_norm",
     ),
     Mutant(

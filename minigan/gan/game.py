@@ -1,0 +1,304 @@
+"""The alternating game: some steps of the critic, then one of the generator (Goodfellow et al. 2014, algorithm 1)."""
+
+from __future__ import annotations
+
+import warnings
+import weakref
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from ..backend import device_of
+from ..backend.numpy import threads
+from ..capture import CaptureError, capture
+from ..deprecation import deprecated
+from ..op import no_grad
+from .descent import descend, gradients_of
+from .evaluation import OneBatch, couples_samples
+from .inputs import constant, with_labels
+from .undisturbed import undisturbed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ..nn import Module
+    from ..optim import Optimizer
+    from ..types import Array, Parameter, Tensor
+    from .losses import Loss
+
+__all__ = ["Game", "frozen"]
+
+
+class Game:
+    """A generator and a critic with their optimizers, which play for one loss.
+
+    Neither step computes a gradient that it does not use: a critic step never differentiates the generator, and a
+    generator step differentiates through the critic without computing the gradients of its weights.
+
+    Args:
+        generator: Maps noise (N, latent), and labels (N,) if it is conditional, to samples (N, ...).
+        critic: Maps samples (N, ...), and labels (N,) if it is conditional, to logits (N, 1) or (N,).
+        generator_optimizer: An optimizer of the generator's parameters.
+        critic_optimizer: An optimizer of the critic's parameters.
+        loss: One of `gan.losses`.
+        penalty: A function penalty(critic, real, fake) that returns a scalar Tensor, already multiplied by its weight;
+            see `gan.penalties`.
+        penalty_interval: Compute the penalty at every k-th critic step only, and multiply it by k (lazy
+            regularisation, Karras et al. 2020).
+        content: A function content(real, fake) that returns a scalar Tensor, already multiplied by its weight, which
+            the generator minimises together with its loss, such as the L1 distance to a target (Isola et al. 2017,
+            equation 4).
+        captured: Record the computation of each player's gradients and replay it, which gives the same numbers faster
+            where networks are small; see `minigan.capture`.  Every batch must then have the same shape, labels must be
+            on a GPU, a weight of the penalty that changes must be an array of shape (), and the loss and the penalty
+            must not be replaced.  With "if possible", the first CaptureError becomes a warning, and the game goes on
+            without replay.
+
+    Attributes:
+        critic_steps: The number of critic steps made so far.
+        gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
+
+    Raises:
+        ValueError: penalty_interval is less than 1.
+
+    Example:
+        game = gan.Game(generator, critic, optim.Adam(generator.parameters()), optim.Adam(critic.parameters()),
+                        gan.losses.non_saturating, penalty=lambda critic, real, fake: gan.penalties.r1(critic, real))
+        for real in loader:
+            report = game.critic_step(real, rng.normal((len(real), latent)))
+            report |= game.generator_step(rng.normal((len(real), latent)))
+    """
+
+    generator: Module
+    critic: Module
+    generator_optimizer: Optimizer
+    critic_optimizer: Optimizer
+    loss: Loss
+    penalty: Callable[[Any, Tensor, Tensor], Tensor] | None
+    penalty_interval: int
+    content: Callable[[Any, Tensor], Tensor] | None
+    critic_steps: int
+    gradient_norms: dict[str, float]
+
+    def __init__(
+        self,
+        generator: Module,
+        critic: Module,
+        generator_optimizer: Optimizer,
+        critic_optimizer: Optimizer,
+        loss: Loss,
+        *,
+        penalty: Callable[[Any, Tensor, Tensor], Tensor] | None = None,
+        penalty_interval: int = 1,
+        content: Callable[[Any, Tensor], Tensor] | None = None,
+        captured: bool | Literal["if possible"] = False,
+    ) -> None:
+        if penalty_interval < 1:
+            raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
+        self.generator, self.critic = generator, critic
+        self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
+        self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content
+        self.critic_steps = 0
+        self.gradient_norms = {}
+        self._couples_samples = couples_samples(critic)
+        self._critic_parameters = critic.parameters()
+        self._captured = captured
+        self._step = threads.Repeated()
+        wrapped = capture if captured else lambda step: step
+        me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
+        self._gradients: dict[str, Any] = {
+            "critic": wrapped(_differentiated(_critic_terms(me, False), critic_optimizer.parameters)),
+            "penalised critic": wrapped(_differentiated(_critic_terms(me, True), critic_optimizer.parameters)),
+            "generator": wrapped(_differentiated(_generator_terms(me), generator_optimizer.parameters)),
+        }
+
+    def critic_step(self, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> dict[str, float]:
+        """Update the critic once.
+
+        The order of the arguments is that of `loss.critic(real_logits, fake_logits)`: real samples first.
+
+        Args:
+            real: Real samples (N, ...), floating-point, scaled like the samples of the generator.
+            z: Noise (N, latent) for the generator.
+            labels: For conditional networks, the classes (N,) of the real samples, which the generator is asked for
+                too.
+
+        Returns:
+            The critic's loss as "critic_loss", and the penalty, where it was due, as "penalty".
+
+        Raises:
+            TypeError: The samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
+            FloatingPointError: The step is not finite; no weight has changed.
+        """
+        self._refuse_labels(labels)
+        penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
+        with self._step:
+            player = "penalised critic" if penalised else "critic"
+            found = self.gradients(player, constant(real, "real"), z, labels)
+            report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, *found)
+        if penalised:
+            report["penalty"] /= self.penalty_interval
+        self.critic_steps += 1
+        return report
+
+    def generator_step(
+        self, z: Tensor | Array, real: Tensor | Array | None = None, labels: Array | None = None
+    ) -> dict[str, float]:
+        """Update the generator once.
+
+        The order of the arguments is that of `loss.generator(fake_logits, real_logits)`: noise first.
+
+        Args:
+            z: Noise (N, latent) for the generator.
+            real: Real samples (N, ...), needed only by a loss that pairs samples and by `content`.
+            labels: For conditional networks, the classes (N,) that the generator is asked for.
+
+        Returns:
+            The generator's loss as "generator_loss", and the content's as "content" if there is one.
+
+        Raises:
+            TypeError: The real samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: Real samples are needed and missing, or the shapes do not fit the networks; the message says so
+                if z and real are swapped.
+            FloatingPointError: The step is not finite; no weight has changed.
+        """
+        if self.content is not None and real is None:
+            raise ValueError("generator_step: content compares with real samples; give real")
+        self._refuse_labels(labels)
+        with self._step:
+            found = self.gradients("generator", z, None if real is None else constant(real, "real"), labels)
+            report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, *found)
+        return report
+
+    def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
+        """Return a player's terms, their gradients and the sum of squares of these, as `gan.descent.gradients_of` does.
+
+        Args:
+            player: "critic", "penalised critic" or "generator": whose terms to differentiate with respect to its own
+                parameters.
+            inputs: The arguments of `critic_terms` or `generator_terms`, in their order.
+
+        Raises:
+            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
+        """
+        try:
+            return self._gradients[player](*inputs)
+        except CaptureError as error:
+            if self._captured != "if possible":
+                raise
+            warnings.warn(f"steps are computed as they are, and not captured, which is slower: {error}", stacklevel=3)
+            self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
+        except ValueError:
+            self._refuse_swapped(player, *inputs)
+            raise
+        return self.gradients(player, *inputs)
+
+    def slope(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
+        """Return `gradients(player, *inputs)`, under the name of version 0.1."""
+        deprecated("Game.slope", "Game.gradients")
+        return self.gradients(player, *inputs)
+
+    def critic_terms(
+        self, real: Tensor, z: Tensor | Array, labels: Array | None = None, *, penalised: bool = True
+    ) -> dict[str, Tensor]:
+        """Return the scalar Tensors whose sum the critic minimises: its loss, and the penalty times its interval.
+
+        Args:
+            real, z, labels: As in `critic_step`.
+            penalised: Whether to compute the penalty, if there is one.
+        """
+        generator, critic = with_labels(self.generator, labels), with_labels(self.critic, labels)
+        with no_grad():
+            fake = generator(z)
+        if self._couples_samples:
+            real_logits, fake_logits = critic(real), critic(fake)
+        else:
+            twice = with_labels(self.critic, None if labels is None else np.concatenate([labels, labels]))
+            critic = OneBatch(critic, twice, real, fake)
+            if self.critic_steps == 0:
+                critic.refuse_coupling()
+            real_logits, fake_logits = critic.real_logits, critic.fake_logits
+        terms = {"critic_loss": self.loss.critic(real_logits, fake_logits)}
+        if penalised and self.penalty is not None:
+            terms["penalty"] = self.penalty(critic, real, fake) * float(self.penalty_interval)
+        return terms
+
+    def generator_terms(
+        self, z: Tensor | Array, real: Tensor | None = None, labels: Array | None = None
+    ) -> dict[str, Tensor]:
+        """Return the scalar Tensors whose sum the generator minimises: its loss, and the content.
+
+        Args:
+            z, real, labels: As in `generator_step`.
+        """
+        generator, critic = with_labels(self.generator, labels), with_labels(self.critic, labels)
+        with frozen(self._critic_parameters):
+            real_logits = critic(real) if self.loss.pairs and real is not None else None
+            fake = generator(z)
+            terms = {"generator_loss": self.loss.generator(critic(fake), real_logits)}
+        if self.content is not None:
+            terms["content"] = self.content(real, fake)
+        return terms
+
+    def __repr__(self) -> str:
+        penalty = getattr(self.penalty, "__name__", repr(self.penalty))
+        every = f" every {self.penalty_interval} steps" if self.penalty and self.penalty_interval > 1 else ""
+        sizes = [f"{sum(p.size for p in net.parameters()):,}" for net in (self.generator, self.critic)]
+        return (
+            f"Game(loss={self.loss.name}, penalty={penalty}{every}, "
+            f"generator of {sizes[0]} parameters, critic of {sizes[1]} parameters)"
+        )
+
+    def _refuse_labels(self, labels):
+        if self._captured and labels is not None and device_of(labels) == "cpu":
+            raise ValueError(
+                "a captured game takes no labels on the CPU: Python chooses by their values what to compute, and a "
+                "replay would repeat an old choice; move them to the GPU, or use captured=False"
+            )
+
+    def _refuse_swapped(self, player, first, second, labels=None):
+        """Raise ValueError if a step that has failed would have fitted with real and z exchanged."""
+        call = "generator_step(z, real)" if player == "generator" else "critic_step(real, z)"
+        z, real = (first, second) if player == "generator" else (second, first)
+        try:
+            with undisturbed(self.generator), no_grad():
+                made = with_labels(self.generator, labels)(real)
+        except Exception:
+            return  # real is no noise, so the step has failed for another reason
+        if made.shape[1:] == np.shape(z)[1:]:
+            raise ValueError(
+                f"{call}: the arguments are swapped: real has shape {real.shape} and z has shape {np.shape(z)}, but "
+                f"the generator makes samples (N, {_listed(made)}) of noise (N, {_listed(real)})"
+            )
+
+
+def _critic_terms(game, penalised):
+    return lambda *inputs: game.critic_terms(*inputs, penalised=penalised)
+
+
+def _generator_terms(game):
+    return lambda *inputs: game.generator_terms(*inputs)
+
+
+def _listed(samples):
+    return ", ".join(map(str, samples.shape[1:]))
+
+
+def _differentiated(terms, parameters):
+    """Return a function of a player's inputs that gives `gradients_of` its terms."""
+    return lambda *inputs: gradients_of(terms(*inputs), parameters)
+
+
+@contextmanager
+def frozen(parameters: Sequence[Parameter]) -> Iterator[None]:
+    """Treat the parameters as constants inside the block; those that were frozen before stay so afterwards."""
+    thawed = [p for p in parameters if p.requires_grad]
+    for parameter in thawed:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in thawed:
+            parameter.requires_grad_(True)
