@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backend import as_array, device_of
+from ..random import as_generator
 from .dataset import Dataset
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class Loader:
         arrays: One array, or a tuple or dict of arrays, each of shape (N, ...) and all on one device. A `Dataset`
             stands for its images; for labels too, give (dataset.images, dataset.labels).
         batch_size: The number of samples in a batch, from 1 to N.
-        rng: The random numbers of the order. The loader spawns a stream of its own from it, so other draws from `rng`
-            do not change the order.
+        rng: The random numbers of the order, or a seed. The loader spawns a stream of its own from it, so other draws
+            from `rng` do not change the order.
         drop_last: If True, every batch is full, and the N mod batch_size samples at the end of the order are skipped
             in that epoch. If False, they make a last, smaller batch.
         transform: A function of a batch whose result the loader gives instead. `minigan.data.scale` converts uint8
@@ -61,7 +62,7 @@ class Loader:
         self,
         arrays: Dataset | ArrayLike | Sequence[Any] | Mapping[str, Any],
         batch_size: int,
-        rng: Generator,
+        rng: Generator | int | None,
         drop_last: bool = True,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
@@ -72,7 +73,7 @@ class Loader:
             raise ValueError(f"Loader: batch_size must be from 1 to the {self._count} samples, not {batch_size}")
         self.drop_last = drop_last
         self.transform = transform
-        self._rng, self._device = rng.spawn(), _device(self._arrays)
+        self._rng, self._device = as_generator(rng).spawn(), _device(self._arrays)
         self._begin_epoch(0)
 
     def __len__(self) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import operator
 from typing import TYPE_CHECKING
 
+from ..random import as_generator
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any, Protocol
@@ -28,8 +30,8 @@ class Stream:
         sampler: An object whose `sample(n, rng)` returns n fresh samples: a `Mixture`, a `SwissRoll`,
             `StackedDigits`. A batch has the structure of its result.
         batch_size: The number of samples in a batch, at least 1.
-        rng: The random numbers of the samples. The stream spawns one of its own from it, so other draws from `rng` do
-            not change the samples.
+        rng: The random numbers of the samples, or a seed. The stream spawns one of its own from it, so other draws
+            from `rng` do not change the samples.
         transform: A function of a batch whose result the stream gives instead, such as
             `lambda points: points / sampler.scale` for points in the plane.
 
@@ -50,7 +52,7 @@ class Stream:
         self,
         sampler: Sampler,
         batch_size: int,
-        rng: Generator,
+        rng: Generator | int | None,
         transform: Callable[[Any], Any] | None = None,
     ) -> None:
         self.sampler = sampler
@@ -59,7 +61,7 @@ class Stream:
             raise ValueError(f"Stream: batch_size must be at least 1, not {batch_size}")
         self.transform = transform
         self.position = 0
-        self._rng = rng.spawn()
+        self._rng = as_generator(rng).spawn()
 
     def next_batch(self) -> Any:
         """Return the next batch; the stream has no end."""

@@ -16,6 +16,7 @@ from .. import nn, ops
 from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
+from ..random import as_generator
 from ..suggest import nearest
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Augment(nn.Module):
     Args:
         policy: Names out of `TRANSFORMATIONS`, in order, separated by commas; "color" stands for brightness, saturation
             and contrast.
-        rng: Draws the transformations.
+        rng: Draws the transformations; an integer is the seed of a new generator.
 
     Raises:
         ValueError: A name is unknown.
@@ -63,14 +64,14 @@ class Augment(nn.Module):
     policy: tuple[str, ...]
     rng: Generator
 
-    def __init__(self, policy: str = "color,translation,cutout", *, rng: Generator) -> None:
+    def __init__(self, policy: str = "color,translation,cutout", *, rng: Generator | int) -> None:
         names = [name for part in policy.split(",") for name in ALIASES.get(part.strip(), (part.strip(),))]
         for name in names:
             if name not in TRANSFORMATIONS:
                 known = [*TRANSFORMATIONS, *ALIASES]
                 hint = nearest(name, known) or ";"
                 raise ValueError(f"Augment: unknown transformation {name!r}{hint} There are: {', '.join(known)}")
-        self.policy, self.rng = tuple(names), rng
+        self.policy, self.rng = tuple(names), as_generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the transformed images in training mode, x itself in evaluation; ValueError if x has not four axes."""

@@ -9,6 +9,7 @@ from .. import nn, ops
 from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
+from ..random import as_generator
 from . import losses
 from .losses import Loss
 
@@ -65,7 +66,7 @@ class InstanceNoise(nn.Module):
     Args:
         schedule: The standard deviation sigma, at least 0, or a function from the step to it, such as
             `lambda step: optim.linear(step, 10_000, 0.1, 0.0)`.
-        rng: Draws the noise.
+        rng: Draws the noise; an integer is the seed of a new generator.
 
     Attributes:
         step: The number of the current step, which the training loop has to set where sigma is scheduled.
@@ -75,9 +76,9 @@ class InstanceNoise(nn.Module):
     rng: Generator
     step: int
 
-    def __init__(self, schedule: float | Callable[[int], float], *, rng: Generator) -> None:
+    def __init__(self, schedule: float | Callable[[int], float], *, rng: Generator | int) -> None:
         self.schedule = schedule if callable(schedule) else lambda step: schedule
-        self.rng, self.step = rng, 0
+        self.rng, self.step = as_generator(rng), 0
 
     @property
     def sigma(self) -> float:

@@ -24,7 +24,7 @@ def __dir__() -> list[str]:
 def class_balance(
     probabilities: Tensor | ArrayLike,
     real_probabilities: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     frequencies: ArrayLike | None = None,
     minimum_mass: float | None = None,
@@ -39,7 +39,7 @@ def class_balance(
     Args:
         probabilities: Class probabilities of the samples, (N, K).
         real_probabilities: Class probabilities of real data, (R, K).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         frequencies: The true frequencies of the classes, (K,); by default those predicted for the real data.
         minimum_mass: The fraction of samples that a class needs to count as covered; by default .1 / K, a tenth of an
             even distribution, since a classifier's errors alone would put samples of a collapsed generator into every
@@ -95,7 +95,7 @@ def shares(p: Array) -> Array:
 def mode_histogram(
     labels: Tensor | ArrayLike,
     count: int,
-    rng: Generator,
+    rng: Generator | int,
     *,
     frequencies: ArrayLike | None = None,
     minimum: int = 1,
@@ -110,7 +110,7 @@ def mode_histogram(
     Args:
         labels: The modes of N samples, integers (N,) in [0, count).
         count: The number of modes.
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         frequencies: The distribution of the floor, (count,); by default uniform.
         minimum: The number of samples from which a mode counts as found.
         draws: The number of draws of the floor.

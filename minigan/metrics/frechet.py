@@ -34,7 +34,7 @@ def __dir__() -> list[str]:
 def frechet_distance(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     space: int | Callable[..., Tensor | ArrayLike] | None = None,
     rank_deficient: bool = False,
@@ -47,7 +47,7 @@ def frechet_distance(
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...). n must exceed the number of dimensions d, or the covariances are singular and
             the distance is mostly bias.
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         space: The space of the distance: None for the values themselves (pixels), a number k for the first k principal
             components of `real`, or a function to features (N, d), such as `Classifier.features`.
         rank_deficient: Whether to compute the distance although n <= d.

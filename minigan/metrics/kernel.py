@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..random import as_generator
 from .distances import BLOCK, blocks
 from .inputs import feature_sets
 from .report import measure_against_real, only
@@ -33,7 +34,7 @@ def __dir__() -> list[str]:
 
 
 def kid(
-    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator | int, *, draws: int = 10, halves: int = 20
 ) -> Measurement:
     """Measure the kernel distance with k(x, y) = (x.y / d + 1)^3 between n real samples and the n generated ones.
 
@@ -42,7 +43,7 @@ def kid(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
     """
@@ -53,7 +54,7 @@ def kid(
 def mmd(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     bandwidth: float | None = None,
     draws: int = 10,
@@ -66,12 +67,13 @@ def mmd(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         bandwidth: b, by default the median distance between real samples.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
+    rng = as_generator(rng)
     width = median_distance(real[rng.spawn().permutation(len(real))[:1000]]) if bandwidth is None else bandwidth
     return _measured("mmd2", rbf(width), f"Gaussian kernel of {width:.3g}, unbiased", real, samples, rng, draws, halves)
 

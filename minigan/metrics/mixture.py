@@ -37,7 +37,7 @@ def modes(
     samples: Tensor | ArrayLike,
     centres: Tensor | ArrayLike,
     sigma: float,
-    rng: Generator,
+    rng: Generator | int,
     *,
     minimum: int = 1,
     draws: int = 200,
@@ -51,7 +51,7 @@ def modes(
         samples: Points (N, 2).
         centres: The centres of the modes, (K, 2).
         sigma: The standard deviation of each mode along each axis.
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         minimum: The number of HQ samples from which a mode counts as found (PacGAN: 1).
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.

@@ -37,7 +37,7 @@ def __dir__() -> list[str]:
 def precision_recall(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     k: int = 5,
     draws: int = 10,
@@ -48,7 +48,7 @@ def precision_recall(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels, compared by Euclidean distance.
         samples: Generated data (n, ...), n >= 2 k + 2.
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         k: The number of neighbours that the ball of a point reaches.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.

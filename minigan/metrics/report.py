@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..random import as_generator
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any, TypeAlias
@@ -68,7 +70,7 @@ def measure(
     statistic: Statistic,
     given: Sequence[Array],
     perfect: Callable[[Generator], Sequence[Array]],
-    rng: Generator,
+    rng: Generator | int,
     *,
     draws: int,
     halves: int,
@@ -80,7 +82,7 @@ def measure(
         statistic: A function of one or more sets (N_i, ...), the last of which is judged, to {name: number}.
         given: These sets.
         perfect: A function of a generator to sets of the same lengths, with real data in place of the last.
-        rng: The random numbers of floor and standard error; equal seeds give equal numbers.
+        rng: The random numbers of floor and standard error, or a seed; equal seeds give equal numbers.
         draws: The number of draws of the floor, at least 1.
         halves: The number of random halves of the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
@@ -90,7 +92,7 @@ def measure(
     """
     if draws < 1 or halves < 2:
         raise ValueError(f"measure: needs draws >= 1 and halves >= 2, got {draws} and {halves}")
-    floors_rng, halves_rng = rng.spawn(2)
+    floors_rng, halves_rng = as_generator(rng).spawn(2)
     values = statistic(*given)
     floors = [statistic(*perfect(floors_rng)) for _ in range(draws)]
     parts = [statistic(*[_half(x, halves_rng) for x in given]) for _ in range(halves)]
@@ -104,7 +106,7 @@ def measure_against_real(
     statistic: Statistic,
     real: Array,
     samples: Array,
-    rng: Generator,
+    rng: Generator | int,
     *,
     draws: int,
     halves: int,
@@ -118,7 +120,7 @@ def measure_against_real(
         statistic: A function of two sets to {name: number}.
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of reference, floor and standard error.
+        rng: The random numbers of reference, floor and standard error, or a seed.
         draws: The number of draws of the floor, at least 1.
         halves: The number of random halves of the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
@@ -129,7 +131,7 @@ def measure_against_real(
     Raises:
         ValueError: There are fewer than 2 n real samples.
     """
-    n = len(samples)
+    n, rng = len(samples), as_generator(rng)
     if len(real) < 2 * n:
         raise ValueError(
             f"real holds {len(real):,} samples, expected at least twice the {n:,} of samples: the floor compares two "

@@ -26,7 +26,7 @@ __all__ = ["laplacian_variance", "sharpness"]
 
 
 def sharpness(
-    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 50, halves: int = 50
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator | int, *, draws: int = 50, halves: int = 50
 ) -> Measurement:
     """Measure the mean variance of the Laplacian of images, in squares of the unit of the pixels.
 
@@ -35,7 +35,7 @@ def sharpness(
     Args:
         real: Real images (R, H, W, C) with sides of at least 3.
         samples: Generated images (n, H, W, C), scaled as the real ones.
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
     """

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..random import as_generator
 from .inputs import feature_sets
 from .report import measure_against_real, only
 
@@ -30,7 +31,7 @@ def __dir__() -> list[str]:
 def sliced_wasserstein(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     p: float = 2,
     projections: int = 128,
@@ -44,13 +45,14 @@ def sliced_wasserstein(
     Args:
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of directions, floor and standard error.
+        rng: The random numbers of directions, floor and standard error, or a seed.
         p: The order of the distance, at least 1.
         projections: The number of directions.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
+    rng = as_generator(rng)
     axes = directions(projections, samples.shape[1], rng.spawn())
 
     def statistic(a, b):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..random import as_generator
 from .distances import blocks, nearest, own_blocks
 from .inputs import feature_sets
 from .report import measure, measure_against_real, only
@@ -31,14 +32,14 @@ def __dir__() -> list[str]:
 
 
 def nearest_neighbour_test(
-    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator, *, draws: int = 10, halves: int = 20
+    real: Tensor | ArrayLike, samples: Tensor | ArrayLike, rng: Generator | int, *, draws: int = 10, halves: int = 20
 ) -> dict[str, Measurement]:
     """Measure the leave-one-out accuracy of a 1-NN classifier that tells n real samples from the n generated ones.
 
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
 
@@ -66,7 +67,7 @@ def nn_accuracy(real: Array, samples: Array) -> dict[str, float]:
 def birthday_test(
     real: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     expected: float = 20,
     draws: int = 10,
@@ -80,7 +81,7 @@ def birthday_test(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         expected: The number of near pairs among real samples, from 1 to a quarter of all pairs.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
@@ -112,7 +113,7 @@ def memorisation(
     train: Tensor | ArrayLike,
     held_out: Tensor | ArrayLike,
     samples: Tensor | ArrayLike,
-    rng: Generator,
+    rng: Generator | int,
     *,
     draws: int = 20,
     halves: int = 20,
@@ -127,7 +128,7 @@ def memorisation(
         train: Training data (T, ...).
         held_out: Real data that were not trained on, (H, ...). min(T, H) of both real sets are used.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error.
+        rng: The random numbers of floor and standard error, or a seed.
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
 
@@ -140,6 +141,7 @@ def memorisation(
     """
     seen, unseen, drawn = feature_sets(train=train, held_out=held_out, samples=samples)
     m = min(len(seen), len(unseen))
+    rng = as_generator(rng)
     chooser = rng.spawn()
     seen, unseen = (x[chooser.permutation(len(x))[:m]] for x in (seen, unseen))
     pool = np.concatenate([seen, unseen])

@@ -24,16 +24,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
-<<<<<<< HEAD:minigan/scale/grid.py
 from ..presets import Config, preset
+from ..suggest import nearest
 
 if TYPE_CHECKING:
     from ..types import PathLike
-=======
-from ..suggest import nearest
-from .config import Config
-from .presets import preset
->>>>>>> gan:minigan/experiment/grid.py
 
 KEYS = {"presets": list, "seeds": list, "samples": int, "settings": dict, "slurm": dict}
 EXAMPLES = {"presets": '["dense-128"]', "seeds": "[0, 1, 2]"}  # of the keys that must be given

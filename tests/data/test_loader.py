@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minigan.data import Dataset, Loader, scale
+from minigan.data import Dataset, Loader, Stream, ring, scale
 from minigan.random import Generator
 
 
@@ -240,3 +240,10 @@ def test_batch_sizes_that_are_no_integers():
 def test_arrays_without_a_common_first_axis(arrays):
     with pytest.raises(ValueError, match="must share a first axis of at least 1 sample, got shapes"):
         Loader(arrays, 1, Generator(1))
+
+
+def test_a_seed_stands_for_its_generator_and_numpy_generators_are_refused_by_name():
+    assert take(Loader(np.arange(10), 3, 1), 3) == take(loader(), 3)
+    for make in (lambda rng: Loader(np.arange(10), 3, rng), lambda rng: Stream(ring(), 3, rng)):
+        with pytest.raises(TypeError, match=r"rng must be a minigan.random.Generator, .* got numpy's Generator"):
+            make(np.random.default_rng(0))

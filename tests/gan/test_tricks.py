@@ -185,3 +185,11 @@ def test_noise_and_augmentation_are_layers_of_a_critic():
     ).named("critic")
     assert critic(normal((4, 8, 8, 1), dtype="float32")).shape == (4, 1)
     assert isinstance(critic.noise, tricks.InstanceNoise)
+
+
+def test_random_layers_take_a_seed_and_refuse_generators_of_numpy():
+    for make in (lambda rng: gan.InstanceNoise(0.1, rng=rng), lambda rng: gan.Augment("brightness", rng=rng)):
+        x = np.zeros((2, 4, 4, 1), np.float32)
+        np.testing.assert_array_equal(make(7)(x), make(Generator(7))(x))
+        with pytest.raises(TypeError, match=r"mg\.random\.Generator"):
+            make(np.random.default_rng(0))

@@ -177,3 +177,13 @@ def test_a_listing_shows_public_names_only():
         if isinstance(listed, types.ModuleType):
             assert dir(listed) == sorted(listed.__all__)
             assert all(hasattr(listed, public) for public in listed.__all__)
+
+
+@pytest.mark.parametrize(
+    "metric", [metrics.frechet_distance, metrics.mmd, metrics.sliced_wasserstein, metrics.nearest_neighbour_test]
+)
+def test_a_seed_stands_for_its_generator(metric):
+    real, samples = points(40), points(20, seed=1)
+    assert metric(real, samples, 3) == metric(real, samples, Generator(3))
+    with pytest.raises(TypeError, match=r"rng must be a minigan.random.Generator, .* got numpy's Generator"):
+        metric(real, samples, np.random.default_rng(3))
