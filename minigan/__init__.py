@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import ops
+from .anomaly import detect_anomaly
 from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backend import device_count
 from .capture import CaptureError, capture
@@ -33,6 +34,7 @@ __all__ = [
     "check",
     "checkpoint",
     "data",
+    "detect_anomaly",
     "device_count",
     "experiment",
     "from_dlpack",

@@ -18,13 +18,17 @@ class Gradients(tuple[Any, ...]):
     """
 
     __slots__ = ()
+    __array_ufunc__ = None  # `array - gradients` then calls __rsub__ instead of converting the tuple to an array
 
     def __getattr__(self, name: str) -> NoReturn:
         hint = f": {_REMEDY}" if hasattr(Tensor, name) else ""
         raise AttributeError(f"'tuple' object has no attribute {name!r}{hint}")
 
     def __add__(self, other: Any) -> Any:
-        return tuple.__add__(self, other) if isinstance(other, tuple) else _refuse(self, other)
+        return (*self, *other) if isinstance(other, tuple) else _refuse(self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return (*other, *self) if isinstance(other, tuple) else _refuse(self, other)
 
 
 def _refuse(self, *others):
@@ -32,7 +36,7 @@ def _refuse(self, *others):
 
 
 for _name in (
-    "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "matmul", "rmatmul",
+    "sub", "rsub", "mul", "rmul", "truediv", "rtruediv", "pow", "rpow", "matmul", "rmatmul",
     "neg", "abs", "float",
 ):  # fmt: skip
     setattr(Gradients, f"__{_name}__", _refuse)

@@ -160,7 +160,7 @@ class _Observed(Watch):
 
 
 # The exceptions that a kernel raises when its arguments do not fit.
-EXPLAINED: tuple[type[Exception], ...] = (ValueError, TypeError, IndexError, MemoryError)
+EXPLAINED: tuple[type[Exception], ...] = (ValueError, TypeError, IndexError, MemoryError, AttributeError)
 
 
 class Op:
@@ -202,6 +202,7 @@ class Op:
         names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
         given = [f"{name}: {describe(a)}" for name, a in zip(names, args, strict=False)]
         given += [f"{name}={value!r}" for name, value in attrs.items() if isinstance(value, int | float | str | tuple)]
+        refuse_foreign(self.name, **dict(zip(names, args, strict=False)))
         cause = mixed_devices(dict(zip(names, args, strict=False)) | attrs)
         cause = cause or (self.explain(*args, **attrs) if self.explain else None)
         kind = next(k for k in EXPLAINED if isinstance(error, k))
@@ -401,6 +402,7 @@ def check_dtypes(rule: Op, data: Any, arrays: Sequence[Any], attrs: Mapping[str,
 
     It is called only when the dtype of a result differs from that of a Tensor among the arguments.
     """
+    refuse_foreign(rule.name, **dict(zip(rule.arguments, arrays, strict=False)))
     floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}
     precisions = {np.finfo(d).dtype for d in floating}
     given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
@@ -436,6 +438,16 @@ def mixed_devices(values: Mapping[str, Any]) -> str | None:
     said = ", ".join(f"{name} is on {device!r}" for name, device in devices.items())
     target = next(device for device in devices.values() if device != "cpu")
     return f"{said}; nothing is copied from one device to another silently: move it with .to({target!r})"
+
+
+def refuse_foreign(name: str, **values: Any) -> None:
+    """Raise TypeError if one of `values` is an array of a library whose dtypes are not NumPy's, such as PyTorch."""
+    for argument, value in values.items():
+        if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
+            raise TypeError(
+                f"{name}: {argument} is a {type(value).__module__}.{type(value).__name__}: convert it with "
+                "mg.from_dlpack(...), which shares its memory, or with mg.tensor(...), which copies it"
+            )
 
 
 def describe(a: Any) -> str:

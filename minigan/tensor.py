@@ -81,7 +81,6 @@ class Tensor:
     """
 
     __slots__ = ("data", "node", "__weakref__")
-    __array_ufunc__ = None  # `numpy_array * tensor` then calls Tensor.__rmul__ instead of looping over the elements
 
     def __init__(self, data, requires_grad=False):
         self.data = backend.as_array(data)

@@ -1,5 +1,8 @@
 """Types of `tensor.py`, and of the operators and methods that `ops/methods.py` attaches to `Tensor` at run time."""
 
+# Attached operations keep the names of their parameters, so the first one is not `self`:
+# pyright: reportSelfClsParameterName=false
+
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar
 
@@ -52,7 +55,7 @@ class Tensor:
     @grad.setter
     def grad(self, value: Tensor | None) -> None: ...
     def backward(
-        self, gradient: TensorLike | None = None, *, retain_graph: bool = False, create_graph: Literal[False] = False
+        output, gradient: TensorLike | None = None, *, retain_graph: bool = False, create_graph: Literal[False] = False
     ) -> None: ...
     def numpy(self) -> np.ndarray[Any, np.dtype[Any]]: ...
     def item(self) -> Any: ...
@@ -69,21 +72,21 @@ class Tensor:
     def __repr__(self) -> str: ...
 
     # The operators.  The other operand may be a Tensor, an array or a number.
-    def __add__(self, y: TensorLike) -> Tensor: ...
+    def __add__(x, y: TensorLike) -> Tensor: ...
     def __radd__(self, other: TensorLike) -> Tensor: ...
-    def __sub__(self, y: TensorLike) -> Tensor: ...
+    def __sub__(x, y: TensorLike) -> Tensor: ...
     def __rsub__(self, other: TensorLike) -> Tensor: ...
-    def __mul__(self, y: TensorLike) -> Tensor: ...
+    def __mul__(x, y: TensorLike) -> Tensor: ...
     def __rmul__(self, other: TensorLike) -> Tensor: ...
-    def __truediv__(self, y: TensorLike) -> Tensor: ...
+    def __truediv__(x, y: TensorLike) -> Tensor: ...
     def __rtruediv__(self, other: TensorLike) -> Tensor: ...
-    def __pow__(self, p: TensorLike) -> Tensor: ...
+    def __pow__(x, p: TensorLike) -> Tensor: ...
     def __rpow__(self, other: TensorLike) -> Tensor: ...
-    def __matmul__(self, b: TensorLike) -> Tensor: ...
+    def __matmul__(a, b: TensorLike) -> Tensor: ...
     def __rmatmul__(self, other: TensorLike) -> Tensor: ...
-    def __neg__(self) -> Tensor: ...
-    def __abs__(self) -> Tensor: ...
-    def __getitem__(self, key: Any) -> Tensor: ...
+    def __neg__(x) -> Tensor: ...
+    def __abs__(x) -> Tensor: ...
+    def __getitem__(x, key: Any) -> Tensor: ...
     def __lt__(self, other: TensorLike) -> Tensor: ...
     def __le__(self, other: TensorLike) -> Tensor: ...
     def __gt__(self, other: TensorLike) -> Tensor: ...
@@ -94,61 +97,61 @@ class Tensor:
 
     # NumPy's methods.  Each is the function of this name in `minigan.ops`; only `flatten` is `ops.ravel`.
     @property
-    def T(self) -> Tensor:
+    def T(x) -> Tensor:
         """The transposed tensor: all axes in reverse order."""
 
-    def abs(self) -> Tensor:
+    def abs(x) -> Tensor:
         """Return |x|, with derivative 0 at 0."""
 
-    def astype(self, dtype: DTypeLike) -> Tensor:
+    def astype(x, dtype: DTypeLike) -> Tensor:
         """Return x converted to `dtype`; its gradient is converted back.  An integer result is a constant."""
 
-    def clip(self, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
+    def clip(x, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
         """Return x limited to [low, high]; the gradient is 0 outside."""
 
-    def exp(self) -> Tensor:
+    def exp(x) -> Tensor:
         """Return e ** x."""
 
-    def flatten(self) -> Tensor:
+    def flatten(x) -> Tensor:
         """Return all elements in one row, as NumPy's method does; `ops.flatten(x)` keeps the batch axis."""
 
-    def log(self) -> Tensor:
+    def log(x) -> Tensor:
         """Return the natural logarithm."""
 
-    def max(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def max(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the largest element over `axis`; equal ones share the gradient equally."""
 
-    def mean(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def mean(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the average over `axis`."""
 
-    def min(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def min(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the smallest element over `axis`; equal ones share the gradient equally."""
 
-    def ravel(self) -> Tensor:
+    def ravel(x) -> Tensor:
         """Return all elements in one row."""
 
-    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
+    def reshape(x, *shape: int | Sequence[int]) -> Tensor:
         """Return the same elements in a new shape, given as a tuple or as numbers; one entry may be -1."""
 
-    def sqrt(self) -> Tensor:
+    def sqrt(x) -> Tensor:
         """Return the square root; its derivative at 0 is infinite."""
 
-    def squeeze(self, axis: Axis = None) -> Tensor:
+    def squeeze(x, axis: Axis = None) -> Tensor:
         """Return x without its axes of length 1, or without those named by `axis`."""
 
-    def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
+    def sum(x, axis: Axis = None, keepdims: bool = False) -> Tensor:
         """Return the sum over `axis`: an int, a tuple of ints, or None for all axes."""
 
-    def swapaxes(self, a: int, b: int) -> Tensor:
+    def swapaxes(x, a: int, b: int) -> Tensor:
         """Return x with the axes a and b exchanged."""
 
-    def tanh(self) -> Tensor:
+    def tanh(x) -> Tensor:
         """Return the hyperbolic tangent."""
 
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+    def transpose(x, *axes: int | Sequence[int]) -> Tensor:
         """Return x with its axes in the order `axes` (a tuple or numbers); reversed if none are given."""
 
-    def var(self, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
+    def var(x, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
         """Return the variance over `axis`, with divisor n - ddof (0 as in NumPy; PyTorch's default is 1)."""
 
 class Parameter(Tensor):

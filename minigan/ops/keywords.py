@@ -1,0 +1,24 @@
+"""Keywords that NumPy or PyTorch has and this library has not, refused with the name of the right one."""
+
+from inspect import signature
+
+
+def refuses_others(function):
+    """Hide the `**others` of a function from its signature: they exist only to be refused by `refuse`."""
+    seen = signature(function)
+    shown = [p for p in seen.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    function.__signature__ = seen.replace(parameters=shown)
+    return function
+
+
+def refuse(others):
+    """Raise TypeError for the first of the keywords `others`."""
+    name = next(iter(others))
+    if name in ("dtype", "out"):
+        remedy = "np.sum(x), np.mean(x) and the like pass it; call the method x.mean() or mg.ops.mean(x) instead"
+    else:
+        remedy = f"it is called {_NUMPY_NAMES[name]!r} here, as in NumPy" if name in _NUMPY_NAMES else "see help()"
+    raise TypeError(f"no keyword {name!r}: {remedy}")
+
+
+_NUMPY_NAMES = {"dim": "axis", "dims": "axis", "keepdim": "keepdims", "correction": "ddof"}
