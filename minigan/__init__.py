@@ -68,11 +68,12 @@ _LAZY = {
     "viz",
 }  # fmt: skip
 
+if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every name
 
-def __getattr__(name: str):
-    if name in _LAZY:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'minigan' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _LAZY:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module 'minigan' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

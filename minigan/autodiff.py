@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Tensors = Tensor | Sequence[Tensor]
     Values = TensorLike | Sequence[TensorLike]
     AnyNode = TypeVar("AnyNode", bound=Node)
+    MaybeTensor = Tensor | Any  # or None; Any spares users a check where they know that it is a Tensor
 
 _age = attrgetter("id")
 
@@ -35,7 +36,7 @@ def grad(
 def grad(
     outputs: Tensors, inputs: Tensors, grad_outputs: Values | None = None, *,
     create_graph: bool = False, retain_graph: bool | None = None, allow_unused: bool,
-) -> tuple[Tensor | None, ...]: ...  # fmt: skip
+) -> tuple[MaybeTensor, ...]: ...  # fmt: skip
 def grad(
     outputs: Tensor | Sequence[Tensor],
     inputs: Tensor | Sequence[Tensor],
@@ -244,7 +245,7 @@ def ancestors(node: Node, since: float = 0) -> set[Node]:
     return seen
 
 
-def vjp(f: TensorFunction, *primals: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[Tensor | None, ...]]]:
+def vjp(f: TensorFunction, *primals: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[MaybeTensor, ...]]]:
     """Return f(*primals) and its pullback, a function from g to the vector-Jacobian products (reverse mode).
 
     Like `jvp`, `hvp` and `value_and_grad`, the result is differentiable with respect to Tensors that already require a

@@ -250,7 +250,7 @@ class Generator:
         self._stream.place((words[0], words[1]), words[2], words[3])
 
     def _child(self):
-        x0, x1, _, _ = philox4x32((self._stream.spawned, 0, 0, SPAWN), self._stream.key).tolist()
+        x0, x1 = map(int, philox4x32((self._stream.spawned, 0, 0, SPAWN), self._stream.key)[:2])
         self._stream.spawned += 1
         return Generator(x0 | x1 << 32, self.device)
 

@@ -1,17 +1,24 @@
 """Keywords that NumPy or PyTorch has and this library has not, refused with the name of the right one."""
 
+from __future__ import annotations
+
 from inspect import signature
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any, NoReturn
 
 
-def refuses_others(function):
+def refuses_others(function: Callable[..., Any]) -> Callable[..., Any]:
     """Hide the `**others` of a function from its signature: they exist only to be refused by `refuse`."""
     seen = signature(function)
     shown = [p for p in seen.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    function.__signature__ = seen.replace(parameters=shown)
+    function.__signature__ = seen.replace(parameters=shown)  # type: ignore[attr-defined]
     return function
 
 
-def refuse(others):
+def refuse(others: Iterable[str]) -> NoReturn:
     """Raise TypeError for the first of the keywords `others`."""
     name = next(iter(others))
     if name in ("dtype", "out"):

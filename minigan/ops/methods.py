@@ -19,7 +19,6 @@ def attach() -> None:
         setattr(Tensor, name, function)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         setattr(Tensor, f"__{name}__", _comparison(getattr(operator, name)))
-    Tensor.__hash__ = object.__hash__  # `==` compares elements, so sets and dicts must use the identity
 
 
 def _comparison(relation):
@@ -110,6 +109,7 @@ _METHODS = {
     "__rmatmul__": _swapped(linalg.matmul),
     "__abs__": e.abs,
     "__getitem__": shape.getitem,
+    "__hash__": object.__hash__,  # `==` compares elements, so sets and dicts must use the identity
     "__getattr__": _missing,
     "__array_ufunc__": _Ufunc(lambda self: None),
     "T": property(shape.transpose, doc="The transposed tensor: all axes in reverse order."),

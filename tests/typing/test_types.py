@@ -32,25 +32,29 @@ def run(*command):
 
 
 def pyright(files, folder):
-    """{(path, line): message} for every error in `files`, in basic mode."""
-    settings = {"include": list(map(str, files)), "extraPaths": [str(ROOT)], "typeCheckingMode": "basic"}
+    """{(file name, line): message} for every error in `files`, in basic mode."""
+    for file in files:  # a project holds its files: links and absolute paths are passed over
+        (folder / file.name).write_text(file.read_text())
+    settings = {"extraPaths": [str(ROOT), str(ROOT / "tutorials")], "typeCheckingMode": "basic"}
     (folder / "pyrightconfig.json").write_text(json.dumps(settings))
     answer = run("pyright", "--project", folder, "--pythonpath", sys.executable, "--outputjson")
     assert answer.stdout.startswith("{"), answer.stdout + answer.stderr
+    report = json.loads(answer.stdout)
+    assert report["summary"]["filesAnalyzed"] >= len(files)
     return {
-        (Path(d["file"]), d["range"]["start"]["line"] + 1): f"{d.get('rule')}: {d['message']}"
-        for d in json.loads(answer.stdout)["generalDiagnostics"]
+        (Path(d["file"]).name, d["range"]["start"]["line"] + 1): f"{d.get('rule')}: {d['message']}"
+        for d in report["generalDiagnostics"]
         if d["severity"] == "error"
     }
 
 
 def mypy(files, folder):
-    """{(path, line): message} for every error in `files`."""
+    """{(file name, line): message} for every error in `files`."""
     options = ("--ignore-missing-imports", "--follow-imports=silent", "--show-absolute-path", "--no-error-summary")
     answer = run("mypy", *options, "--cache-dir", folder / "cache", "--scripts-are-modules", *files)
     found = re.findall(r"^(.*?):(\d+): error: (.*)$", answer.stdout, re.MULTILINE)
     assert answer.returncode == 0 or found, answer.stdout + answer.stderr
-    return {(Path(path), int(line)): message for path, line, message in found}
+    return {(Path(path).name, int(line)): message for path, line, message in found}
 
 
 def blocks(folder):
