@@ -1,4 +1,4 @@
-"""The operators and methods of Tensor, and its answers to what belongs to NumPy or PyTorch.
+"""The operators and methods of Tensor, and the refusal of functions of NumPy that know nothing of gradients.
 
 The types of all that is attached here are in `tensor.pyi`.
 """
@@ -71,27 +71,11 @@ _REFLECTED = {
 }
 
 
-def _missing(self, name):
-    """Raise AttributeError, with the name of the operation that a NumPy or PyTorch user is looking for."""
-    advice = _ELSEWHERE.get(name) or (f"mg.ops.{name}(x)" if _is_operation(name) else "")
-    raise AttributeError(f"'Tensor' object has no attribute {name!r}{advice and f': use {advice}'}")
-
-
 def _is_operation(name):
     from minigan import ops
 
     return name in ops.__all__
 
-
-_ELSEWHERE = {
-    "cpu": 'x.to("cpu")',
-    "cuda": 'x.to("cuda")',
-    "dim": "x.ndim",
-    "permute": "x.transpose(...)",
-    "std": "x.var(...).sqrt()",
-    "unsqueeze": "mg.ops.expand_dims(x, axis)",
-    "view": "x.reshape(...)",
-}
 
 _METHODS = {
     "__add__": e.add,
@@ -110,7 +94,6 @@ _METHODS = {
     "__abs__": e.abs,
     "__getitem__": shape.getitem,
     "__hash__": object.__hash__,  # `==` compares elements, so sets and dicts must use the identity
-    "__getattr__": _missing,
     "__array_ufunc__": _Ufunc(lambda self: None),
     "T": property(shape.transpose, doc="The transposed tensor: all axes in reverse order."),
     "abs": e.abs,

@@ -56,11 +56,6 @@ WRONG = {
     "concatenate-dim": (lambda: ops.concatenate([X, X], dim=1), TypeError, ["'dim'", "'axis'"]),
     "stack-dim": (lambda: ops.stack([X, X], dim=1), TypeError, ["'dim'", "'axis'"]),
     "unknown-keyword": (lambda: X.sum(axes=0), TypeError, ["'axes'", "help()"]),
-    "x.softmax": (lambda: X.softmax(1), AttributeError, ["'softmax'", "mg.ops.softmax(x)"]),
-    "x.view": (lambda: X.view(4), AttributeError, ["'view'", "x.reshape"]),
-    "x.unsqueeze": (lambda: X.unsqueeze(0), AttributeError, ["'unsqueeze'", "mg.ops.expand_dims"]),
-    "x.cuda": (lambda: X.cuda(), AttributeError, ["'cuda'", 'x.to("cuda")']),
-    "x.nothing": (lambda: X.nothing, AttributeError, ["'Tensor' object has no attribute 'nothing'"]),
     "create_graph": (constant_gradient, ValueError, ["inputs[0]", "not reachable", "create_graph=True", "no history"]),
     "create_graph-of-one-term": (constant_penalty, ValueError, ["inputs[1]", "not reachable", "create_graph=True"]),
     "create_graph-of-the-input": (
