@@ -98,15 +98,15 @@ def grad(
 
 def _why_not(outputs):
     """Explain why no path leads from the outputs to an input."""
-    losses = "no_grad(), detach() or .numpy(), or a gradient that mg.grad returned without create_graph=True"
-    constants = [k for k, y in enumerate(outputs) if y.node is None]
-    if not constants:
-        return (
-            f"they were computed without it, or the path was cut by {losses}. "
-            "Pass allow_unused=True to get None for an input that is unused on purpose"
-        )
-    k = constants[0]
-    return f"outputs[{k}], {_name(outputs[k])}, has no history at all, because its history was lost to {losses}"
+    if all(y.node is None for y in outputs):
+        return f"they have no history at all; it was lost to {_CUTS}"
+    return (
+        f"they were computed without it, or the path was cut by {_CUTS}. "
+        "Pass allow_unused=True to get None for an input that is unused on purpose"
+    )
+
+
+_CUTS = "no_grad(), detach() or .numpy(), or a gradient that mg.grad computed without create_graph=True"
 
 
 def _watched(sweep):
@@ -226,7 +226,10 @@ def backward(
             "backward() cannot create_graph (stored gradients would keep the graph alive in a cycle): use mg.grad"
         )
     if output.node is None:
-        raise ValueError(f"backward() of {_name(output)}: it depends on nothing that requires a gradient")
+        raise ValueError(
+            f"backward() of {_name(output)}: it depends on nothing that requires a gradient, or its history was lost "
+            f"to {_CUTS}"
+        )
     leaves = [n for n in ancestors(output.node) if isinstance(n, Leaf)]
     cotangents = _cotangents([output], None if gradient is None else [gradient], False)
     for leaf, g in sweep([output.node], cotangents, leaves, False, retain_graph).items():

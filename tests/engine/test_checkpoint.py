@@ -1,4 +1,4 @@
-"""checkpoint(f, *args) is f(*args): in values, in gradients of every order, and in what it complains of."""
+"""checkpoint(f, *args) is f(*args): in values and in gradients of every order; and its errors."""
 
 import gc
 

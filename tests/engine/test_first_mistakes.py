@@ -64,6 +64,7 @@ WRONG = {
         ["does not require a gradient", "create_graph=True"],
     ),
     "no_grad": (without_recording, ValueError, ["not reachable", "no_grad()", "no history"]),
+    "backward": (lambda: X.detach().sum().backward(), ValueError, ["requires a gradient", "detach()"]),
     "detach": (lambda: mg.grad(X.detach().sum(), [X]), ValueError, ["not reachable", "detach()", "no history"]),
     "gradients.shape": (lambda: one_gradient().shape, AttributeError, ["'shape'", "tuple", "(g,) = mg.grad"]),
     "gradients.numpy": (lambda: one_gradient().numpy(), AttributeError, ["'numpy'", "tuple", "(g,) = mg.grad"]),

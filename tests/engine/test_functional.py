@@ -219,7 +219,7 @@ def test_shapes_must_agree():
     ],
 )
 def test_what_a_function_closes_over_gets_its_gradient(derivative):
-    """d/dw of d/dy (w y) = w is 1: a penalty on a critic's slope reaches the critic's weights."""
+    """d/dw of d/dy (w y) = w is 1: a penalty on a critic's gradient norm reaches the critic's weights."""
     w = mg.Parameter(np.array(3.0))
     slope = derivative(lambda y: y * w)
     assert slope.item() == 3

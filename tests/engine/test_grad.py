@@ -1,4 +1,4 @@
-"""`mg.grad`: what it visits, what it refuses, and in which dtype it answers."""
+"""`mg.grad`: the nodes that it visits, the inputs that it refuses, the dtype of its result."""
 
 import numpy as np
 import pytest
