@@ -1,7 +1,6 @@
 """minigan: GANs from nothing but arrays.
 
-A gradient:
-
+Example:
     import minigan as mg
 
     x = mg.tensor([1.0, 2.0], requires_grad=True)
@@ -9,8 +8,10 @@ A gradient:
 """
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from . import ops
+from .anomaly import detect_anomaly
 from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backend import device_count
 from .capture import CaptureError, capture
@@ -20,7 +21,46 @@ from .op import no_grad, op
 from .profile import profile
 from .tensor import Parameter, Tensor, tensor
 
+if TYPE_CHECKING:
+    from . import check, data, experiment, gan, interchange, metrics, models, nn, optim, protocols, random, viz
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "CaptureError",
+    "Parameter",
+    "Tensor",
+    "capture",
+    "check",
+    "checkpoint",
+    "data",
+    "detect_anomaly",
+    "device_count",
+    "experiment",
+    "from_dlpack",
+    "fused",
+    "gan",
+    "grad",
+    "hessian",
+    "hvp",
+    "interchange",
+    "jacobian",
+    "jvp",
+    "metrics",
+    "models",
+    "nn",
+    "no_grad",
+    "op",
+    "ops",
+    "optim",
+    "profile",
+    "protocols",
+    "random",
+    "tensor",
+    "value_and_grad",
+    "viz",
+    "vjp",
+]
 
 # Imported on first use, so that `import minigan` costs little more than NumPy.
 _LAZY = {
@@ -28,12 +68,13 @@ _LAZY = {
     "random", "runs", "scale", "trainers", "viz",
 }  # fmt: skip
 
+if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every name
 
-def __getattr__(name):
-    if name in _LAZY:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'minigan' has no attribute {name!r}")
+    def __getattr__(name):
+        if name in _LAZY:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module 'minigan' has no attribute {name!r}")
 
 
-def __dir__():
-    return sorted({*globals(), *_LAZY})
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -1,30 +1,79 @@
 """Derivatives of any order, from one reverse sweep."""
 
+from __future__ import annotations
+
 from functools import wraps
 from operator import attrgetter
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from .backend import full_like
+from .gradients import Gradients
 from .op import check_unchanged, current_watch, identity, recording, repeating, sum_to
 from .tensor import Leaf, Node, Parameter, Tensor, tick, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Literal, TypeVar
+
+    from .types import TensorFunction, TensorLike
+
+    Tensors = Tensor | Sequence[Tensor]
+    Values = TensorLike | Sequence[TensorLike]
+    AnyNode = TypeVar("AnyNode", bound=Node)
+    MaybeTensor = Tensor | Any  # or None; Any spares users a check where they know that it is a Tensor
 
 _age = attrgetter("id")
 
 
-def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph=None, allow_unused=False):
-    """The gradient of sum_k <grad_outputs_k, outputs_k> with respect to each of `inputs`, as a tuple of Tensors.
+@overload
+def grad(
+    outputs: Tensors, inputs: Tensors, grad_outputs: Values | None = None, *,
+    create_graph: bool = False, retain_graph: bool | None = None, allow_unused: Literal[False] = False,
+) -> tuple[Tensor, ...]: ...  # fmt: skip
+@overload
+def grad(
+    outputs: Tensors, inputs: Tensors, grad_outputs: Values | None = None, *,
+    create_graph: bool = False, retain_graph: bool | None = None, allow_unused: bool,
+) -> tuple[MaybeTensor, ...]: ...  # fmt: skip
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: TensorLike | Sequence[TensorLike] | None = None,
+    *,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """Return the gradient of sum_k <grad_outputs_k, outputs_k> with respect to each of `inputs`.
 
-    outputs: a Tensor or a sequence of them; without `grad_outputs` each must hold a single number.
-    inputs: Tensors that require gradients; leaves or intermediate results.
-    create_graph: make the gradients differentiable in turn.
-    retain_graph: keep the graph for another sweep (default: as `create_graph`).  Otherwise every node is freed as the
-        sweep passes it.
-    allow_unused: return None for an input that the outputs do not depend on, where otherwise a ValueError names it.
+    Only nodes between `inputs` and `outputs` are visited: the gradient of a generator's weights computes no weight
+    gradient of the critic through which it passes.
 
-    Only what lies between `inputs` and `outputs` is visited: the gradient of a generator's weights computes no weight
-    gradient of the critic it went through.
-    Gradients may share memory with each other: read them, do not write to them.
+    Args:
+        outputs: A Tensor or a sequence of Tensors; without `grad_outputs` each must hold a single number.
+        inputs: A Tensor or a sequence of Tensors that require gradients: leaves or intermediate results.
+        grad_outputs: One array, Tensor or number for each output, of its shape (the vector of a vector-Jacobian
+            product).
+        create_graph: Make the gradients differentiable in turn.
+        retain_graph: Keep the graph for another sweep (default: the value of `create_graph`).  Otherwise every node is
+            freed as soon as the sweep has passed it.
+        allow_unused: Return None for an input on which the outputs do not depend, instead of raising ValueError.
+
+    Returns:
+        A tuple with one gradient for each input, also for a single input: `(g,) = mg.grad(loss, [x])`.  Gradients may
+        share memory with each other: do not write to them.
+
+    Raises:
+        ValueError: If an input does not require a gradient or is not reachable from the outputs, or if an output
+            without `grad_outputs` has several elements.
+        TypeError: If an input is not a floating-point Tensor, or if dtypes or devices of outputs and `grad_outputs`
+            differ.
+        RuntimeError: If the graph was freed by an earlier sweep, or if a parameter has changed since the forward.
+
+    Example:
+        (gx,) = mg.grad(y.sum(), [x], create_graph=True)
     """
     outputs, inputs = _tensors(outputs, "outputs"), _tensors(inputs, "inputs")
     for k, x in enumerate(inputs):
@@ -32,8 +81,8 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
             raise TypeError(f"inputs[{k}], {_name(x)}: only floating-point tensors have gradients")
         if x.node is None:
             raise ValueError(
-                f"inputs[{k}], {_name(x)}, does not require a gradient: "
-                "make it with requires_grad=True, outside no_grad()"
+                f"inputs[{k}], {_name(x)}, does not require a gradient: make it with requires_grad=True, outside "
+                "no_grad() and without detach(); if it is a gradient itself, compute that with create_graph=True"
             )
     retain_graph = create_graph if retain_graph is None else retain_graph
     cotangents = _cotangents(outputs, grad_outputs, create_graph)
@@ -43,15 +92,25 @@ def grad(outputs, inputs, grad_outputs=None, *, create_graph=False, retain_graph
     if not allow_unused:
         for k, x in enumerate(inputs):
             if wanted[k] not in gradients:
-                raise ValueError(
-                    f"inputs[{k}], {_name(x)}, is not reachable from the outputs: they were computed without it, "
-                    "or from a detached copy. Pass allow_unused=True to get None instead"
-                )
-    return tuple([_as_tensor(gradients[n]) if n in gradients else None for n in wanted])
+                raise ValueError(f"inputs[{k}], {_name(x)}, is not reachable from the outputs: {_why_not(outputs)}")
+    return Gradients([_as_tensor(gradients[n]) if n in gradients else None for n in wanted])
+
+
+def _why_not(outputs):
+    """Explain why no path leads from the outputs to an input."""
+    if all(y.node is None for y in outputs):
+        return f"they have no history at all; it was lost to {_CUTS}"
+    return (
+        f"they were computed without it, or the path was cut by {_CUTS}. "
+        "Pass allow_unused=True to get None for an input that is unused on purpose"
+    )
+
+
+_CUTS = "no_grad(), detach() or .numpy(), or a gradient that mg.grad computed without create_graph=True"
 
 
 def _watched(sweep):
-    """`sweep`, with the current watch around it."""
+    """Wrap `sweep` in the current watch."""
 
     @wraps(sweep)
     def run(*args, **kwargs):
@@ -62,13 +121,26 @@ def _watched(sweep):
 
 
 @_watched
-def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
-    """The reverse sweep: {node: gradient} for every node of `wanted` that the roots depend on.
+def sweep(
+    roots: Sequence[Node | None],
+    cotangents: Sequence[Any],
+    wanted: Sequence[AnyNode],
+    create_graph: bool,
+    retain_graph: bool,
+    partial: bool = False,
+) -> dict[AnyNode, Any]:
+    """Run the reverse sweep: return {node: gradient} for every node of `wanted` on which the roots depend.
 
-    partial: take the wanted nodes for independent, even where one was computed from another.
+    Args:
+        roots: The nodes of the outputs.
+        cotangents: The gradients of the roots, arrays or, with `create_graph`, Tensors.
+        wanted: The nodes whose gradients are returned.
+        create_graph: Run the vjps on Tensors.
+        retain_graph: Do not free the nodes.
+        partial: Treat the wanted nodes as independent variables, even where one was computed from another.
     """
     path, lineage = _between(wanted, roots, partial)
-    gradients = {}
+    gradients: dict[Any, Any] = {}
     for root, g in zip(roots, cotangents, strict=True):
         if root in path:
             gradients[root] = gradients[root] + g if root in gradients else g
@@ -88,7 +160,7 @@ def sweep(roots, cotangents, wanted, create_graph, retain_graph, partial=False):
 
 
 def _fit(gradient, parent, node):
-    """The gradient summed over the axes along which `parent` was broadcast."""
+    """Sum the gradient over the axes along which `parent` was broadcast."""
     lead = len(gradient.shape) - len(parent.shape)
     if lead < 0 or any(n not in (1, m) for n, m in zip(parent.shape, gradient.shape[lead:], strict=True)):
         raise ValueError(
@@ -99,13 +171,13 @@ def _fit(gradient, parent, node):
 
 
 _FREED = (Node(None, (), None, None, (), None),)
-_FREED[0].id = float("inf")  # never pruned by age, so every sweep that meets it sees it
+_FREED[0].id = float("inf")  # type: ignore[assignment] # never pruned by age, so no sweep can overlook it
 
 
 def _between(wanted, roots, partial):
-    """The nodes on a path from `wanted` to `roots`, as a set with the wanted ones and as a list, oldest first.
+    """Return the nodes on paths from `wanted` to `roots`: a set that includes `wanted`, and a list, oldest first.
 
-    Ids grow with time, so they order the graph, and nothing older than the oldest wanted node can lead to it.
+    Ids grow with time, so they order the graph, and a node older than all wanted nodes cannot depend on any of them.
     """
     oldest = min(map(_age, wanted), default=0)
     closed = set(wanted) if partial else set()
@@ -132,25 +204,40 @@ def _between(wanted, roots, partial):
     return path, lineage
 
 
-def backward(output, gradient=None, *, retain_graph=False, create_graph=False):
-    """Add the gradient of `output` to `.grad` of every leaf it depends on: the imperative face of `grad`.
+def backward(
+    output: Tensor,
+    gradient: TensorLike | None = None,
+    *,
+    retain_graph: bool = False,
+    create_graph: Literal[False] = False,
+) -> None:
+    """Add the gradient of `output` to `.grad` of every leaf on which it depends: the imperative form of `grad`.
 
     Gradients accumulate until the optimizer's `zero_grad()` or `leaf.grad = None`.
+
+    Args:
+        output: A Tensor that holds a single number, if `gradient` is None.
+        gradient: The gradient of `output`, of its shape.
+        retain_graph: Keep the graph for another sweep.
+        create_graph: Refused with ValueError: use `mg.grad` for higher derivatives.
     """
     if create_graph:
         raise ValueError(
             "backward() cannot create_graph (stored gradients would keep the graph alive in a cycle): use mg.grad"
         )
     if output.node is None:
-        raise ValueError(f"backward() of {_name(output)}: it depends on nothing that requires a gradient")
+        raise ValueError(
+            f"backward() of {_name(output)}: it depends on nothing that requires a gradient, or its history was lost "
+            f"to {_CUTS}"
+        )
     leaves = [n for n in ancestors(output.node) if isinstance(n, Leaf)]
     cotangents = _cotangents([output], None if gradient is None else [gradient], False)
     for leaf, g in sweep([output.node], cotangents, leaves, False, retain_graph).items():
         leaf.grad = _as_tensor(g if leaf.grad is None else leaf.grad.data + g)
 
 
-def ancestors(node, since=0):
-    """Every node that `node` was computed from, itself included, down to those older than `since`."""
+def ancestors(node: Node, since: float = 0) -> set[Node]:
+    """Return `node` and every node from which it was computed; nodes older than `since` are not followed further."""
     seen, stack = {node}, [node]
     while stack:
         young = stack.pop()
@@ -161,11 +248,19 @@ def ancestors(node, since=0):
     return seen
 
 
-def vjp(f, *primals):
-    """(f(*primals), pullback), where pullback(g) is the tuple of J_k^T g, one for each primal (reverse mode).
+def vjp(f: TensorFunction, *primals: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[MaybeTensor, ...]]]:
+    """Return f(*primals) and its pullback, a function from g to the vector-Jacobian products (reverse mode).
 
-    Like `jvp`, `hvp` and `value_and_grad`, differentiable in what requires a gradient already: primals, or what f
-    closes over.
+    Like `jvp`, `hvp` and `value_and_grad`, the result is differentiable with respect to Tensors that already require a
+    gradient: primals, or Tensors over which f closes.
+
+    Args:
+        f: A function from Tensors to one Tensor.
+        primals: The arguments of f.
+
+    Returns:
+        f(*primals), and a function pullback(g) that returns a tuple with J_k^T g for each primal k, or None for a
+        primal on which the value does not depend.
     """
     xs = [_variable(x) for x in primals]
     with recording(True):
@@ -174,11 +269,15 @@ def vjp(f, *primals):
     return y, lambda g: grad(y, xs, g, create_graph=outer or _traced(g), retain_graph=True, allow_unused=True)
 
 
-def jvp(f, primals, tangents):
-    """(f(*primals), J t): the directional derivative, by transposing the reverse mode twice.
+def jvp(f: TensorFunction, primals: Values, tangents: Values) -> tuple[Tensor, Tensor]:
+    """Return f(*primals) and J t, the directional derivative, by transposing the reverse mode twice.
 
     J^T u is linear in u, and the derivative of <J^T u, t> with respect to u is J t.
-    `primals` and `tangents`: sequences of equal length, or a single value each.
+
+    Args:
+        f: A function from Tensors to one Tensor.
+        primals: The arguments of f: a list or tuple, or a single value.
+        tangents: The direction t: one value for each primal, of its shape.
     """
     xs = [_variable(x) for x in _sequence(primals)]
     ts = [_constant(t) for t in _sequence(tangents)]
@@ -193,10 +292,20 @@ def jvp(f, primals, tangents):
         return y, grad(terms, [u], create_graph=_depends_on_more(y, xs) or any(map(_traced, ts)))[0]
 
 
-def hvp(f, primals, v):
-    """H v for the Hessian H of a scalar f, as the gradient of <grad f, v>: two sweeps, H is never formed.
+@overload
+def hvp(f: TensorFunction, primals: TensorLike, v: TensorLike) -> Tensor: ...
+@overload
+def hvp(f: TensorFunction, primals: Sequence[TensorLike], v: Sequence[TensorLike]) -> tuple[Tensor, ...]: ...
+def hvp(f: TensorFunction, primals: Values, v: Values) -> Tensor | tuple[Tensor, ...]:
+    """Return H v for the Hessian H of a scalar f, as the gradient of <grad f, v>: two sweeps, H is never formed.
 
-    Returns a tuple if `primals` is a sequence, otherwise a single Tensor.
+    Args:
+        f: A function from Tensors to a Tensor that holds one number.
+        primals: The arguments of f: a list or tuple, or a single value.
+        v: The vector: one value for each primal, of its shape.
+
+    Returns:
+        A tuple if `primals` is a list or tuple, otherwise a single Tensor.
     """
     xs = [_variable(x) for x in _sequence(primals)]
     vs = [_constant(t) for t in _sequence(v)]
@@ -211,20 +320,20 @@ def hvp(f, primals, v):
     return products if isinstance(primals, list | tuple) else products[0]
 
 
-def jacobian(f, x):
-    """d f(x)_i / d x_j as a constant of shape f(x).shape + x.shape: one sweep for every element of the output."""
-    x = _variable(x)
+def jacobian(f: TensorFunction, x: TensorLike) -> Tensor:
+    """Return d f(x)_i / d x_j as a constant of shape f(x).shape + x.shape: one sweep per element of the output."""
+    variable = _variable(x)
     with recording(True):
-        y = f(x)
-    return _rows(y, x)
+        y = f(variable)
+    return _rows(y, variable)
 
 
-def hessian(f, x):
-    """The second derivatives of a scalar f, as a constant of shape x.shape + x.shape."""
-    x = _variable(x)
+def hessian(f: TensorFunction, x: TensorLike) -> Tensor:
+    """Return the second derivatives of a scalar f as a constant of shape x.shape + x.shape."""
+    variable = _variable(x)
     with recording(True):
-        (g,) = grad(f(x), [x], create_graph=True, allow_unused=True)
-    return _rows(wrap(np.zeros_like(x.data), None) if g is None else g, x)
+        (g,) = grad(f(variable), [variable], create_graph=True, allow_unused=True)
+    return _rows(wrap(np.zeros_like(variable.data), None) if g is None else g, variable)
 
 
 def _rows(y, x):
@@ -238,8 +347,26 @@ def _rows(y, x):
     return wrap(rows.reshape(y.shape + x.shape), None)
 
 
-def value_and_grad(f, argnums=0):
-    """A function returning (f(*args), gradient with respect to args[argnums]); a tuple of argnums gives a tuple."""
+@overload
+def value_and_grad(f: TensorFunction, argnums: int = 0) -> Callable[..., tuple[Tensor, Tensor]]: ...
+@overload
+def value_and_grad(
+    f: TensorFunction, argnums: list[int] | tuple[int, ...]
+) -> Callable[..., tuple[Tensor, tuple[Tensor, ...]]]: ...
+def value_and_grad(
+    f: TensorFunction, argnums: int | list[int] | tuple[int, ...] = 0
+) -> Callable[..., tuple[Tensor, Any]]:
+    """Return a function that computes f(*args) and its gradient with respect to args[argnums].
+
+    Args:
+        f: A function whose value is a Tensor that holds one number.
+        argnums: The position of the argument to differentiate, or a list or tuple of positions; negative ones count
+            from the end.
+
+    Returns:
+        A function from the arguments of f to (value, gradient); for a list or tuple of positions the gradient is a
+        tuple.
+    """
 
     def evaluate(*args, **kwargs):
         positions = [range(len(args))[k] for k in _sequence(argnums)]
@@ -253,12 +380,20 @@ def value_and_grad(f, argnums=0):
     return evaluate
 
 
-def checkpoint(f, *args):
-    """f(*args), keeping nothing of its inside: the reverse sweep runs f again.  Memory for time.
+def checkpoint(f: TensorFunction, *args: Any) -> Tensor:
+    """Return f(*args) without keeping its intermediate results: the reverse sweep runs f again.
 
-    f returns one Tensor and must compute the same again, to the bit, or the sweep raises RuntimeError: so noise is
-    drawn outside and passed in.  Gradients reach the arguments and whatever f closes over, parameters included, at
-    any order.
+    This saves memory at the price of time.  Gradients of any order reach the arguments and the Tensors over which f
+    closes, parameters included.
+
+    Args:
+        f: A function that returns one Tensor and gives the same bits when it runs again; so draw noise outside and
+            pass it in.
+        args: The arguments of f.
+
+    Raises:
+        TypeError: If f does not return a Tensor.
+        RuntimeError: From the reverse sweep, if f gives other values when it runs again.
     """
     start = tick()
     y = f(*args)
@@ -273,7 +408,7 @@ def checkpoint(f, *args):
 
 
 class _Recompute:
-    """The operation of a checkpoint's node: its pull runs the forward again, recorded, and sweeps that."""
+    """Operation of a checkpoint's node: its pull runs the forward again with recording, and sweeps the new graph."""
 
     name = "checkpoint"
     labels = ("f", "arguments", "out")
@@ -344,12 +479,12 @@ def _same_shapes(role, values, other, references):
 
 
 def _variable(x):
-    """A fresh alias of x that requires a gradient, and through which an outer derivative still sees x."""
+    """Return a new alias of x that requires a gradient; an outer derivative reaches x through it."""
     return identity(x) if _traced(x) else Tensor(x.data if isinstance(x, Tensor) else x, requires_grad=True)
 
 
 def _depends_on_more(y, xs):
-    """Does y depend on a leaf other than those of `xs`: on a traced primal, or on what a function closed over?"""
+    """Return whether y depends on a leaf that is not in `xs`: of a traced primal, or over which f closes."""
     own = {x.node for x in xs}
     return y.requires_grad and any(isinstance(n, Leaf) and n not in own for n in ancestors(y.node))
 
@@ -371,4 +506,4 @@ def _name(x):
     return f"{name}{x.dtype} {x.shape}"
 
 
-Tensor.backward = backward
+Tensor.backward = backward  # type: ignore[assignment,method-assign]

@@ -1,24 +1,47 @@
-"""Fused operations that never lie at higher order.
+"""Fused operations that are correct at every order of differentiation.
 
-A hand-written pair of kernels gives the value and the first derivative.  Every higher order is the autodiff of a
-reference written in ops, which is also the documentation and the test oracle.  So nothing that a kernel computed on the
-side (a mean, an inverse deviation) can enter a second derivative without its history.
+A pair of hand-written kernels gives the value and the first derivative.  Every higher order is the autodiff of a
+reference written in ops, which is also the documentation and the test oracle.  So an intermediate result of a kernel
+(a mean, an inverse deviation) cannot enter a second derivative without its history.
 """
+
+from __future__ import annotations
 
 import inspect
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from .autodiff import grad
 from .op import Op, apply_rule, identity, refuse_stale, traced
 from .tensor import Tensor, changed_since
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, ParamSpec
 
-def fused(*, reference, gradients, couples_samples=False):
-    """Declare a fused operation; a decorator for its forward kernel, whose keyword-only parameters are attributes.
+    from .types import Operation
 
-    reference(*arguments, **attributes) is the same function written in ops; it takes those attributes that it names.
-    gradients(g, ...) is a kernel that returns the gradients of all arguments at once; like a vjp,
-    it names what it needs.
+    P = ParamSpec("P")
+
+
+def fused(
+    *, reference: Callable[..., Any], gradients: Callable[..., Any], couples_samples: bool = False
+) -> Callable[[Callable[P, Any]], Operation[P]]:
+    """Declare a fused operation: return a decorator for its forward kernel.
+
+    The kernel's positional parameters are the differentiable arguments, its keyword-only parameters the attributes.
+
+    Args:
+        reference: reference(*arguments, **attributes), the same function written in operations of `mg.ops`; it
+            receives only the attributes that it names.
+        gradients: gradients(g, ...), a kernel that returns the gradients of all arguments at once; like a vjp, it names
+            the arguments and attributes that it needs.
+        couples_samples: Whether a row of the output depends on other rows of the batch.
+
+    Example:
+        @mg.fused(reference=lambda x: x * ops.sigmoid(x), gradients=swish_gradients)
+        def swish(x):
+            return swish_kernel(x)
     """
 
     def declare(kernel):
@@ -43,7 +66,7 @@ class _Fused(Op):
 
 
 class _FusedPlan:
-    """A fused operation as a node sees it: it keeps its arguments, from which the reference can start again."""
+    """Plan of a node of a fused operation: it keeps all arguments, so that the reference can be computed from them."""
 
     __slots__ = ("op", "name", "keep", "kept", "labels", "couples_samples")
 
@@ -68,7 +91,7 @@ class _FusedPlan:
         return [results[k] for k in wanted]
 
     def _differentiate_reference(self, node, g, wanted):
-        # Fresh aliases: a partial derivative must not flow through one argument's dependence on another.
+        # New aliases, because a partial derivative must not flow through one argument's dependence on another.
         aliases = [identity(s) if isinstance(s, Tensor) else s for s in traced(node)]
         y = self.op.reference(*aliases, **{name: node.attrs[name] for name in self.op.reference_takes})
         return grad(y, [aliases[k] for k in wanted], g, create_graph=True)

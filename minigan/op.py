@@ -4,26 +4,39 @@
     def tanh(x):
         return np.tanh(x)
 
-A vjp takes the gradient g of the output and returns that of its argument.  The names of its other parameters are what
-it keeps: arguments of the operation, `out`, or keyword attributes.  That signature, read once, *is* save-for-backward;
-together with which arguments need a gradient it decides what a node retains.
+A vjp (vector-Jacobian product) takes the gradient g of the output and returns the gradient of its argument.  Its other
+parameters name the values that it needs: arguments of the operation, `out`, or keyword attributes.  That signature,
+read once, *is* save-for-backward; together with the set of arguments that need a gradient it decides what a node keeps.
 
-vjps are polymorphic.  Without `create_graph` they run on raw arrays, nothing recorded; with it, the same lines run on
-Tensors, and the gradient is itself differentiable.  Everything an operation is not differentiable in (masks, shapes,
-indices) is a keyword attribute.
+vjps are polymorphic.  Without `create_graph` they run on raw arrays and record nothing; with it, the same lines run on
+Tensors, and the gradient is itself differentiable.  Everything in which an operation is not differentiable (masks,
+shapes, indices) is a keyword attribute.
 """
+
+from __future__ import annotations
 
 import inspect
 from contextlib import contextmanager
 from functools import partial, wraps
 from operator import itemgetter
 from threading import Lock, local
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
 from .backend import as_array, device_of, ndarray, of
 from .backend.recording import ACTIVE
 from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, tick, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from typing import Any, ParamSpec, TypeVar
+
+    from .types import Array, Operation, Shape
+
+    P = ParamSpec("P")
+    Value = TypeVar("Value", Tensor, Array)
 
 
 class _Mode(local):
@@ -34,13 +47,16 @@ class _Mode(local):
 _mode = _Mode()
 
 
-_unusual = 0  # how many contexts are open, in any thread, in which an operation does more or less than usual
+_unusual = 0  # the number of `unusual` contexts that are open, over all threads
 _counting = Lock()
 
 
 @contextmanager
-def unusual():
-    """A context in which operations look at all that this thread may have set.  Outside they pay for one comparison."""
+def unusual() -> Iterator[None]:
+    """Open a context in which every operation checks for a tape, a watch and disabled recording.
+
+    Outside of any such context an operation pays for one comparison only.
+    """
     global _unusual
     with _counting:
         _unusual += 1
@@ -62,45 +78,58 @@ def _switched(name, flag):
         setattr(_mode, name, before)
 
 
-def recording(flag):
-    """A context in which the recording of history is on or off, in this thread."""
+def recording(flag: bool) -> AbstractContextManager[None]:
+    """Open a context in which the operations of this thread record history (True) or do not (False)."""
     return _switched("recording", flag)
 
 
-def no_grad():
-    """`with no_grad():` operations inside build no graph; their results are constants."""
+def no_grad() -> AbstractContextManager[None]:
+    """Open a context in which no graph is built: the results of operations are constants.
+
+    It holds for the current thread.
+
+    Example:
+        with mg.no_grad():
+            fake = generator(z)
+    """
     return recording(False)
 
 
-def repeating():
-    """A context in which a forward runs for a second time: a layer then does not track its statistics again."""
+def repeating() -> AbstractContextManager[None]:
+    """Open a context for the second run of a checkpointed forward: layers do not update their statistics in it."""
     return _switched("repeating", True)
 
 
-def is_repeating():
-    """Is a checkpoint running its function again?"""
+def is_repeating() -> bool:
+    """Return whether a checkpoint is running its function again in this thread."""
     return _mode.repeating
 
 
-_watch = None  # of all threads, so not a part of the mode
+_watch: Watch | None = None  # it watches all threads, so it is no part of `_mode`
 
 
 class Watch:
-    """Stands around every operation, sweep and pull, in whatever thread, and must return what they return."""
+    """Base class of observers that wrap every kernel call, reverse sweep and pull, in all threads.
 
-    def run(self, op, arrays, attrs):
+    An override must return the result of the call that it wraps.
+    """
+
+    def run(self, op: Op, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
+        """Run the kernel of an operation on plain arrays."""
         return op.kernel(*arrays, **attrs)
 
-    def sweep(self, sweep, *args, **kwargs):
+    def sweep(self, sweep: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a whole reverse sweep."""
         return sweep(*args, **kwargs)
 
-    def pull(self, node, g, path, create_graph):
+    def pull(self, node: Node, g: Any, path: Container[Any], create_graph: bool) -> Any:
+        """Compute the gradients of the parents of one node."""
         return node.op.pull(node, g, path, create_graph)
 
 
 @contextmanager
-def watching(watch):
-    """A context in which `watch`, a Watch, is in place of any other."""
+def watching(watch: Watch) -> Iterator[None]:
+    """Open a context in which `watch` replaces any other watch."""
     global _watch
     before, _watch = _watch, watch
     try:
@@ -110,12 +139,13 @@ def watching(watch):
         _watch = before
 
 
-def current_watch():
+def current_watch() -> Watch | None:
+    """Return the watch that is in place, or None."""
     return _watch
 
 
-def observing(observer):
-    """A context in which observer(op, arrays, result) is called after every operation, in whatever thread."""
+def observing(observer: Callable[[Op, Sequence[Any], Any], object]) -> AbstractContextManager[None]:
+    """Open a context in which observer(op, arrays, result) is called after every operation, in all threads."""
     return watching(_Observed(observer))
 
 
@@ -129,42 +159,50 @@ class _Observed(Watch):
         return result
 
 
-EXPLAINED = (ValueError, TypeError, IndexError, MemoryError)  # what a kernel raises when its arguments do not fit
+# The exceptions that a kernel raises when its arguments do not fit.
+EXPLAINED: tuple[type[Exception], ...] = (ValueError, TypeError, IndexError, MemoryError, AttributeError)
 
 
 class Op:
-    """What the engine knows of one operation.
+    """Description of one operation: its kernel, its vjps and the names of its arguments and attributes.
 
-    `couples_samples` says whether one row of the output depends on other rows of the batch.
+    `couples_samples` tells whether a row of the output depends on other rows of the batch.
     """
 
-    couples_samples = False
+    couples_samples: bool = False
 
-    def __init__(self, kernel, vjps, explain=None):
+    def __init__(
+        self,
+        kernel: Callable[..., Any],
+        vjps: Mapping[str, Any],
+        explain: Callable[..., str | None] | None = None,
+    ) -> None:
         parameters = inspect.signature(kernel).parameters.values()
         self.kernel = kernel
-        self.name = kernel.__name__.lstrip("_")
+        self.name: str = kernel.__name__.lstrip("_")
         self.vjps = vjps
         self.explain = explain
-        self.arguments = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
+        self.arguments: list[str] = [p.name for p in parameters if p.kind is not p.KEYWORD_ONLY]
         if list(vjps) != self.arguments:
             raise TypeError(
                 f"op {self.name}: arguments {self.arguments} but vjps for {list(vjps)}; they must match, in order"
             )
-        self.attributes = {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
-        self.defaults = {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is not p.empty}
-        self.plans = {}
+        attributes = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+        self.attributes: set[str] = {p.name for p in attributes}
+        self.defaults: dict[str, Any] = {p.name: p.default for p in attributes if p.default is not p.empty}
+        self.plans: dict[int, Any] = {}
 
-    def plan(self, active):
-        """The operation as seen from a node in which only some arguments, the bits of `active`, need a gradient."""
+    def plan(self, active: int) -> Any:
+        """Return the plan of a node in which only the arguments given by the bits of `active` need a gradient."""
         self.plans[active] = plan = Plan(self, active)
         return plan
 
-    def complain(self, error, args, attrs):
-        """The exception to raise for an `error` of the kernel: names, shapes and the likely cause."""
+    def complain(self, error: Exception, args: Sequence[Any], attrs: dict[str, Any]) -> Exception:
+        """Return the exception to raise for an `error` of the kernel, with names, shapes and the likely cause."""
         names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
         given = [f"{name}: {describe(a)}" for name, a in zip(names, args, strict=False)]
         given += [f"{name}={value!r}" for name, value in attrs.items() if isinstance(value, int | float | str | tuple)]
+        refuse_foreign(self.name, **dict(zip(names, args, strict=False)))
         cause = mixed_devices(dict(zip(names, args, strict=False)) | attrs)
         cause = cause or (self.explain(*args, **attrs) if self.explain else None)
         kind = next(k for k in EXPLAINED if isinstance(error, k))
@@ -172,15 +210,18 @@ class Op:
 
 
 class Plan:
-    """An operation and the pattern of arguments that need a gradient: what to keep, and how to pull g back.
+    """An operation for one pattern of arguments that need a gradient: which values to keep, which vjps to call.
 
-    `kept` are positions in (arguments..., out), `labels` their names, `keep` picks them; a pull is (argument, vjp,
-    positions in what was kept, attribute names).
+    `kept` holds positions in (arguments..., out), `labels` their names, and `keep` picks the values at them.  Each of
+    `pulls` is (position of the argument, vjp, picker of its operands among the kept values, names of attributes).
     """
 
     __slots__ = ("name", "keep", "kept", "labels", "pulls", "couples_samples")
 
-    def __init__(self, op, active):
+    name: str
+    couples_samples: bool
+
+    def __init__(self, op: Op, active: int) -> None:
         source = {name: i for i, name in enumerate([*op.arguments, "out"])}
         wanted = [i for i in range(len(op.arguments)) if active >> i & 1]
         needs = {i: list(inspect.signature(op.vjps[op.arguments[i]]).parameters)[1:] for i in wanted}
@@ -192,11 +233,11 @@ class Plan:
         self.name = op.name
         self.couples_samples = op.couples_samples
         kept = sorted({source[n] for names in needs.values() for n in names if n in source})
-        self.kept = kept
-        self.labels = [[*source][k] for k in kept]
-        self.keep = picker(kept)
+        self.kept: list[int] = kept
+        self.labels: list[str] = [[*source][k] for k in kept]
+        self.keep: Callable[[Any], Any] = picker(kept)
         position = {k: i for i, k in enumerate(kept)}
-        self.pulls = [
+        self.pulls: list[tuple[int, Callable[..., Any], Callable[[Any], Any], list[str]]] = [
             (
                 i,
                 op.vjps[op.arguments[i]],
@@ -206,11 +247,8 @@ class Plan:
             for i, names in needs.items()
         ]
 
-    def pull(self, node, g, path, create_graph):
-        """Gradients of the parents of `node` that lie on `path`, as (parent, gradient) pairs.
-
-        g is the gradient of the node's output.
-        """
+    def pull(self, node: Node, g: Any, path: Container[Any], create_graph: bool) -> list[tuple[Any, Any]]:
+        """Return (parent, gradient) for each parent of `node` on `path`; g is the gradient of the node's output."""
         parents, attrs = node.parents, node.attrs
         saved = traced(node) if create_graph else node.saved
         changed = changed_since(node)
@@ -229,21 +267,21 @@ class Plan:
         return pulled
 
 
-def picker(positions):
-    """A function from a list or tuple to those of its items that are at `positions`, in C."""
+def picker(positions: Sequence[int]) -> Callable[[Any], Any]:
+    """Return a function, written in C, that picks the items at `positions` from a list or tuple."""
     if len(positions) > 1:
         return itemgetter(*positions)
     return itemgetter(slice(positions[0], positions[0] + 1) if positions else slice(0))
 
 
-def traced(node):
-    """What `node` saved, as Tensors with the history they had then; `out` gets back the node it came from."""
+def traced(node: Node) -> list[Any]:
+    """Return the saved values of `node` as Tensors with the history that they had in the forward."""
     histories = (*node.parents, node)
     return [s if histories[k] is None else wrap(s, histories[k]) for k, s in zip(node.op.kept, node.saved, strict=True)]
 
 
-def refuse_stale(operands, node):
-    """RuntimeError if one of `operands` lies in the memory of a parameter that has changed since `node` was made."""
+def refuse_stale(operands: Sequence[Any], node: Node) -> None:
+    """Raise RuntimeError if an operand lies in the memory of a parameter that has changed since `node` was made."""
     for operand in operands:
         array = operand.data if isinstance(operand, Tensor) else operand
         leaf = leaf_owning(array) if hasattr(array, "base") else None
@@ -251,8 +289,8 @@ def refuse_stale(operands, node):
             check_unchanged(leaf, node)
 
 
-def check_unchanged(leaf, node):
-    """RuntimeError if the parameter of `leaf` has changed since `node` was made."""
+def check_unchanged(leaf: Node, node: Node) -> None:
+    """Raise RuntimeError if the parameter of `leaf` has changed since `node` was made."""
     if isinstance(leaf, Leaf) and leaf.version > node.id:
         raise RuntimeError(
             f"{leaf.name or 'a parameter'} {leaf.shape} changed after this forward (operation {node.op.name!r}): "
@@ -260,19 +298,39 @@ def check_unchanged(leaf, node):
         )
 
 
+@overload
+def op(kernel: Callable[P, Any], /, *, explain: Any = None, **vjps: Callable[..., Any]) -> Operation[P]: ...
+@overload
+def op(*, explain: Any = None, **vjps: Callable[..., Any]) -> Callable[[Callable[P, Any]], Operation[P]]: ...
 def op(kernel=None, /, *, explain=None, **vjps):
-    """Declare an operation (see the module's first lines); usable as a decorator.
+    """Declare an operation: a kernel on arrays, and one vjp per differentiable argument.
 
-    The result takes arrays or Tensors: arrays in, array out; with a Tensor among its arguments it returns a Tensor.
-    `explain(*args, **attrs)` may return the likely cause of a kernel's failure, in words.
+    Args:
+        kernel: A function of arrays.  Its positional parameters are the differentiable arguments, its keyword-only
+            parameters the attributes.  Without a kernel, a decorator for one is returned.
+        explain: explain(*args, **attrs) may return the likely cause of a kernel's failure, in words.
+        vjps: For every argument of the kernel, under its name and in its order, a function of the gradient g of the
+            output and of the values that it names: arguments, `out`, attributes.  It returns the gradient of the
+            argument, written in operations of `mg.ops` if it is to be differentiated again.
+
+    Returns:
+        A function of arrays or Tensors: arrays in, array out; with a Tensor among its arguments it returns a Tensor.
+
+    Raises:
+        TypeError: If the vjps do not match the kernel's arguments.
+
+    Example:
+        @mg.op(x=lambda g, out: g * (1 - out * out))
+        def tanh(x):
+            return np.tanh(x)
     """
     if kernel is None:
         return partial(op, explain=explain, **vjps)
     return apply_rule(Op(kernel, vjps, explain))
 
 
-def apply_rule(rule):
-    """The function that a user calls: runs the kernel and, where a gradient may be asked for, records a node."""
+def apply_rule(rule: Any) -> Any:
+    """Return the function that a user calls: it runs the kernel and records a node where a gradient may be needed."""
     kernel, plans, attributes, defaults = rule.kernel, rule.plans, rule.attributes, rule.defaults
     number, new, new_node = np.generic, Tensor.__new__, Node.__new__  # looked up once
 
@@ -335,12 +393,16 @@ def apply_rule(rule):
             result.node = None
         return result
 
-    apply.op = rule
+    apply.op = rule  # type: ignore[attr-defined]
     return apply
 
 
-def check_dtypes(rule, data, arrays, attrs):
-    """Called when a result has not the dtype of every Tensor: mixed and changed precisions are an error."""
+def check_dtypes(rule: Op, data: Any, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> None:
+    """Raise TypeError if precisions are mixed, or if the result has another precision than the arguments.
+
+    It is called only when the dtype of a result differs from that of a Tensor among the arguments.
+    """
+    refuse_foreign(rule.name, **dict(zip(rule.arguments, arrays, strict=False)))
     floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}
     precisions = {np.finfo(d).dtype for d in floating}
     given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
@@ -349,7 +411,7 @@ def check_dtypes(rule, data, arrays, attrs):
             f"{given}: mixed dtypes {', '.join(sorted(map(str, floating)))}; nothing is converted silently, "
             "so convert one argument with .astype(...)"
         )
-    # Integers follow NumPy; an operation with a dtype converts on purpose.
+    # Integers follow NumPy, and an operation with an attribute `dtype` converts on purpose.
     if floating and "dtype" not in attrs and precision(data) not in precisions:
         raise TypeError(
             f"{given}: would turn {', '.join(map(str, floating))} into {data.dtype}; an operation keeps the dtype, so "
@@ -357,17 +419,18 @@ def check_dtypes(rule, data, arrays, attrs):
         )
 
 
-def precision(array):
-    """The real dtype of a floating or complex array; None for any other."""
+def precision(array: Array) -> np.dtype[Any] | None:
+    """Return the real dtype of a floating or complex array, and None for any other."""
     return np.finfo(array.dtype).dtype if array.dtype.kind in "fc" else None
 
 
-def is_scalar(a):
+def is_scalar(a: object) -> bool:
+    """Return whether `a` is a scalar of NumPy."""
     return isinstance(a, np.generic)
 
 
-def mixed_devices(values):
-    """The cause in words if arrays among `values`, {name: anything}, live on more than one device; else None."""
+def mixed_devices(values: Mapping[str, Any]) -> str | None:
+    """Explain in words that the arrays among `values`, {name: anything}, live on several devices; else return None."""
     parts = [(name, v) for name, value in values.items() for v in (value if isinstance(value, tuple) else (value,))]
     devices = {name: device_of(v) for name, v in parts if hasattr(v, "dtype") and not is_scalar(v)}
     if len(set(devices.values())) < 2:
@@ -377,22 +440,33 @@ def mixed_devices(values):
     return f"{said}; nothing is copied from one device to another silently: move it with .to({target!r})"
 
 
-def describe(a):
+def refuse_foreign(name: str, **values: Any) -> None:
+    """Raise TypeError if one of `values` is an array of a library whose dtypes are not NumPy's, such as PyTorch."""
+    for argument, value in values.items():
+        if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
+            raise TypeError(
+                f"{name}: {argument} is a {type(value).__module__}.{type(value).__name__}: convert it with "
+                "mg.from_dlpack(...), which shares its memory, or with mg.tensor(...), which copies it"
+            )
+
+
+def describe(a: Any) -> str:
+    """Return the dtype and shape of an array, a number itself, or the name of the type of anything else."""
     return (
         f"{a.dtype} {a.shape}" if hasattr(a, "shape") else repr(a) if isinstance(a, int | float) else type(a).__name__
     )
 
 
-# The one pair of operations that the engine itself uses: broadcasting, and its adjoint.
+# The engine itself uses only this pair of operations: broadcasting and its adjoint.
 
 
-def broadcast_to(x, shape):
-    """x repeated along new and length-1 axes; the adjoint of `sum_to`."""
+def broadcast_to(x: Value, shape: Shape) -> Value:
+    """Repeat x along new axes and axes of length 1; the adjoint of `sum_to`."""
     return x if x.shape == shape else _broadcast_to(x, shape=shape)
 
 
-def sum_to(x, shape):
-    """x summed over the axes that broadcasting `shape` to x.shape would repeat."""
+def sum_to(x: Value, shape: Shape) -> Value:
+    """Sum x over the axes along which broadcasting from `shape` to x.shape repeats."""
     return x if x.shape == shape else _sum_to(x, shape=shape, source=x.shape)
 
 
@@ -410,6 +484,6 @@ def _sum_to(x, *, shape, source):
 
 
 @op(x=lambda g: g)
-def identity(x):
-    """x itself, with a node of its own."""
+def identity(x: Any) -> Any:
+    """Return x itself, with a node of its own."""
     return x

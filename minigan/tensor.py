@@ -1,8 +1,10 @@
-"""A value, and how it came to be.
+"""Values and their history.
 
-`Tensor` holds an array; `Node` remembers the operation that made it.  They are two objects so that a node can refer to
-its parents without keeping their values alive: an activation that no derivative asked for is freed as soon as the user
+A `Tensor` holds an array; a `Node` records the operation that made it.  They are two objects so that a node can refer
+to its parents without keeping their values alive: an activation that no derivative needs is freed as soon as the user
 drops it.
+
+The types of this module are in `tensor.pyi`, together with those of the methods that `ops/methods.py` attaches.
 """
 
 from itertools import count
@@ -12,32 +14,32 @@ import numpy as np
 from . import backend
 
 # One clock for the whole process.  Every node takes a tick when it is made, so creation order is a topological order of
-# any graph; every change of a parameter takes one too, so a node older than a change has seen another value.
+# any graph.  Every change of a parameter takes one too, so a node that is older than a change has read the old value.
 tick = count(1).__next__
 
 
 class _Changes:
-    """What is known of changing parameters: the tick of the latest change of any, and whose memory is whose."""
+    """Registry of in-place updates: the tick of the latest one, and the owner of each parameter's buffer."""
 
     latest = 0
     owners = {}  # noqa: RUF012  {id of a parameter's array: its leaf}
 
 
 def changed_since(node):
-    """Has any parameter changed since `node` was made?"""
+    """Return whether any parameter has changed since `node` was made."""
     return _Changes.latest > node.id
 
 
 def leaf_owning(array):
-    """The leaf of the parameter whose memory `array` is or views; None if there is none."""
+    """Return the leaf of the parameter whose buffer `array` is, or is a view of; None if there is none."""
     return _Changes.owners.get(id(array if array.base is None else array.base))
 
 
 class Node:
-    """One application of an operation: an edge list for the reverse sweep.
+    """One application of an operation: a vertex of the graph with its edges, for the reverse sweep.
 
-    `parents` are the nodes of the differentiable arguments (None for constants), `saved` what the vjps asked for, by
-    name, when the operation was declared.
+    `parents` are the nodes of the differentiable arguments (None for constants), `saved` the values that the vjps need,
+    `attrs` the keyword attributes of the call.
     """
 
     __slots__ = ("op", "parents", "saved", "attrs", "shape", "dtype", "id", "__weakref__")
@@ -53,7 +55,7 @@ class Node:
 
 
 class Leaf(Node):
-    """Where a graph begins: the node of a tensor that the user made with `requires_grad=True`."""
+    """Start of a graph: the node of a tensor that was made with `requires_grad=True`."""
 
     __slots__ = ("grad", "name", "version")
 
@@ -65,14 +67,20 @@ class Leaf(Node):
 
 
 class Tensor:
-    """An array and, when it depends on something that requires a gradient, the node that says how.
+    """An array and, if it depends on a value that requires a gradient, the node that recorded its computation.
 
-    Arithmetic, indexing and NumPy's method names (`sum`, `mean`, `reshape`, ...) are attached by `minigan.ops`.
-    A tensor's array is never written to: only a `Parameter` changes, through `assign_`.
+    Arithmetic, indexing and methods with NumPy's names (`sum`, `mean`, `reshape`, ...) are attached by `minigan.ops`.
+    The array of a tensor is never written to: only a `Parameter` changes, through `assign_`.
+
+    Args:
+        data: An array, whose memory the tensor shares, or numbers and lists (see `mg.tensor` for a copy).
+        requires_grad: Record operations on this tensor, so that gradients with respect to it can be computed.
+
+    Raises:
+        TypeError: If `requires_grad` is set for data that are not floating-point.
     """
 
     __slots__ = ("data", "node", "__weakref__")
-    __array_ufunc__ = None  # `numpy_array * tensor` then asks the tensor, instead of looping over it
 
     def __init__(self, data, requires_grad=False):
         self.data = backend.as_array(data)
@@ -87,7 +95,7 @@ class Tensor:
 
     @property
     def grad(self):
-        """What `backward()` has accumulated here: a Tensor, or None."""
+        """Gradient that `backward()` has accumulated for this leaf: a Tensor, or None."""
         return self.node.grad if isinstance(self.node, Leaf) else None
 
     @grad.setter
@@ -97,21 +105,21 @@ class Tensor:
         self.node.grad = value
 
     def numpy(self):
-        """The values as a NumPy array: shared memory on the CPU, a copy from elsewhere.  Treat it as read-only."""
+        """Return the values as a NumPy array: shared memory on the CPU, a copy from a GPU.  Do not write to it."""
         return backend.of(self.data).to_numpy(self.data)
 
     def item(self):
-        """The single element as a Python number; ValueError if there is not exactly one."""
+        """Return the single element as a Python number; raise ValueError if there is not exactly one."""
         if self.data.size != 1:
             raise ValueError(f"item() needs exactly one element, this tensor has shape {self.shape}")
         return self.data.item()
 
     def detach(self):
-        """The same values without history."""
+        """Return a tensor with the same memory and without history."""
         return wrap(self.data, None)
 
     def to(self, device):
-        """The same values on `device`; this tensor itself if they are there already.  The copy has no history."""
+        """Return a copy on `device` ("cpu" or "cuda") without history, or this very tensor if it is there already."""
         if device == self.device:
             return self
         return wrap(backend.move(self.data, device), None)
@@ -127,7 +135,7 @@ class Tensor:
     def __bool__(self):
         if self.data.size != 1:
             raise ValueError(
-                f"the truth of a tensor of shape {self.shape} is ambiguous; compare its .data with any() or all()"
+                f"the truth value of a tensor of shape {self.shape} is ambiguous: use .data.any() or .data.all()"
             )
         return bool(self.data)
 
@@ -150,7 +158,7 @@ class Tensor:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options):
-        """The memory itself, for `from_dlpack` of another library, which must not write to it."""
+        """Hand over the memory to `from_dlpack` of another library, which must not write to it."""
         if self.requires_grad:
             raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() on purpose")
         return self.data.__dlpack__(**options)
@@ -165,16 +173,20 @@ class Tensor:
 
 
 class Parameter(Tensor):
-    """A tensor that an optimizer may change: the only mutable value there is.
+    """A tensor that an optimizer may change, the only kind of tensor whose values can change.
 
-    `name` is its dotted path in the model, for error messages; `version` is the clock's tick at its last change.
+    Args:
+        data: The initial values, which are copied.
+        name: The dotted path in the model, for error messages.
+
+    `version` is the clock's tick at the last change.
     """
 
     __slots__ = ("_leaf", "_memory")
 
     def __init__(self, data, name=""):
         data = data.data if isinstance(data, Tensor) else data
-        super().__init__(backend.of(data).array(data), requires_grad=True)  # a copy: the memory is its own
+        super().__init__(backend.of(data).array(data), requires_grad=True)  # a copy, so that nothing else changes it
         self._leaf = self.node
         self.name = name
         self._own()
@@ -198,12 +210,24 @@ class Parameter(Tensor):
         self._leaf.name = value
 
     def requires_grad_(self, flag=True):
-        """Thaw or freeze: a frozen parameter is a constant to every operation that follows.  Returns itself."""
+        """Unfreeze or, with False, freeze this parameter and return it.
+
+        A frozen parameter is a constant in all later operations.
+        """
         self.node = self._leaf if flag else None
         return self
 
     def assign_(self, values):
-        """Overwrite the values in place.  A graph built on the old ones will refuse to run backward."""
+        """Overwrite the values in place.
+
+        A backward through a graph that used the old values raises RuntimeError and names this parameter.
+
+        Args:
+            values: New values of the same shape.
+
+        Raises:
+            ValueError: If the shape differs.
+        """
         values = values.data if isinstance(values, Tensor) else values
         if np.shape(values) != self.shape:
             raise ValueError(
@@ -213,7 +237,7 @@ class Parameter(Tensor):
         self.touch()
 
     def move_(self, device):
-        """Take the values to `device`.  It stays the same object; a graph that was built on it keeps the old memory."""
+        """Move the values to `device`.  A graph that was built before keeps the old memory."""
         if device != self.device:
             data = backend.move(self.data, device)
             _Changes.owners.pop(self._memory)
@@ -221,7 +245,7 @@ class Parameter(Tensor):
             self._own()
 
     def touch(self):
-        """Say that `data` was changed in place."""
+        """Record that `data` was changed in place, so that graphs built on the old values refuse to run backward."""
         _Changes.latest = self._leaf.version = tick()
 
     def __copy__(self):
@@ -235,6 +259,7 @@ class Parameter(Tensor):
 
 
 def leaf_for(data):
+    """Return a new leaf for an array; raise TypeError if it is not floating-point."""
     if data.dtype.kind not in "fc":
         raise TypeError(
             f"requires_grad=True needs a floating-point tensor, got {data.dtype}: convert with .astype('float32')"
@@ -243,7 +268,7 @@ def leaf_for(data):
 
 
 def wrap(data, node, _new=Tensor.__new__, _cls=Tensor):
-    """A Tensor around an array that is known to be one; skips the checks of the constructor."""
+    """Return a Tensor around `data`, which must be an array of a backend, without the checks of the constructor."""
     t = _new(_cls)
     t.data = data
     t.node = node
@@ -251,10 +276,20 @@ def wrap(data, node, _new=Tensor.__new__, _cls=Tensor):
 
 
 def tensor(data, requires_grad=False, *, dtype=None, device=None):
-    """A new Tensor from numbers, lists, arrays or another tensor; the values are copied.
+    """Return a new Tensor from numbers, lists, arrays or another tensor; the values are copied.
 
-    The dtype is the data's own (Python floats give float64, as in NumPy) unless `dtype` says otherwise; so is the
-    device, which is "cpu" for whatever is no array of another one.
+    Args:
+        data: The values.
+        requires_grad: Record operations on this tensor, so that gradients with respect to it can be computed.
+        dtype: The dtype of the copy (default: that of the data; Python floats give float64, as in NumPy).
+        device: "cpu" or "cuda" (default: the device of the data, and "cpu" for Python numbers and lists).
+
+    Raises:
+        TypeError: If `requires_grad` is set for data that are not floating-point.
+        ValueError: If the device is unknown.
+
+    Example:
+        x = mg.tensor([1.0, 2.0], requires_grad=True)
     """
     data = data.data if isinstance(data, Tensor) else data
     here = backend.of(data)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, ParamSpec, Protocol, TypeAlias, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -25,6 +25,7 @@ __all__ = [
     "Generator",
     "NDArray",
     "Number",
+    "Operation",
     "Padding",
     "Pair",
     "Parameter",
@@ -61,3 +62,18 @@ Padding: TypeAlias = int | Literal["same", "valid"] | tuple[tuple[int, int], tup
 Device: TypeAlias = Literal["cpu", "cuda"] | str
 
 PathLike: TypeAlias = str | os.PathLike[str]
+
+P = ParamSpec("P")
+
+
+class Operation(Protocol[P]):
+    """A function declared with `op` or `fused`; P are the parameters of its kernel."""
+
+    op: Any
+
+    @overload
+    def __call__(self, x: Tensor, /, *args: TensorLike, **attributes: Any) -> Tensor: ...
+    @overload
+    def __call__(self, *args: P.args, **attributes: P.kwargs) -> Any: ...
+    @overload
+    def __call__(self, *args: TensorLike, **attributes: Any) -> Any: ...

@@ -1,9 +1,8 @@
 """Philox4x32-10: random numbers that are a function of (key, counter), and so the same on every device.
 
-A counter-based generator has no hidden state to carry along: block number b of the stream is philox(b),
-whoever computes it and in whatever order. That makes exact resume two numbers in a checkpoint, makes
-independent streams a matter of independent keys, and lets a CUDA thread compute its own four numbers without
-asking its neighbours.
+A counter-based generator has no hidden state: block number b of the stream is philox(b), on any device and in any
+order of computation. So a checkpoint needs two numbers for an exact resume, independent keys give independent
+streams, and a CUDA thread computes its four numbers without communication.
 
 Source: J. Salmon, M. Moraes, R. Dror, D. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011.
 
@@ -38,17 +37,29 @@ Every implementation, on any device, must follow these rules to the bit.
   stream.
 """
 
+from __future__ import annotations
+
 import copy
 import math
 import operator
 import os
 from functools import partial, wraps
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
-from ..backend.recording import ACTIVE
 from . import named, random_values
 from .philox import SPAWN, lanes, philox4x32, round_keys, scramble
+from .recording import ACTIVE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any, SupportsIndex, TypeVar
+
+    from numpy.typing import DTypeLike, NDArray
+
+    Method = TypeVar("Method", bound=Callable[..., Any])
+    Size = SupportsIndex | Sequence[SupportsIndex]
 
 __all__ = ["Generator", "as_generator", "philox4x32"]
 
@@ -57,8 +68,8 @@ __all__ = ["Generator", "as_generator", "philox4x32"]
 _PASS = 8192
 
 
-def _drawing(method):
-    """A method that draws on the generator's device, and anew when what was computed is replayed from a tape."""
+def _drawing(method: Method) -> Method:
+    """Make a method draw on the generator's device, and draw again whenever a tape replays its step."""
 
     @wraps(method)
     def draw(self, *args, **options):
@@ -68,20 +79,22 @@ def _drawing(method):
             return method(self, *args, **options)
         return ACTIVE.tape.draw(partial(method, self, *args, **options))
 
-    return draw
+    return draw  # type: ignore[return-value]
 
 
 class _Stream:
-    """Where a generator is: what it shares with itself on other devices."""
+    """Key and position of a generator, which its views on other devices share."""
 
     __slots__ = ("counter", "key", "round_keys", "spawned")
 
-    def place(self, key, counter, spawned):
+    key: tuple[int, int]
+
+    def place(self, key: tuple[int, int], counter: int, spawned: int) -> None:
         self.key, self.counter, self.spawned = key, counter, spawned
         self.round_keys = round_keys(key)
 
     def advance(self, blocks):
-        """Leave so many blocks to a draw; returns the number of the first."""
+        """Reserve `blocks` blocks for a draw and return the number of the first one."""
         first = self.counter
         self.counter = (first + blocks) % 2**64
         return first
@@ -90,17 +103,29 @@ class _Stream:
 class Generator:
     """A stream of random numbers fixed by its seed, the same on every machine, and resumable to the bit.
 
-    seed: an integer from 0 to 2**64 - 1. device: where the arrays are made; "cpu" gives NumPy arrays; see `on`.
-    Raises TypeError for a seed that is no integer, ValueError for one out of range or an unknown device.
+    There is no global generator and no default seed: the arguments of a function show whether it is random. The
+    bits of every value are specified in `minigan.backend.random`; only normal values in float64 depend on the
+    platform, in their last digit.
 
-    There is no global generator and no default seed: what is random in a program can be seen in its
-    arguments. The bits behind every value are specified in `minigan.backend.random`; only normal values in
-    float64 depend on the platform, in their last digit.
+    Args:
+        seed: An integer from 0 to 2**64 - 1.
+        device: The device on which the arrays are made, "cpu" (NumPy arrays) or "cuda"; see `on`.
+
+    Raises:
+        TypeError: If the seed is not an integer.
+        ValueError: If the seed is out of range or the device is unknown.
+
+    Example:
+        rng = mg.random.Generator(0)
+        z = rng.normal((64, 100))
     """
 
-    __slots__ = ("_stream", "device")
+    __slots__ = ("_stream", "device", "divide")
 
-    def __init__(self, seed, device="cpu"):
+    device: str
+    divide: Callable[..., Any] | None
+
+    def __init__(self, seed: SupportsIndex, device: str = "cpu") -> None:
         try:
             named(device)
         except ValueError as error:
@@ -108,38 +133,51 @@ class Generator:
         seed = _integer("seed", seed)
         if not 0 <= seed < 2**64:
             raise ValueError(f"Generator: seed must be from 0 to 2**64 - 1, got {seed}")
-        self.device, self._stream = device, _Stream()
+        self.device, self._stream, self.divide = device, _Stream(), None
         self._stream.place((seed & 0xFFFFFFFF, seed >> 32), counter=0, spawned=0)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         key = self._stream.key
         return f"Generator(seed={key[0] | key[1] << 32}, counter={self._stream.counter})"
 
-    def __copy__(self):
+    def __copy__(self) -> Generator:
         return _drawn_on(copy.copy(self._stream), self.device)
 
-    def on(self, device):
-        """This very stream, drawn on `device`: either of the two continues where the other stopped.
+    def on(self, device: str) -> Generator:
+        """Return a generator of the same stream whose arrays are made on `device`.
 
-        So what needs random numbers draws them where its data are, whoever made the generator.
+        The two share their position: each continues where the other stopped. So a function can draw on the
+        device of its data, on whichever device the generator was made.
         """
         return self if device == self.device else _drawn_on(self._stream, device)
 
     @_drawing
-    def normal(self, shape, dtype=np.float32):
-        """Standard normal values, `shape` and `dtype` (float32 or float64) as asked; never infinite or NaN.
+    def normal(self, shape: Size, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """Return standard normal values, never infinite or NaN.
 
-        In float32 no value passes 6.77 in size, in float64 8.58: the tails beyond hold 1e-11 and 1e-17.
+        No magnitude exceeds 6.77 in float32 and 8.58 in float64; the tails that are cut off have the probabilities
+        1e-11 and 1e-17.
         Source: G. Box, M. Muller, "A note on the generation of random normal deviates", 1958.
+
+        Args:
+            shape: The shape of the array, an int or a tuple of ints.
+            dtype: float32 or float64.
         """
         dtype, per_block, write = _choose("normal", random_values.NORMAL, dtype)
         return self._draw(shape, dtype, per_block, write)
 
     @_drawing
-    def uniform(self, shape, low=0.0, high=1.0, dtype=np.float32):
-        """Uniform values in [low, high): `high` itself is never returned. dtype: float32 or float64.
+    def uniform(self, shape: Size, low: float = 0.0, high: float = 1.0, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+        """Return uniform values in [low, high); `high` itself is never returned.
 
-        Raises ValueError unless low < high, both finite, and high - low is finite too in `dtype`.
+        Args:
+            shape: The shape of the array, an int or a tuple of ints.
+            low: The lower end, finite.
+            high: The upper end, finite and above `low`; high - low must be finite in `dtype` as well.
+            dtype: float32 or float64.
+
+        Raises:
+            ValueError: If the ends are not as required.
         """
         dtype, per_block, write = _choose("uniform", random_values.UNIFORM, dtype)
         low, high, width = _interval(low, high, dtype)
@@ -151,12 +189,15 @@ class Generator:
         return out
 
     @_drawing
-    def integers(self, low, high, shape):
-        """Integers in [low, high), int64. At most 2**32 different values: high - low <= 2**32.
+    def integers(self, low: SupportsIndex, high: SupportsIndex, shape: Size) -> NDArray[np.int64]:
+        """Return int64 integers in [low, high), at most 2**32 different values: high - low <= 2**32.
 
-        Not every value has exactly the same probability, but none differs from another by more than one part
-        in 2**32: it would take some 2**64 draws to notice.
-        Raises TypeError for bounds that are no integers, ValueError for bounds out of order or too far apart.
+        The probabilities of two values differ by at most one part in 2**32, which only some 2**64 draws could
+        reveal.
+
+        Raises:
+            TypeError: If a bound is not an integer.
+            ValueError: If the bounds are out of order or too far apart.
         """
         low, high = _integer("low", low), _integer("high", high)
         if not (-(2**63) <= low < high <= 2**63 and high - low <= 2**32):
@@ -165,16 +206,20 @@ class Generator:
         return self._draw(shape, np.int64, 2, partial(random_values.write_integers, low, high - low))
 
     @_drawing
-    def permutation(self, n):
-        """The integers 0 to n - 1 in random order, int64, shape (n,)."""
+    def permutation(self, n: SupportsIndex) -> NDArray[np.int64]:
+        """Return the integers 0 to n - 1 in random order, int64, of shape (n,)."""
         words = self._draw(_integer("n", n), np.uint64, 2, random_values.write_words)
         return np.argsort(words, kind="stable").astype(np.int64, copy=False)
 
+    @overload
+    def spawn(self, n: None = None) -> Generator: ...
+    @overload
+    def spawn(self, n: SupportsIndex) -> list[Generator]: ...
     def spawn(self, n=None):
-        """`n` generators, as a list, with streams independent of this one's and each other's; without n, one.
+        """Return a list of `n` generators whose streams are independent of this one and of each other.
 
-        Spawning leaves this generator's own stream as it is. That any two of m streams coincide has the
-        probability m**2 / 2**65.
+        Without `n`, return a single generator. Spawning leaves this generator's own stream unchanged. Among m
+        streams, the probability that any two coincide is m**2 / 2**65.
         """
         if n is None:
             return self._child()
@@ -184,13 +229,17 @@ class Generator:
         return [self._child() for _ in range(count)]
 
     @property
-    def state(self):
-        """All that the next draws depend on, as a dict of plain integers that JSON can hold."""
+    def state(self) -> dict[str, Any]:
+        """Complete state of the generator, as a dict of plain integers that JSON can hold."""
         stream = self._stream
         return {"key": list(stream.key), "counter": stream.counter, "spawned": stream.spawned}
 
-    def set_state(self, state):
-        """Continue exactly where the generator with this `state` was. Raises ValueError for anything else."""
+    def set_state(self, state: Mapping[str, Any]) -> None:
+        """Continue exactly at the position of the generator that had this `state`.
+
+        Raises:
+            ValueError: If `state` is not one that `Generator.state` returns.
+        """
         try:
             (low, high), counter, spawned = state["key"], state["counter"], state["spawned"]
             words = [operator.index(word) for word in (low, high, counter, spawned)]
@@ -203,13 +252,20 @@ class Generator:
         self._stream.place((words[0], words[1]), words[2], words[3])
 
     def _child(self):
-        x0, x1, _, _ = philox4x32((self._stream.spawned, 0, 0, SPAWN), self._stream.key).tolist()
+        x0, x1 = map(int, philox4x32((self._stream.spawned, 0, 0, SPAWN), self._stream.key)[:2])
         self._stream.spawned += 1
         return Generator(x0 | x1 << 32, self.device)
 
-    def _draw(self, shape, dtype, per_block, write):
-        """An array of `shape` that `write` fills from the next blocks, `per_block` elements from each."""
-        shape, stream = _shape(shape), self._stream
+    def _draw(self, shape: Any, dtype: Any, per_block: int, write: Callable[..., None]) -> Any:
+        """Return an array of `shape` that `write` fills from the next blocks, `per_block` elements from each.
+
+        Where a batch is divided among processes, `divide` draws that of all of them and returns the rows of this one.
+        """
+        draw = partial(self._draw_whole, dtype, per_block, write)
+        return draw(_shape(shape)) if self.divide is None else self.divide(draw, _shape(shape))
+
+    def _draw_whole(self, dtype: Any, per_block: int, write: Callable[..., None], shape: tuple[int, ...]) -> Any:
+        stream = self._stream
         size = math.prod(shape)
         blocks = -(-size // per_block)
         first, out = stream.advance(blocks), np.empty((blocks, per_block), dtype=dtype)
@@ -221,7 +277,7 @@ class Generator:
         return out.reshape(-1)[:size].reshape(shape)
 
 
-def as_generator(rng: "Generator | int | None") -> Generator:
+def as_generator(rng: Generator | int | None) -> Generator:
     """Return the generator that an argument called `rng` stands for.
 
     Args:
@@ -251,7 +307,7 @@ def _drawn_on(stream, device):
     return generator
 
 
-def _integer(name, value):
+def _integer(name: str, value: Any) -> int:
     if isinstance(value, (bool, np.bool_)):
         raise TypeError(f"Generator: {name} must be an integer, got the bool {value}")
     try:
@@ -260,8 +316,8 @@ def _integer(name, value):
         raise TypeError(f"Generator: {name} must be an integer, got {value!r}") from None
 
 
-def _shape(shape):
-    """`shape` as a tuple of non-negative ints; a bare int stands for one axis."""
+def _shape(shape: Any) -> tuple[int, ...]:
+    """Return `shape` as a tuple of non-negative ints; a bare int stands for one axis."""
     axes = shape if isinstance(shape, (tuple, list)) else (shape,)
     axes = tuple(_integer("shape", axis) for axis in axes)
     if min(axes, default=0) < 0:
@@ -269,15 +325,15 @@ def _shape(shape):
     return axes
 
 
-def _choose(method, table, dtype):
+def _choose(method: str, table: Mapping[Any, Any], dtype: DTypeLike) -> tuple[Any, Any, Any]:
     dtype = np.dtype(dtype)
     if dtype not in table:
         raise TypeError(f"Generator.{method}: dtype must be float32 or float64, got {dtype}")
     return dtype, *table[dtype]
 
 
-def _interval(low, high, dtype):
-    """low, high and high - low, rounded to `dtype`."""
+def _interval(low: float, high: float, dtype: Any) -> tuple[Any, Any, Any]:
+    """Return low, high and high - low, rounded to `dtype`."""
     with np.errstate(over="ignore", invalid="ignore"):
         ends = np.array([low, high], dtype=dtype)
         width = ends[1] - ends[0]

@@ -1,10 +1,13 @@
-"""A step that is recorded once and then replayed without Python: no graph, no dispatch, no new memory.
+"""Recording of a training step that is then replayed without Python: no graph, no dispatch, no new memory.
 
-On small networks most of the time goes into deciding what to compute, and on a GPU into asking for it.  The decisions
-are the same in every step.
+On small networks most of the time is spent on deciding which kernels to call, and on a GPU on launching them.  These
+decisions are the same in every step.
 """
 
+from __future__ import annotations
+
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,40 +17,61 @@ from ..op import unusual
 from ..tensor import Tensor
 from . import cpu_program, cuda_program
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 __all__ = ["CaptureError", "capture"]
 
 _PROGRAMS = {"cpu": cpu_program.Program, "cuda": cuda_program.Program}
 
 
-def capture(step):
-    """`step` as a function that computes the same, faster, from its third call on.
+def capture(step: Callable[..., Any]) -> Captured:
+    """Return a function that computes the same as `step`, and does so faster from its third call on.
 
-    step(*inputs): inputs are Tensors or arrays, or None; it returns Tensors, arrays, None, or tuples, lists and dicts
-        of them.  Whatever else it reads must stay where it is in memory and may change there: parameters, as
-        optimizers change them, and arrays.  It may draw from a `minigan.random.Generator`.
-    The first call runs as it is.  The second is recorded: NumPy's calls on a tape, or a GPU's work as a CUDA graph.
-    The third is replayed and also runs as it is, and the two must agree to the bit; all later ones are replayed.  What
-    a replay returns has no history and lies in memory that the next call overwrites.
+    The first call runs `step` normally.  The second call is recorded: the calls of NumPy on a tape, or the work of a
+    GPU as a CUDA graph.  The third call is replayed and also run normally, and the two must agree to the bit.  All
+    later calls are replayed.  The results of a replay have no history, and the next call overwrites their memory.
 
-    What NumPy alone computes of memory outside, and every Python number and decision, stays as it was recorded; only a
-    change before the third call is noticed.  On a GPU, memory outside that the step changes in place is changed twice
-    by the third call, but for what `minigan.backend.recording.changing` was told of, as layers do.
-    CaptureError: for inputs of another shape, dtype or device than the recorded ones; for a step that looks at its
-        values (a branch, `item()`), or copies from the host to a GPU; for one whose third call differs from its replay,
-        as it read a Python number that changed, or drew elsewhere.  The next call then runs as it is.
+    Python numbers, Python decisions and results that NumPy alone computes from arrays outside of the step stay as they
+    were recorded; a change of them is noticed only before the third call.  On a GPU the third call changes arrays
+    outside of the step twice if the step updates them in place, except for arrays that were announced to
+    `minigan.backend.recording.changing`, as layers do.
+
+    Args:
+        step: A function of Tensors, arrays or None that returns Tensors, arrays, None, or tuples, lists and dicts of
+            them.  All other arrays that it reads, parameters included, must stay at their place in memory; their
+            values may change.  It may draw from a `minigan.random.Generator`.
+
+    Raises:
+        CaptureError: From a call, if an input differs from the recorded one in shape, dtype or device; if the step
+            looks at its values (a branch, `item()`) or copies from the host to a GPU; or if the third call differs from
+            its replay, because the step read a Python number that changed, or used other random numbers.  The next
+            call then runs normally.
+
+    Example:
+        step = mg.capture(lambda real, z: game.critic_step(real, z))
     """
     return Captured(step)
 
 
 class Captured:
-    """What `capture` returns."""
+    """A captured step: the callable that `capture` returns.
 
-    def __init__(self, step):
+    Attributes:
+        step: The captured function.
+        calls: The number of calls so far that did not raise, since the last recording began.
+    """
+
+    def __init__(self, step: Callable[..., Any]) -> None:
         self.step = step
-        self.calls = 0
-        self.backend = self.program = self.inputs = self.outputs = None
+        self.calls: int = 0
+        self.backend: Any = None
+        self.program: Any = None
+        self.inputs: Any = None
+        self.outputs: Any = None
 
-    def __call__(self, *inputs):
+    def __call__(self, *inputs: Any) -> Any:
         if self.calls == 0:
             outputs = self.step(*inputs)
             self.backend = backend.of(next(iter(_leaves([outputs, *inputs])), None))
@@ -57,7 +81,7 @@ class Captured:
             self._fill(inputs)
             self._check(inputs) if self.calls == 2 else self.program.play()
             outputs = self.outputs
-        self.calls += 1  # one that raised does not count, so nothing is replayed that was not checked
+        self.calls += 1  # a call that raised does not count, so that no unchecked program is replayed
         return outputs
 
     def _record(self, inputs):
@@ -80,7 +104,7 @@ class Captured:
                 memory[...] = _array(x)
 
     def _check(self, inputs):
-        """The third call, by replay and as it is."""
+        """Make the third call twice, by replay and normally, and compare the outputs."""
         with self._beginning_again():
             expected = self.program.play_and_run(lambda: self.step(*inputs))
             expected = _leaves(_mapped(lambda output: _released(self.program, output), expected))
@@ -94,7 +118,7 @@ class Captured:
 
     @contextmanager
     def _beginning_again(self):
-        """If the step is refused inside: the next call runs as it is, and the one after is recorded anew."""
+        """Start again with the first call if a CaptureError is raised inside."""
         try:
             with unusual():
                 yield
@@ -108,7 +132,7 @@ def _array(x):
 
 
 def _like(x, array):
-    """`array` in the place of x: a Tensor for a Tensor."""
+    """Return `array` as the type of x: a Tensor if x is one."""
     if x is None:
         return None
     return Tensor(array, requires_grad=x.requires_grad) if isinstance(x, Tensor) else array
@@ -131,7 +155,7 @@ def _mapped(function, outputs):
 
 
 def _released(program, output):
-    """The memory of an output, as it was given: a Tensor without history, or an array."""
+    """Return the memory of an output as a Tensor without history if the output is a Tensor, otherwise as an array."""
     data = program.plain(_array(output))
     return Tensor(data) if isinstance(output, Tensor) else data
 

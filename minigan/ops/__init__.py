@@ -1,4 +1,8 @@
-"""The calculus: every operation takes arrays or Tensors (arrays in, array out) and is differentiable to any order."""
+"""Differentiable operations: each takes arrays or Tensors (arrays in, array out) and is differentiable to any order.
+
+Names and arguments are NumPy's for NumPy's functions (`axis`, `keepdims`) and PyTorch's for functions of networks.  The
+types are in the `.pyi` file beside each module.
+"""
 
 from ..op import broadcast_to, identity, sum_to
 from . import resample
@@ -33,6 +37,10 @@ from .elementwise import (
     tanh,
     where,
 )
+from .elementwise import div as divide
+from .elementwise import mul as multiply
+from .elementwise import neg as negative
+from .elementwise import sub as subtract
 from .linalg import linear, matmul
 from .methods import attach
 from .norm import batch_norm, layer_norm
@@ -54,7 +62,76 @@ from .shape import (
     upsample,
 )
 
-multiply, subtract, divide, negative = mul, sub, div, neg  # NumPy's names
-
+__all__ = [
+    "abs",
+    "add",
+    "astype",
+    "batch_norm",
+    "binary_cross_entropy_with_logits",
+    "block_sum",
+    "broadcast_to",
+    "clip",
+    "concatenate",
+    "conv2d",
+    "conv_transpose2d",
+    "cos",
+    "div",
+    "divide",
+    "dropout",
+    "exp",
+    "expand_dims",
+    "expm1",
+    "flatten",
+    "flip",
+    "getitem",
+    "identity",
+    "layer_norm",
+    "leaky_relu",
+    "linear",
+    "log",
+    "log1p",
+    "log_sigmoid",
+    "log_softmax",
+    "logsumexp",
+    "matmul",
+    "max",
+    "maximum",
+    "mean",
+    "min",
+    "minimum",
+    "mul",
+    "multiply",
+    "neg",
+    "negative",
+    "norm",
+    "pad",
+    "power",
+    "ravel",
+    "relu",
+    "resample",
+    "reshape",
+    "sigmoid",
+    "sin",
+    "softmax",
+    "softplus",
+    "sqrt",
+    "square",
+    "squeeze",
+    "stack",
+    "sub",
+    "subtract",
+    "sum",
+    "sum_to",
+    "swapaxes",
+    "tanh",
+    "transpose",
+    "upsample",
+    "var",
+    "where",
+]
 
 attach()
+
+
+def __dir__() -> list[str]:
+    return __all__

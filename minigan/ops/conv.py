@@ -1,8 +1,8 @@
 """Convolution as one trilinear form.
 
 T(x, w, y) = <y, conv(x, w)> is linear in each of x, w and y.  Its three partial derivatives are `conv2d` (in y),
-`conv_transpose2d` (in x) and `conv2d_weight` (in w), and the two vjps of each are the other two.  The trio is closed
-under differentiation, which is all that double backpropagation needs, to every order.
+`conv_transpose2d` (in x) and `conv2d_weight` (in w), and the two vjps of each are the other two.  So the trio is closed
+under differentiation, and no other kernel is needed for derivatives of any order.
 
 Images are (N, H, W, C), kernels (kH, kW, C_in / groups, C_out).
 """
@@ -17,7 +17,7 @@ from ..op import op
 
 @dataclass(frozen=True)
 class ConvGeometry:
-    """Every size of one convolution, worked out once and shared by the trio."""
+    """All sizes of one convolution, computed once and shared by the trio; pairs are (vertical, horizontal)."""
 
     input: tuple  # (H, W)
     kernel: tuple  # (kH, kW)
@@ -28,27 +28,39 @@ class ConvGeometry:
 
     @cached_property
     def extent(self):
-        """What a kernel covers: dilation * (kernel - 1) + 1."""
+        """Number of pixels that a kernel spans: dilation * (kernel - 1) + 1."""
         return tuple(d * (k - 1) + 1 for k, d in zip(self.kernel, self.dilation, strict=True))
 
     @cached_property
     def output(self):
-        """(OH, OW) = floor((input + padding - extent) / stride) + 1."""
+        """Size of the output: (OH, OW) = floor((input + padding - extent) / stride) + 1."""
         sides = zip(self.input, self.padding, self.extent, self.stride, strict=True)
         return tuple((n + sum(p) - e) // s + 1 for n, p, e, s in sides)
 
     @cached_property
     def is_pointwise(self):
+        """Whether the convolution is one matrix product over all pixels."""
         return self.kernel == self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
 
 
 def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
-    """Correlate images x (N, H, W, C_in) with kernels w (kH, kW, C_in / groups, C_out).
+    """Correlate images with kernels.
 
-    stride, dilation: an int or (vertical, horizontal).
-    padding with zeros: an int, "valid" (0), "same" (output = ceil(input / stride), the odd pixel after), or
-    ((top, bottom), (left, right)).
-    Returns (N, OH, OW, C_out), OH = floor((H + top + bottom - dilation * (kH - 1) - 1) / stride) + 1.
+    Args:
+        x: Images (N, H, W, C_in).
+        w: Kernels (kH, kW, C_in / groups, C_out).
+        stride: An int or (vertical, horizontal).
+        padding: Zeros around the images: an int, "valid" (0), "same" (output = ceil(input / stride), the odd pixel
+            after), or ((top, bottom), (left, right)).
+        dilation: The distance between neighbouring taps of a kernel, an int or (vertical, horizontal).
+        groups: The number of groups of channels that are convolved separately.
+
+    Returns:
+        Images (N, OH, OW, C_out) with OH = floor((H + top + bottom - dilation * (kH - 1) - 1) / stride) + 1.
+
+    Raises:
+        ValueError: If ranks or channels do not match, if the kernel does not fit into the padded images, or if an
+            option is out of range.
     """
     _check_ranks("conv2d", x, w)
     geometry = conv_geometry(
@@ -64,11 +76,26 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
 
 
 def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
-    """The adjoint of `conv2d` in its images.
+    """Apply the adjoint of `conv2d` with respect to its images (transposed convolution).
 
-    y: images (N, H, W, C_out); w: the convolution's own kernels (kH, kW, C_in / groups, C_out).
-    Returns (N, H', W', C_in): H' = (H - 1) * stride + dilation * (kH - 1) + 1 - top - bottom + output_padding, and
-    H * stride for "same".  Note that the channels go from C_out to C_in.
+    The channels go from C_out to C_in, because the kernels are those of the convolution itself.
+
+    Args:
+        y: Images (N, H, W, C_out).
+        w: Kernels of the convolution whose adjoint this is: (kH, kW, C_in / groups, C_out).
+        stride: An int or (vertical, horizontal).
+        padding: The padding of the convolution, in any form that `conv2d` takes.
+        output_padding: Rows and columns added to the output, an int or (vertical, horizontal), smaller than `stride`:
+            with stride > 1, images of several sizes give one size of y.
+        dilation: As in `conv2d`.
+        groups: As in `conv2d`.
+
+    Returns:
+        Images (N, H', W', C_in) with H' = (H - 1) * stride + dilation * (kH - 1) + 1 - top - bottom + output_padding,
+        and H' = H * stride for "same".
+
+    Raises:
+        ValueError: If ranks or channels do not match, or if an option is out of range.
     """
     _check_ranks("conv_transpose2d", y, w)
     geometry = transposed_geometry(
@@ -112,9 +139,9 @@ def _conv2d_weight(x, y, *, geometry):
     return backend.of(x).conv2d_weight(x, y, geometry)
 
 
-@lru_cache(maxsize=1024, typed=True)  # or 2.0 would pass where 2 had passed before
+@lru_cache(maxsize=1024, typed=True)  # typed, so that 2.0 is refused even after 2 was cached
 def conv_geometry(size, kernel, stride, padding, dilation, groups):
-    """The geometry of a convolution over images of `size`; ValueError if the kernel does not fit."""
+    """Return the geometry of a convolution of images of `size`; raise ValueError if the kernel does not fit."""
     stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
     _check_groups(groups)
     if padding == "same":
@@ -130,9 +157,9 @@ def conv_geometry(size, kernel, stride, padding, dilation, groups):
     return geometry
 
 
-@lru_cache(maxsize=1024, typed=True)  # or 2.0 would pass where 2 had passed before
+@lru_cache(maxsize=1024, typed=True)  # typed, so that 2.0 is refused even after 2 was cached
 def transposed_geometry(size, kernel, stride, padding, output_padding, dilation, groups):
-    """The geometry of the convolution whose output is `size`: the images it came from."""
+    """Return the geometry of the convolution whose output has `size`; its input is the output of the adjoint."""
     stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
     extra = _pair("output_padding", output_padding, 0)
     _check_groups(groups)
@@ -158,7 +185,7 @@ def transposed_geometry(size, kernel, stride, padding, output_padding, dilation,
 
 
 def _key(value):
-    """A hashable form of what a user may pass."""
+    """Return a hashable form of an option: lists become tuples."""
     return tuple(map(_key, value)) if isinstance(value, list | tuple) else value
 
 
@@ -170,7 +197,7 @@ def _pair(name, value, least):
 
 
 def _sides(padding):
-    """((top, bottom), (left, right)) of a padding given in any form but "same"."""
+    """Return ((top, bottom), (left, right)) for a padding in any form except "same"."""
     sides = 0 if padding == "valid" else padding
     if hasattr(sides, "__index__"):
         sides = ((sides, sides), (sides, sides))

@@ -1,7 +1,7 @@
-"""One number in, one number out, at every position.
+"""Elementwise operations.
 
-Kernels stay analytic, so that a complex argument gives the complex step: comparisons look at `.real`, and nothing
-conjugates or takes a modulus.
+Kernels are analytic functions, so that a complex argument gives the complex-step derivative: comparisons use `.real`,
+and no kernel conjugates or takes a modulus.
 """
 
 import numpy as np
@@ -13,38 +13,41 @@ from ..tensor import Tensor, wrap
 
 @op(x=lambda g: g, y=lambda g: g)
 def add(x, y):
-    """x + y."""
+    """Return x + y."""
     return x + y
 
 
 @op(x=lambda g: g, y=lambda g: -g)
 def sub(x, y):
-    """x - y."""
+    """Return x - y."""
     return x - y
 
 
 @op(x=lambda g, y: g * y, y=lambda g, x: g * x)
 def mul(x, y):
-    """x * y, element by element."""
+    """Return x * y, element by element."""
     return x * y
 
 
 @op(x=lambda g, y: g / y, y=lambda g, y, out: -(g * out) / y)
 def div(x, y):
-    """x / y."""
+    """Return x / y."""
     return x / y
 
 
 @op(x=lambda g: -g)
 def neg(x):
-    """-x."""
+    """Return -x."""
     return -x
 
 
 def power(x, p):
-    """x ** p.
+    """Return x ** p.
 
-    p: a number, or an array or Tensor (then d/dp is NaN where x < 0, as x ** p exists only for integers).
+    Args:
+        x: The base.
+        p: A number, or an array or Tensor; the derivative with respect to a Tensor p is NaN where x < 0, because there
+            x ** p exists only for integers p.
     """
     if isinstance(p, int | float | np.number):
         return _power(x, p=p.item() if isinstance(p, np.number) else p)
@@ -70,79 +73,85 @@ def _power_of(x, p):
 
 @op(x=lambda g, x: g * (x + x))
 def square(x):
-    """x * x."""
+    """Return x * x."""
     return x * x
 
 
 @op(x=lambda g, out: g * 0.5 / out)
 def sqrt(x):
-    """The square root; its derivative at 0 is infinite (see `norm` for a safe one)."""
+    """Return the square root; its derivative at 0 is infinite (see `norm`, whose derivative at 0 is 0)."""
     return np.sqrt(x)
 
 
 @op(x=lambda g, out: g * out)
 def exp(x):
-    """e ** x."""
+    """Return e ** x."""
     return np.exp(x)
 
 
 @op(x=lambda g, out: g * (out + 1.0))
 def expm1(x):
-    """e ** x - 1, accurate near 0."""
+    """Return e ** x - 1, accurate near 0."""
     return np.expm1(x)
 
 
 @op(x=lambda g, x: g / x)
 def log(x):
-    """The natural logarithm."""
+    """Return the natural logarithm."""
     return np.log(x)
 
 
 @op(x=lambda g, x: g / (x + 1.0))
 def log1p(x):
-    """log(1 + x), accurate near 0."""
+    """Return log(1 + x), accurate near 0."""
     return np.log1p(x)
 
 
 @op(x=lambda g, x: g * cos(x))
 def sin(x):
-    """The sine of x in radians."""
+    """Return the sine of x in radians."""
     return np.sin(x)
 
 
 @op(x=lambda g, x: -(g * sin(x)))
 def cos(x):
-    """The cosine of x in radians."""
+    """Return the cosine of x in radians."""
     return np.cos(x)
 
 
 @op(x=lambda g, out: g * (1.0 - out * out))
 def tanh(x):
-    """The hyperbolic tangent."""
+    """Return the hyperbolic tangent."""
     return np.tanh(x)
 
 
 @op(x=lambda g, out: g * (out * (1.0 - out)))
 def sigmoid(x):
-    """1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
+    """Return 1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
     return of(x).sigmoid(x)
 
 
 @op(x=lambda g, x: g * sigmoid(x))
 def softplus(x):
-    """log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
+    """Return log(1 + e^x), computed as max(x, 0) + log(1 + e^-|x|)."""
     return of(x).softplus(x)
 
 
 def log_sigmoid(x):
-    """log(sigmoid(x)) = -softplus(-x)."""
+    """Return log(sigmoid(x)), computed as -softplus(-x)."""
     return -softplus(-x)
 
 
 def binary_cross_entropy_with_logits(logits, targets, reduction="mean"):
-    """-[t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))] = softplus(x) - t x, averaged over all elements.
+    """Return the binary cross-entropy -[t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))] = softplus(x) - t x.
 
-    logits x and targets t in [0, 1] have one shape: losses do not broadcast.  reduction: "mean", "sum" or "none".
+    Args:
+        logits: The logits x.
+        targets: The targets t in [0, 1], of the same shape: losses do not broadcast.
+        reduction: "mean" or "sum" over all elements, or "none".
+
+    Raises:
+        ValueError: If the shapes differ or the reduction is unknown.
     """
     if np.shape(logits) != np.shape(targets):
         raise ValueError(
@@ -156,23 +165,31 @@ def binary_cross_entropy_with_logits(logits, targets, reduction="mean"):
 
 
 def abs(x):
-    """|x|, with derivative 0 at 0."""
+    """Return |x|, with derivative 0 at 0."""
     return _scale(x, factor=np.sign(real(x)))
 
 
 def relu(x):
-    """max(x, 0), with derivative 0 at 0."""
+    """Return max(x, 0), with derivative 0 at 0."""
     return _leaky_relu(x, slope=0.0)
 
 
 def leaky_relu(x, slope=0.01):
-    """x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
+    """Return x where x > 0, and slope * x elsewhere.
+
+    Args:
+        x: The input.
+        slope: A number in [0, 1]; the layer `nn.LeakyReLU` has another default, 0.2.
+
+    Raises:
+        ValueError: If the slope is outside of [0, 1].
+    """
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope must lie in [0, 1], got {slope}")
     return _leaky_relu(x, slope=float(slope))
 
 
-# The sign of the output is that of the input, and the output is what the next layer keeps anyway.
+# The output has the sign of the input, and the next layer keeps the output anyway.
 @op(x=lambda g, out, slope: _gate(g, mask=real(out) > 0, slope=slope))
 def _leaky_relu(x, *, slope):
     return of(x).leaky_relu(x, slope)
@@ -184,12 +201,12 @@ def _gate(x, *, mask, slope):
 
 
 def maximum(x, y):
-    """The larger of x and y; where they are equal each gets half of the gradient."""
+    """Return the larger of x and y; where they are equal, each gets half of the gradient."""
     return _choose(x, y, pick=np.maximum, halves=_halves("maximum", real(x), real(y)))
 
 
 def minimum(x, y):
-    """The smaller of x and y; where they are equal each gets half of the gradient."""
+    """Return the smaller of x and y; where they are equal, each gets half of the gradient."""
     return _choose(x, y, pick=np.minimum, halves=_halves("minimum", real(y), real(x)))
 
 
@@ -202,7 +219,7 @@ def _choose(x, y, *, pick, halves):
 
 
 def _halves(name, larger, other):
-    """How many halves of the gradient belong to `larger`: 2 where it is that, 1 where both are equal."""
+    """Return the number of halves of the gradient that `larger` gets: 2 where it is larger, 1 where both are equal."""
     try:
         return np.add(larger > other, larger >= other, dtype=np.int8)
     except TypeError as error:
@@ -210,7 +227,16 @@ def _halves(name, larger, other):
 
 
 def clip(x, low=None, high=None):
-    """x held between low and high (numbers, or None for no bound); derivative 1 on the bounds themselves, 0 outside."""
+    """Return x limited to [low, high]; the derivative is 1 inside and on the bounds, and 0 outside.
+
+    Args:
+        x: The input.
+        low: The lower bound, a number, or None for no bound.
+        high: The upper bound, a number, or None for no bound.
+
+    Raises:
+        ValueError: If `low` is above `high`.
+    """
     low, high = -np.inf if low is None else float(low), np.inf if high is None else float(high)
     if low > high:
         raise ValueError(f"clip: low={low} is above high={high}")
@@ -219,7 +245,7 @@ def clip(x, low=None, high=None):
 
 
 def where(condition, x, y):
-    """x where `condition`, y elsewhere, broadcast together."""
+    """Return x where `condition` holds and y elsewhere, all three broadcast to one shape."""
     return _where(x, y, condition=condition.data if isinstance(condition, Tensor) else as_array(condition))
 
 
@@ -237,9 +263,18 @@ def _scale(x, *, factor):
 
 
 def dropout(x, p, rng, training=True):
-    """x with each element set to 0 with probability p, the others divided by 1 - p; x itself when not training.
+    """Set each element of x to 0 with probability p and divide the others by 1 - p.
 
-    rng: a `minigan.random.Generator`.  Source: Srivastava et al. 2014 (inverted form).
+    Source: Srivastava et al. 2014 (inverted form).
+
+    Args:
+        x: The input.
+        p: A probability in [0, 1).
+        rng: A `minigan.random.Generator`.
+        training: If False, return x itself.
+
+    Raises:
+        ValueError: If p is outside of [0, 1).
     """
     if not 0 <= p < 1:
         raise ValueError(f"dropout: p must lie in [0, 1), got {p}")
@@ -250,7 +285,7 @@ def dropout(x, p, rng, training=True):
 
 
 def astype(x, dtype):
-    """x converted to `dtype`; its gradient is converted back.  An integer result is a constant."""
+    """Return x converted to `dtype`; the gradient is converted back.  An integer result is a constant."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "fc":
         return wrap(x.data.astype(dtype), None) if isinstance(x, Tensor) else x.astype(dtype)
@@ -263,5 +298,5 @@ def _astype(x, *, dtype, source):
 
 
 def real(x):
-    """The values that comparisons look at: x without history and without a complex step's imaginary part."""
+    """Return the values of x for comparisons: without history and without the imaginary part of a complex step."""
     return (x.data if isinstance(x, Tensor) else x).real

@@ -1,6 +1,6 @@
-"""Products of matrices.
+"""Matrix products.
 
-The three products a @ b, a @ b^T and a^T @ b are each other's derivatives, so no derivative has to transpose.
+The derivatives of each of a @ b, a @ b^T and a^T @ b are products of these three kinds, so none has to transpose.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ from .shape import expand_dims, squeeze
 
 
 def matmul(a, b):
-    """a @ b with NumPy's rules: vectors are promoted, leading axes broadcast."""
+    """Return a @ b by NumPy's rules: vectors are promoted to matrices, and leading axes broadcast."""
     if np.ndim(a) == 1:
         return squeeze(matmul(expand_dims(a, 0), b), -2 if np.ndim(b) > 1 else 0)
     if np.ndim(b) == 1:
@@ -20,7 +20,7 @@ def matmul(a, b):
 
 
 def linear(x, weight, bias):
-    """x @ weight + bias: x (..., n), weight (n, m), bias (m,) -> (..., m)."""
+    """Return x @ weight + bias for x (..., n), weight (n, m) and bias (m,): an array (..., m)."""
     if np.ndim(x) == 1:
         return squeeze(_linear(expand_dims(x, 0), weight, bias), 0)
     return _linear(x, weight, bias)
@@ -67,7 +67,7 @@ def _linear(x, weight, bias):
 
 
 def product(a, b):
-    """a @ b; an outer product without BLAS, which has no fast way for an inner length of 1."""
+    """Return a @ b; for an inner length of 1 use an elementwise product, which is faster than BLAS."""
     if np.shape(a)[-1:] == np.shape(b)[-2:-1] == (1,):
         return a * b
     return backend.of(a).matmul(a, b)

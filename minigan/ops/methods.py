@@ -1,6 +1,11 @@
-"""The operators and NumPy's method names, attached to Tensor."""
+"""The operators and methods of Tensor, and the refusal of functions of NumPy that know nothing of gradients.
+
+The types of all that is attached here are in `tensor.pyi`.
+"""
 
 import operator
+
+import numpy as np
 
 from ..op import mixed_devices
 from ..tensor import Tensor, wrap
@@ -8,13 +13,12 @@ from . import elementwise as e
 from . import linalg, reduce, shape
 
 
-def attach():
-    """Give Tensor its arithmetic.  Done here, once, so that `tensor.py` knows nothing of any operation."""
+def attach() -> None:
+    """Give Tensor its operators and methods: here, once, so that `tensor.py` does not depend on any operation."""
     for name, function in _METHODS.items():
         setattr(Tensor, name, function)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
         setattr(Tensor, f"__{name}__", _comparison(getattr(operator, name)))
-    Tensor.__hash__ = object.__hash__  # `==` compares elements, so identity is what a set or a dict must use
 
 
 def _comparison(relation):
@@ -30,6 +34,47 @@ def _comparison(relation):
 
 def _swapped(function):
     return lambda self, other: function(other, self)
+
+
+class _Ufunc(property):
+    """`__array_ufunc__` of Tensor: NumPy asks the class and gets this callable, CuPy asks an instance and gets None.
+
+    None makes the operators of CuPy's arrays call the reflected operators of Tensor.  NumPy would do so too, but its
+    error for np.exp(tensor) would then name no remedy.
+    """
+
+    def __call__(self, tensor, ufunc, method, *inputs, **options):
+        """Compute `array * tensor` and the like by the reflected operator; refuse all other functions of NumPy."""
+        reflected = _REFLECTED.get(ufunc)
+        if reflected and not options and not isinstance(inputs[0], Tensor) and method == "__call__":
+            return getattr(inputs[1], reflected)(inputs[0])
+        remedy = f"use mg.ops.{ufunc.__name__}, or " if _is_operation(ufunc.__name__) else "take "
+        raise TypeError(
+            f"np.{ufunc.__name__} cannot record the history of a Tensor (see Tensor.__array_ufunc__): {remedy}"
+            "x.numpy() for the values"
+        )
+
+
+_REFLECTED = {
+    np.add: "__radd__",
+    np.subtract: "__rsub__",
+    np.multiply: "__rmul__",
+    np.divide: "__rtruediv__",
+    np.power: "__rpow__",
+    np.matmul: "__rmatmul__",
+    np.less: "__gt__",
+    np.less_equal: "__ge__",
+    np.greater: "__lt__",
+    np.greater_equal: "__le__",
+    np.equal: "__eq__",
+    np.not_equal: "__ne__",
+}
+
+
+def _is_operation(name):
+    from minigan import ops
+
+    return name in ops.__all__
 
 
 _METHODS = {
@@ -48,14 +93,21 @@ _METHODS = {
     "__rmatmul__": _swapped(linalg.matmul),
     "__abs__": e.abs,
     "__getitem__": shape.getitem,
-    "T": property(shape.transpose),
+    "__hash__": object.__hash__,  # `==` compares elements, so sets and dicts must use the identity
+    "__array_ufunc__": _Ufunc(lambda self: None),
+    "T": property(shape.transpose, doc="The transposed tensor: all axes in reverse order."),
+    "abs": e.abs,
     "astype": e.astype,
     "clip": e.clip,
+    "exp": e.exp,
     "flatten": shape.ravel,
+    "log": e.log,
     "ravel": shape.ravel,
     "reshape": shape.reshape,
+    "sqrt": e.sqrt,
     "squeeze": shape.squeeze,
     "swapaxes": shape.swapaxes,
+    "tanh": e.tanh,
     "transpose": shape.transpose,
     "sum": reduce.sum,
     "mean": reduce.mean,

@@ -1,16 +1,20 @@
-"""Batch and layer normalisation: fused kernels for values and first derivatives, a readable reference for the rest."""
+"""Batch and layer normalisation.
+
+Fused kernels give values and first derivatives; higher derivatives come from the readable reference `normalized`.
+"""
 
 import numpy as np
 
 from .. import backend
 from ..fused import fused
+from ..op import refuse_foreign
 from .elementwise import sqrt
 from .reduce import mean
 from .shape import real_data, reshape
 
 
 def normalized(x, gamma, beta, axis, eps):
-    """gamma * (x - mean) / sqrt(variance + eps) + beta, with the biased variance of the matrix x over `axis`."""
+    """Return gamma * (x - mean) / sqrt(variance + eps) + beta, with the biased variance of the matrix x over `axis`."""
     xc = x - mean(x, axis, keepdims=True)
     variance = mean(xc * xc, axis, keepdims=True)
     return xc / sqrt(variance + eps) * gamma + beta
@@ -31,10 +35,20 @@ def _layer_norm(x, gamma, beta, *, mu, inv, axis, eps):
 
 
 def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
-    """Normalise each channel (the last axis) over all other axes, then scale by gamma and shift by beta, both (C,).
+    """Normalise each channel (the last axis) over all other axes, then scale by gamma and shift by beta.
 
-    observe(mean, variance): called with the batch statistics, arrays of shape (C,), so that a layer can track them.
     Source: Ioffe and Szegedy 2015, algorithm 1.
+
+    Args:
+        x: The input (..., C).
+        gamma: The scale (C,).
+        beta: The shift (C,).
+        eps: A number that is added to the variance.
+        observe: observe(mean, variance) is called with the batch statistics, arrays of shape (C,), so that a layer can
+            track them.
+
+    Raises:
+        ValueError: If the shapes do not match, or if the batch is empty.
     """
     _check("batch_norm", x, gamma, beta)
     if not real_data(x).size:
@@ -47,7 +61,19 @@ def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
 
 
 def layer_norm(x, gamma, beta, *, eps=1e-5):
-    """Normalise over the last axis, then scale by gamma and shift by beta, both (C,).  Source: Ba et al. 2016."""
+    """Normalise over the last axis, then scale by gamma and shift by beta.
+
+    Source: Ba et al. 2016.
+
+    Args:
+        x: The input (..., C).
+        gamma: The scale (C,).
+        beta: The shift (C,).
+        eps: A number that is added to the variance.
+
+    Raises:
+        ValueError: If the shapes do not match.
+    """
     _check("layer_norm", x, gamma, beta)
     return _apply(_layer_norm, x, gamma, beta, *_moments(x, 1), 1, eps)
 
@@ -63,6 +89,7 @@ def _apply(op, x, gamma, beta, mu, variance, axis, eps):
 
 
 def _check(name, x, gamma, beta):
+    refuse_foreign(name, x=x, gamma=gamma, beta=beta)
     if len(x.shape) < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
             f"{name}: x {x.shape} needs gamma and beta of shape {tuple(x.shape[-1:])}, "

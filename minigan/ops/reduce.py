@@ -1,15 +1,20 @@
-"""Many numbers in, fewer out."""
+"""Reductions over axes, and softmax.
+
+`axis` is an int, a tuple of ints, or None for all axes; `keepdims` keeps the reduced axes with length 1, as in NumPy.
+"""
 
 import numpy as np
 
 from ..op import broadcast_to, op
 from .elementwise import exp, real, sqrt, where
+from .keywords import refuse, refuses_others
 from .shape import reshape
 
 
-def sum(x, axis=None, keepdims=False):
-    """The sum over `axis`: an int, a tuple, or None for all."""
-    axes, kept, final = _shapes(x.shape, axis, keepdims)
+@refuses_others
+def sum(x, axis=None, keepdims=False, **others):
+    """Return the sum over `axis`: an int, a tuple of ints, or None for all axes."""
+    axes, kept, final = _shapes(x.shape, axis, keepdims, others)
     return _sum(x, axes=axes, kept=kept, final=final, source=x.shape)
 
 
@@ -18,32 +23,36 @@ def _sum(x, *, axes, kept, final, source):
     return x.sum(axes).reshape(final)
 
 
-def mean(x, axis=None, keepdims=False):
-    """The average over `axis`."""
-    total = sum(x, axis, keepdims)
+@refuses_others
+def mean(x, axis=None, keepdims=False, **others):
+    """Return the average over `axis`; NaN if there is no element."""
+    total = sum(x, axis, keepdims, **others)
     return total * (total.size / x.size if x.size else np.nan)
 
 
-def var(x, axis=None, keepdims=False, ddof=0):
-    """The variance over `axis`, with divisor n - ddof (0 as in NumPy; PyTorch's default is 1)."""
-    xc = x - mean(x, axis, keepdims=True)
+@refuses_others
+def var(x, axis=None, keepdims=False, ddof=0, **others):
+    """Return the variance over `axis` with divisor n - ddof (NumPy's default 0; PyTorch's default is 1)."""
+    xc = x - mean(x, axis, True, **others)
     total = sum(xc * xc, axis, keepdims)
     n = x.size // total.size if total.size else 0
     return total * (1 / (n - ddof) if n > ddof else np.nan)
 
 
-def max(x, axis=None, keepdims=False):
-    """The largest element over `axis`; equal ones share the gradient equally."""
-    return _extreme(x, axis, keepdims, np.max)
+@refuses_others
+def max(x, axis=None, keepdims=False, **others):
+    """Return the largest element over `axis`; equal ones share the gradient equally."""
+    return _extreme(x, axis, keepdims, np.max, others)
 
 
-def min(x, axis=None, keepdims=False):
-    """The smallest element over `axis`; equal ones share the gradient equally."""
-    return _extreme(x, axis, keepdims, np.min)
+@refuses_others
+def min(x, axis=None, keepdims=False, **others):
+    """Return the smallest element over `axis`; equal ones share the gradient equally."""
+    return _extreme(x, axis, keepdims, np.min, others)
 
 
-def _extreme(x, axis, keepdims, pick):
-    axes, kept, final = _shapes(x.shape, axis, keepdims)
+def _extreme(x, axis, keepdims, pick, others):
+    axes, kept, final = _shapes(x.shape, axis, keepdims, others)
     values = real(x)
     if 0 in [x.shape[a] for a in axes]:
         raise ValueError(f"{pick.__name__}: an array of shape {x.shape} has no element to pick over axis {axis}")
@@ -58,9 +67,10 @@ def _pick(x, *, pick, ties, axes, kept, final):
     return (np.where(ties, x, 0).sum(axes) / ties.sum(axes)).reshape(final)
 
 
-def logsumexp(x, axis=None, keepdims=False):
-    """log(sum(exp(x))) over `axis`, shifted by the maximum so that nothing overflows."""
-    axes, _, final = _shapes(x.shape, axis, keepdims)
+@refuses_others
+def logsumexp(x, axis=None, keepdims=False, **others):
+    """Return log(sum(exp(x))) over `axis`, computed after subtracting the maximum so that nothing overflows."""
+    axes, _, final = _shapes(x.shape, axis, keepdims, others)
     return reshape(_logsumexp(x, axes=axes), final)
 
 
@@ -72,8 +82,11 @@ def _logsumexp(x, *, axes):
         return np.log(np.exp(x - top).sum(axes, keepdims=True)) + top
 
 
-def softmax(x, axis=-1):
-    """exp(x) / sum(exp(x)) along `axis`."""
+@refuses_others
+def softmax(x, axis=-1, **others):
+    """Return exp(x) / sum(exp(x)) along `axis`."""
+    if others:
+        refuse(others)
     return _softmax(x, axis=axis)
 
 
@@ -84,29 +97,34 @@ def _softmax(x, *, axis):
     return e
 
 
-def log_softmax(x, axis=-1):
-    """log(softmax(x)), accurate where softmax underflows."""
-    return x - logsumexp(x, axis, keepdims=True)
+@refuses_others
+def log_softmax(x, axis=-1, **others):
+    """Return log(softmax(x)) along `axis`, accurate where softmax underflows."""
+    return x - logsumexp(x, axis, True, **others)
 
 
-def norm(x, axis=None, keepdims=False):
-    """The Euclidean norm over `axis`.  At x = 0 it takes the subgradient 0, where the quotient x / |x| would be NaN."""
-    total = sum(x * x, axis, keepdims)
+@refuses_others
+def norm(x, axis=None, keepdims=False, **others):
+    """Return the Euclidean norm over `axis`; its gradient at x = 0 is the subgradient 0 (x / |x| would be NaN)."""
+    total = sum(x * x, axis, keepdims, **others)
     zero = real(total) == 0
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
 
 
 def _largest(x, axis):
-    """The maximum over `axis`, which is kept; -inf where there is no element."""
+    """Return the maximum over `axis`, which is kept with length 1; -inf if there is no element."""
     return x.max(axis, keepdims=True) if x.size else np.full_like(x.sum(axis, keepdims=True), -np.inf)
 
 
-def _shapes(source, axis, keepdims):
-    """The reduced axes as a tuple, the shape with them kept at length 1, and the final shape."""
+def _shapes(source, axis, keepdims, others):
+    """Return the reduced axes as a tuple, the shape in which they have length 1, and the final shape."""
+    if others:
+        refuse(others)
     ndim = len(source)
     axes = tuple(range(ndim)) if axis is None else tuple(axis) if isinstance(axis, list | tuple) else (axis,)
-    if any(not -ndim <= a < ndim for a in axes) or len({a % ndim for a in axes}) < len(axes):
+    count = ndim or 1  # as in NumPy and PyTorch, axis 0 of a single number exists
+    if any(not -count <= a < count for a in axes) or len({a % count for a in axes}) < len(axes):
         raise ValueError(f"axis={axis} does not name distinct axes of an array of shape {source}")
-    axes = tuple(a % ndim for a in axes)
+    axes = tuple(a % ndim for a in axes) if ndim else ()
     kept = tuple([1 if i in axes else n for i, n in enumerate(source)])
     return axes, kept, kept if keepdims else tuple([n for i, n in enumerate(source) if i not in axes])

@@ -1,10 +1,11 @@
-"""Bilinear resampling of images by 2: a pair that is adjoint up to a factor 4.
+"""Bilinear resampling of images by a factor of 2: two operations that are adjoint up to a factor of 4.
 
-Pixels are squares, so the centre of pixel i lies at i + 1/2 and those of its two halves at i + 1/4 and i + 3/4.  Up
-along one axis is then y[2i] = 3/4 x[i] + 1/4 x[i - 1], y[2i + 1] = 3/4 x[i] + 1/4 x[i + 1]; half of the adjoint is the
-filter (1, 3, 3, 1) / 8 at every second pixel.  Boundary: outside the image the nearest pixel is repeated, so both leave
-constant images as they are.  Up is PyTorch's `interpolate(scale_factor=2, mode="bilinear", align_corners=False)`; down
-is its `scale_factor=0.5, antialias=True` but on the outermost pixels, whose weights PyTorch normalises anew.
+Pixels are squares: the centre of pixel i lies at i + 1/2, and the centres of its two halves at i + 1/4 and i + 3/4.  So
+upsampling along one axis is y[2i] = 3/4 x[i] + 1/4 x[i - 1], y[2i + 1] = 3/4 x[i] + 1/4 x[i + 1]; half of its adjoint
+is the filter (1, 3, 3, 1) / 8 at every second pixel.  At the boundary the nearest pixel is repeated, so that both keep
+constant images unchanged.  Upsampling equals PyTorch's `interpolate(scale_factor=2, mode="bilinear",
+align_corners=False)`.  Downsampling equals `interpolate(scale_factor=0.5, mode="bilinear", antialias=True)` except on
+the outermost pixels, where PyTorch normalises the weights again.
 """
 
 import numpy as np
@@ -14,16 +15,21 @@ from .shape import real_data
 
 
 def bilinear_up(x):
-    """Images (N, H, W, C) -> (N, 2H, 2W, C) by linear interpolation along both axes.  ValueError for other ranks."""
+    """Enlarge images (N, H, W, C) to (N, 2H, 2W, C) by linear interpolation along both axes.
+
+    Raises:
+        ValueError: If x is not a batch of images.
+    """
     if np.ndim(real_data(x)) != 4 or 0 in x.shape[1:3]:
         raise ValueError(f"bilinear_up: needs images (N, H, W, C), got shape {x.shape}")
     return _bilinear_up(x)
 
 
 def bilinear_down(x):
-    """Images (N, 2H, 2W, C) -> (N, H, W, C) by the filter (1, 3, 3, 1) / 8 along both axes.
+    """Shrink images (N, 2H, 2W, C) to (N, H, W, C) by the filter (1, 3, 3, 1) / 8 along both axes.
 
-    ValueError for other ranks and odd sides.
+    Raises:
+        ValueError: If x is not a batch of images, or if a side is odd.
     """
     if np.ndim(real_data(x)) != 4 or 0 in x.shape[1:3] or x.shape[1] % 2 or x.shape[2] % 2:
         raise ValueError(f"bilinear_down: needs images (N, H, W, C) with even sides, got shape {x.shape}")
@@ -45,7 +51,7 @@ def _bilinear_down(x):
 
 
 def _double(x):
-    """(a, n, b) -> (a, 2n, b)."""
+    """Enlarge (a, n, b) to (a, 2n, b) by linear interpolation."""
     a, n, b = x.shape
     quarter = 0.25 * x
     y = np.empty_like(quarter, shape=(a, n, 2, b), order="C")
@@ -60,7 +66,7 @@ def _double(x):
 
 
 def _halve(y):
-    """(a, 2n, b) -> (a, n, b), half of the adjoint of `_double`."""
+    """Shrink (a, 2n, b) to (a, n, b) by half of the adjoint of `_double`."""
     a, n, b = y.shape[0], y.shape[1] // 2, y.shape[2]
     pairs = y.reshape(a, n, 2, b)
     first, second = pairs[:, :, 0], pairs[:, :, 1]

@@ -1,4 +1,4 @@
-"""Moving numbers without changing them.  All linear; each is declared beside its adjoint."""
+"""Operations that move elements without changing them: all are linear, and each is declared beside its adjoint."""
 
 from operator import index as as_int
 
@@ -8,10 +8,11 @@ from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 from ..backend import as_array, full_like, of
 from ..op import Op, apply_rule, op
 from ..tensor import Tensor
+from .keywords import refuse, refuses_others
 
 
 def reshape(x, *shape):
-    """The same elements in a new shape, given as a tuple or as numbers; one entry may be -1."""
+    """Return the same elements in a new shape, given as a tuple or as numbers; one entry may be -1."""
     shape = shape[0] if len(shape) == 1 and not isinstance(shape[0], int | np.integer) else shape
     return _reshape(x, shape=tuple(shape), source=x.shape)
 
@@ -22,27 +23,33 @@ def _reshape(x, *, shape, source):
 
 
 def flatten(x):
-    """(N, ...) to (N, product of the rest)."""
+    """Reshape (N, ...) to (N, product of the rest): the batch axis stays, as in PyTorch's `nn.Flatten`.
+
+    The method `x.flatten()` is NumPy's: it returns all elements in one row, as `ops.ravel(x)` does.
+    """
     return reshape(x, x.shape[0], int(np.prod(x.shape[1:])))
 
 
 def ravel(x):
-    """All elements in one row."""
+    """Return all elements in one row.
+
+    This is also the method `x.flatten()`, as in NumPy, whereas the function `ops.flatten(x)` keeps the batch axis.
+    """
     return reshape(x, -1)
 
 
 def squeeze(x, axis=None):
-    """x without its axes of length 1, or without those named by `axis`."""
+    """Return x without its axes of length 1, or without the axes `axis`, which must have length 1."""
     return reshape(x, np.squeeze(np.broadcast_to(0, x.shape), axis).shape)
 
 
 def expand_dims(x, axis):
-    """x with a new axis of length 1 at position(s) `axis`."""
+    """Return x with a new axis of length 1 at the position or positions `axis`."""
     return reshape(x, np.expand_dims(np.broadcast_to(0, x.shape), axis).shape)
 
 
 def transpose(x, *axes):
-    """x with its axes in the order `axes` (a tuple or numbers); reversed if none are given."""
+    """Return x with its axes in the order `axes` (a tuple or numbers); reversed if none are given."""
     axes = axes[0] if len(axes) == 1 and not isinstance(axes[0], int | np.integer) else axes
     axes = normalize_axis_tuple(axes, x.ndim) if axes else tuple(reversed(range(x.ndim)))
     return _transpose(x, axes=axes)
@@ -54,7 +61,7 @@ def _transpose(x, *, axes):
 
 
 def swapaxes(x, a, b):
-    """x with axes a and b exchanged."""
+    """Return x with the axes a and b exchanged."""
     axes = list(range(x.ndim))
     a, b = normalize_axis_index(a, x.ndim), normalize_axis_index(b, x.ndim)
     axes[a], axes[b] = axes[b], axes[a]
@@ -62,13 +69,13 @@ def swapaxes(x, a, b):
 
 
 def flip(x, axis):
-    """x with the order along `axis` (an int or a tuple) reversed."""
+    """Return x with the order along `axis` (an int or a tuple) reversed."""
     axes = normalize_axis_tuple(axis, x.ndim)
     return getitem(x, tuple(slice(None, None, -1) if a in axes else slice(None) for a in range(x.ndim)))
 
 
 def getitem(x, key):
-    """x[key]: integers, slices, None, Ellipsis, integer or boolean arrays, as in NumPy."""
+    """Return x[key] as in NumPy: key holds integers, slices, None, Ellipsis, integer or boolean arrays."""
     parts = key if isinstance(key, tuple) else (key,)
     parts = tuple(p.data if isinstance(p, Tensor) else p for p in parts)
     return _getitem(x, key=parts if isinstance(key, tuple) else parts[0], source=x.shape)
@@ -90,14 +97,23 @@ def _scatter_add(x, *, key, source):
 
 
 def _repeats(key):
-    """Could `key` pick one element twice?  Only sequences and arrays of integers can."""
+    """Return whether `key` may pick an element twice: only sequences and arrays of integers can."""
     parts = key if isinstance(key, tuple) else (key,)
     arrays = [as_array(p) for p in parts if not (p is None or p is Ellipsis or isinstance(p, slice))]
     return any(a.ndim and a.dtype.kind in "iu" for a in arrays)
 
 
 def pad(x, pad_width, value=0.0):
-    """x with `pad_width` = ((before, after), ...) elements of `value` around each axis (an int for all)."""
+    """Return x surrounded by elements of `value`.
+
+    Args:
+        x: The input.
+        pad_width: ((before, after), ...), the number of new elements on both sides of each axis, or an int for all.
+        value: The value of the new elements.
+
+    Raises:
+        ValueError: If a width is negative.
+    """
     widths = np.broadcast_to(np.asarray(pad_width, int), (x.ndim, 2))
     if (widths < 0).any():
         raise ValueError(f"pad: widths must be >= 0, got {widths.tolist()}")
@@ -111,24 +127,30 @@ def pad(x, pad_width, value=0.0):
     return padded + frame
 
 
-def concatenate(xs, axis=0):
-    """The arrays of the sequence `xs` joined along an existing `axis`."""
+@refuses_others
+def concatenate(xs, axis=0, **others):
+    """Return the arrays of the sequence `xs` joined along an existing `axis`."""
+    if others:
+        refuse(others)
     xs = list(xs)
     if not xs:
         raise ValueError("concatenate: needs at least one array")
+    if not xs[0].ndim:
+        raise ValueError("concatenate: an array of shape () has no axis to be joined along; use stack")
     return _concatenate(*xs, axis=normalize_axis_index(axis, xs[0].ndim))
 
 
-def stack(xs, axis=0):
-    """The arrays of the sequence `xs`, all of one shape, joined along a new `axis`."""
+@refuses_others
+def stack(xs, axis=0, **others):
+    """Return the arrays of the sequence `xs`, all of one shape, joined along a new `axis`."""
     xs = list(xs)
     if len({x.shape for x in xs}) > 1:
         raise ValueError(f"stack: all arrays need one shape, got {[x.shape for x in xs]}")
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
+    return concatenate([expand_dims(x, axis) for x in xs], axis, **others)
 
 
 class _Concatenate(Op):
-    """The one operation with any number of arguments: it needs no vjp per argument, only where each one lies."""
+    """Operation with any number of arguments: instead of one vjp per argument it uses the position of each one."""
 
     name = "concatenate"
     couples_samples = False
@@ -168,7 +190,7 @@ _concatenate = apply_rule(_Concatenate(_join))
 
 
 def upsample(x, scale=2):
-    """Nearest-neighbour upsampling of images (N, H, W, C) by a whole factor; the adjoint of `block_sum`."""
+    """Enlarge images (N, H, W, C) by a whole factor, repeating pixels (nearest neighbour); adjoint of `block_sum`."""
     scale = as_int(scale)
     if np.ndim(real_data(x)) != 4 or scale < 1:
         raise ValueError(f"upsample: needs images (N, H, W, C) and a scale >= 1, got shape {x.shape} and scale {scale}")
@@ -176,7 +198,10 @@ def upsample(x, scale=2):
 
 
 def block_sum(x, scale=2):
-    """Sums over blocks of scale x scale pixels of images (N, H, W, C); divided by scale**2 it is average pooling."""
+    """Return sums over blocks of scale x scale pixels of images (N, H, W, C).
+
+    Divided by scale ** 2 this is average pooling.
+    """
     scale = as_int(scale)
     if np.ndim(real_data(x)) != 4 or scale < 1 or x.shape[1] % scale or x.shape[2] % scale:
         raise ValueError(f"block_sum: needs images (N, H, W, C) with sides divisible by {scale}, got shape {x.shape}")
@@ -195,4 +220,5 @@ def _block_sum(x, *, scale):
 
 
 def real_data(x):
+    """Return the array of a Tensor, and anything else unchanged."""
     return x.data if isinstance(x, Tensor) else x

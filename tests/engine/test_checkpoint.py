@@ -1,4 +1,4 @@
-"""checkpoint(f, *args) is f(*args): in values, in gradients of every order, and in what it complains of."""
+"""checkpoint(f, *args) is f(*args): in values and in gradients of every order; and its errors."""
 
 import gc
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minigan as mg
-from minigan import ops
+from minigan import nn, ops
 from minigan.autodiff import _Recompute
 from minigan.tensor import Node
 
@@ -169,3 +169,12 @@ def test_f_must_return_one_tensor():
     x = mg.tensor(X, requires_grad=True)
     with pytest.raises(TypeError, match=r"checkpoint: f must return one Tensor, got tuple"):
         mg.checkpoint(lambda h: (h, h), x)
+
+
+def test_a_checkpoint_does_not_track_statistics_twice():
+    x = mg.tensor(np.random.default_rng(0).normal(size=(5, 3)), requires_grad=True)
+    plain, repeated = nn.BatchNorm(3, dtype="float64"), nn.BatchNorm(3, dtype="float64")
+    expected = mg.grad((plain(x) ** 3).sum(), [x])[0]
+    found = mg.grad((mg.checkpoint(repeated, x) ** 3).sum(), [x])[0]
+    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-12)
+    assert (plain.running_mean == repeated.running_mean).all()

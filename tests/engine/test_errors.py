@@ -118,3 +118,7 @@ def test_operators_with_arrays_on_the_left_give_tensors():
     ):
         assert isinstance(y, mg.Tensor)
         assert y.requires_grad
+
+
+def test_a_number_can_be_formatted():
+    assert f"{mg.tensor(1 / 3):.3f}" == "0.333"

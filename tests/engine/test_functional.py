@@ -219,8 +219,13 @@ def test_shapes_must_agree():
     ],
 )
 def test_what_a_function_closes_over_gets_its_gradient(derivative):
-    """d/dw of d/dy (w y) = w is 1: a penalty on a critic's slope reaches the critic's weights."""
+    """d/dw of d/dy (w y) = w is 1: a penalty on a critic's gradient norm reaches the critic's weights."""
     w = mg.Parameter(np.array(3.0))
     slope = derivative(lambda y: y * w)
     assert slope.item() == 3
     assert mg.grad(slope, [w])[0].item() == 1
+
+
+def test_argnums_may_count_from_the_end():
+    _, g = mg.value_and_grad(lambda a, b: (a * b).sum(), argnums=-1)(np.full(2, 3.0), np.ones(2))
+    assert g.numpy().tolist() == [3, 3]

@@ -1,4 +1,4 @@
-"""`fused`: kernels for orders 0 and 1, a reference for the rest, and a wrong one of either that shows."""
+"""`fused`: kernels for orders 0 and 1, a reference for the rest; a wrong kernel and a wrong reference are noticed."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""`mg.grad`: what it visits, what it refuses, and in which dtype it answers."""
+"""`mg.grad`: the nodes that it visits, the inputs that it refuses, the dtype of its result."""
 
 import numpy as np
 import pytest
@@ -326,3 +326,22 @@ def test_backward_refuses(x):
     z.backward()
     with pytest.raises(RuntimeError, match=r"freed"):
         z.backward()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ((0, 0, 1), slice(None)),
+        ((0, 0, 1),),
+        (range(-3, 3),),
+        (slice(None), (0, 0)),
+        ((0, 0), [1, 1]),
+        ([True, False, True], [1, 1]),
+    ],
+    ids=repr,
+)
+def test_a_sequence_as_an_index_may_repeat_itself(key):
+    x = mg.tensor(np.zeros((3, 4)), requires_grad=True)
+    expected = np.zeros((3, 4))
+    np.add.at(expected, key, np.ones(x[key].shape))
+    assert (mg.grad(x[key].sum(), [x])[0].numpy() == expected).all()

@@ -1,4 +1,4 @@
-"""How an operation is declared, what it keeps, and what it says when it cannot run."""
+"""Declaration of operations, the values that they keep, and their errors."""
 
 import weakref
 

@@ -1,4 +1,4 @@
-"""Convolution as seven loops: the reference that nobody can get wrong, at any speed.
+"""Convolution as seven loops: a reference that is slow and simple enough to be right.
 
 Sizes are counted here, not taken from the library's formulas.
 """
@@ -28,7 +28,7 @@ def pair(value):
 
 
 def positions(size, kernel, stride, pads, dilation):
-    """At how many places along one axis the kernel fits, counted one by one."""
+    """Number of places along one axis at which the kernel fits, counted one by one."""
     count = 0
     while count * stride + (kernel - 1) * dilation < size + sum(pads):
         count += 1

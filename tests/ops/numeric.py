@@ -1,7 +1,7 @@
-"""What the check matrix is made of: derivatives of any order along random directions.
+"""Building blocks of the check matrix: derivatives of any order along random directions.
 
-And ways to find them without autodiff.  From a sample (a function f and inputs x) and random constants c, v1, v2, v3
-of the shapes of f(x) and x:
+Also ways to compute them without autodiff.  From a sample (a function f and inputs x) and random constants c, v1, v2,
+v3 of the shapes of f(x) and x:
 
     phi_0(x) = <c, f(x)>        phi_k(x) = <grad phi_{k-1}(x), v_k>
 
@@ -80,7 +80,7 @@ def derivatives(f, inputs, order, constants, create_graph):
 
 
 def close(found, expected, tolerance, what):
-    """AssertionError unless the two agree, relative to the largest number about."""
+    """Raise AssertionError unless the two agree, relative to the largest number among them."""
     found, expected = np.asarray(found), np.asarray(expected)
     assert found.shape == expected.shape, f"{what}: shape {found.shape}, expected {expected.shape}"
     same = (found == expected) | (np.isnan(found) & np.isnan(expected))  # infinities included

@@ -1,4 +1,4 @@
-"""The check matrix: every operation, every sample, every way to be wrong that we know of.
+"""The check matrix: every operation, every sample, every known way to be wrong.
 
 And a planted example of each way.
 """

@@ -1,4 +1,4 @@
-"""What operations say of arguments that make no sense: one sentence with the names and the numbers."""
+"""Errors of operations for bad arguments: one sentence with names and numbers."""
 
 import numpy as np
 import pytest

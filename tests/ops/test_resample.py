@@ -18,7 +18,7 @@ from minigan.ops.resample import bilinear_down, bilinear_up
 
 
 def weight(target, source):
-    """How much of a pixel at `source` a tent of half-width 1 centred at `target` takes."""
+    """Weight of a pixel at `source` in a tent of half-width 1 centred at `target`."""
     return max(0.0, 1 - abs(target - source))
 
 

@@ -1,4 +1,4 @@
-"""Winograd's trio against im2col's on the same numbers, its matrices in Fractions, and where it is chosen."""
+"""Winograd's trio against im2col's on the same numbers, its matrices in Fractions, and the rule that chooses it."""
 
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -33,7 +33,7 @@ def trio(geometry, arguments, backend=numpy_winograd):
 
 
 def errors(geometry, arguments):
-    """Of each of the trio, as a fraction of the norm of what im2col computes in float64."""
+    """Errors of the trio, each relative to the norm of the result of im2col in float64."""
     found = []
     for name, args, value in zip(TRIO, arguments, trio(geometry, arguments), strict=True):
         expected = getattr(numpy_conv, name)(*(a.astype(np.float64) for a in args), geometry)
@@ -99,7 +99,7 @@ def test_float32_keeps_five_digits(n, size, c_in, c_out, kernel, stride):
 
 
 def test_positive_images_keep_five_digits():
-    """What ReLU leaves has a mean, which the differences in B must cancel."""
+    """The output of ReLU has a mean, which the differences in B must cancel."""
     geometry = conv_geometry((8, 8), (5, 5), 1, "same", 1, 1)
     (x, w), *others = numbers(geometry, 4, 256, 32, np.float32)
     assert errors(geometry, [(np.abs(x), w), *others])[0] <= 1e-5
