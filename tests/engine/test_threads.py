@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from minigan.backend.numpy import conv as numpy_conv
-from minigan.backend.numpy import matmul as numpy_matmul
-from minigan.backend.numpy import threads
+from minigan.backend.numpy import matmul, threads
 from minigan.ops.conv import conv_geometry
 
 LIBRARIES = threads._blas()._libraries
@@ -118,7 +117,7 @@ def test_divided_products_are_right(monkeypatch, shape, transposed):
     calls = []
     monkeypatch.setattr(threads, "side_by_side", lambda f, items: calls.append(items) or [f(i) for i in items])
     with threads._blas().in_one_thread():
-        found = numpy_matmul.matmul(a, b)
+        found = matmul(a, b)
     np.testing.assert_allclose(found, np.einsum("ij,jk", a, b), rtol=1e-12)
     assert [len(items) for items in calls] == [2]
 
@@ -141,7 +140,7 @@ def test_convolutions_are_the_same_in_one_thread_and_in_two(monkeypatch, groups)
 
 FORKING = """
 import multiprocessing
-from minigan.backend import threads
+from minigan.backend.numpy import threads
 
 def work(queue):
     queue.put(threads.side_by_side(abs, [-1, -2, -3]))

@@ -97,7 +97,7 @@ def test_each_mistake_in_sharing_would_be_seen(monkeypatch, fault, name):
     elif fault == "own statistics":
         monkeypatch.setattr(parallel, "_total", lambda x, *, members: x * members.size)
     else:
-        monkeypatch.setattr(parallel, "_rows_of", lambda members, share: parallel.Generator)
+        monkeypatch.setattr(parallel, "_rows_of", lambda members, count: None)
     config = configured(name, {"dropout": 0.0})
     (_, expected), (_, found) = trained(config), side_by_side(lambda c: trained(config, c), 2)[0]
     assert apart(expected, found) > 1e-3
