@@ -9,8 +9,8 @@ from .. import data, metrics
 from ..data import stacked
 from ..files import write_json
 from ..random import Generator
-from .samples import draw
 from ..trainers.sources import load_data, load_unseen
+from .samples import draw
 
 POINTS = 2_500  # in the plane: PacGAN's number
 IMAGES = 10_000

@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..files import replacing, sync_folder
+from ..presets import Config
 from ..presets.changes import refused
 from .checkpoints import Checkpoints
-from ..presets import Config
 from .errors import RunError
 from .lock import locked
 

@@ -12,13 +12,13 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from . import sessions
 from ..presets.changes import consequence
 from ..trainers.device import precision_of
+from ..trainers.summaries import summaries
+from . import sessions
 from .errors import RunError, Stopped
 from .progress import progress
 from .rollback import Diverged, roll_back
-from ..trainers.summaries import summaries
 
 PICTURES = 25  # over a run: the frames of its animation
 CHECKPOINTS = 10

@@ -16,10 +16,9 @@ from dataclasses import replace
 import numpy as np
 
 from .. import viz
-from ..random import Generator
 from ..data.mixtures import POINTS
-from ..trainers import load_data
-from ..trainers import TRAINERS
+from ..random import Generator
+from ..trainers import TRAINERS, load_data
 
 ROWS, STEPS, NEAREST = 10, 11, 8
 

@@ -3,10 +3,9 @@
 import math
 
 from .. import viz
-from ..random import Generator
 from ..data.mixtures import POINTS
-from ..trainers import load_data
-from ..trainers import TRAINERS
+from ..random import Generator
+from ..trainers import TRAINERS, load_data
 
 
 def draw(run, n, seed=0, label=None):

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from crashes import LOOP, TINY, go, left
+from crashes import TINY, go, left
 
 from minigan import data
 
@@ -108,6 +108,6 @@ def compare(run, whole):
 
 
 if __name__ == "__main__":
-    LOOP.PICTURES, LOOP.EXAMINATIONS = 1, 1
+    loop.PICTURES, loop.EXAMINATIONS = 1, 1
     mode, where, *numbers = sys.argv[1:]
     print(json.dumps({"points": points, "moments": moments}[mode](Path(where), *map(int, numbers))))

@@ -10,8 +10,7 @@ from minigan.cli import main
 from minigan.metrics import classifier
 from minigan.presets import Config
 from minigan.random import Generator
-from minigan.runs import Run
-from minigan.runs import train
+from minigan.runs import Run, train
 from minigan.runs.evaluation import evaluate, judge_images, judge_points, judge_stacked, single_digits
 from minigan.trainers import load_data, trainer_for
 

@@ -11,9 +11,7 @@ from minigan import data, gan, models, optim, viz
 from minigan.cli import main
 from minigan.presets import Config
 from minigan.random import Generator
-from minigan.runs import Run, RunError, draw
-from minigan.runs import train
-from minigan.runs import gallery
+from minigan.runs import Run, RunError, draw, gallery, train
 from minigan.tensor import Tensor
 from minigan.trainers import trainer_for
 

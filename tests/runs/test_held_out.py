@@ -13,8 +13,7 @@ from minigan import data
 from minigan.cli import main
 from minigan.presets import Config, preset
 from minigan.random import Generator
-from minigan.runs import Run
-from minigan.runs import train
+from minigan.runs import Run, train
 from minigan.trainers import Trainer, load_data, trainer_for
 
 TINY = Config(

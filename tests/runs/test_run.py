@@ -10,8 +10,7 @@ import pytest
 
 from minigan import data, gan
 from minigan.presets import Config
-from minigan.runs import Run, RunError, draw
-from minigan.runs import train
+from minigan.runs import Run, RunError, draw, train
 from minigan.trainers import Trainer
 
 TINY = Config(
