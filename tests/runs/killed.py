@@ -19,6 +19,7 @@ from pathlib import Path
 from crashes import TINY, go, left
 
 from minigan import data
+from minigan.runs import loop
 
 SHORT = dataclasses.replace(TINY, steps=2, keep_last=1)
 LONG = dataclasses.replace(TINY, steps=40, keep_every=1)  # a checkpoint at every step
