@@ -121,7 +121,7 @@ _DENSE_1024 = Preset(
         penalty="r1", penalty_weight=1.0, first_phase=0.5, critic_steps=2, held_out=1000, summary_interval=100,
     ),
     "Goodfellow et al. 2014; Mescheder et al. 2018",
-    "1024 units, a first phase with one critic step, tests on held-out data, TensorBoard",
+    "1024 units, two phases, held-out tests, TensorBoard",
 )  # fmt: skip
 
 _R3GAN_SMALL = Preset(
