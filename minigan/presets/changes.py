@@ -39,6 +39,6 @@ def consequence(old: Config, new: Config) -> str:
     if not affected:
         return f"{begun}: as if that had been asked for from the beginning"
     return (
-        f"{begun}: settings that are fractions of the run ({', '.join(affected)}) now refer to the longer run, so the "
+        f"{begun}: settings in fractions of the run ({', '.join(affected)}) follow the longer run from here on, so the "
         "result differs from that of a run that was this long from the beginning"
     )

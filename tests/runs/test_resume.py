@@ -48,7 +48,7 @@ def test_more_steps_go_on_as_if_they_had_been_asked_for_at_once(tmp_path, digits
 def test_what_more_steps_mean_to_schedules_is_said():
     longer = dataclasses.replace(TINY, steps=60)
     assert consequence(TINY, TINY) == ""
-    assert "shares of the run (schedule, ema) follows the longer one from here on" in consequence(TINY, longer)
+    assert "fractions of the run (schedule, ema) follow the longer run from here on" in consequence(TINY, longer)
 
 
 @pytest.mark.parametrize(
