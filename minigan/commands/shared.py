@@ -1,4 +1,4 @@
-"""Parsing of options, and what else several commands need."""
+"""Parsing of options, and other functions that several commands share."""
 
 import sys
 from collections.abc import Callable

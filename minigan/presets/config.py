@@ -93,7 +93,7 @@ class Config:
     refine: Annotated[bool, UsedBy("dcgan")] = False
     """Add a stride-1 layer on the generator's smallest feature map (dcgan)."""
     generator_slope: Annotated[float, _UP_TO_1] = 0.2
-    """Negative slope of the generator's leaky ReLU; 0 is ReLU."""
+    """Negative slope of the leaky ReLU in the generator of a GAN; 0 is ReLU."""
     output: Literal["tanh", "sigmoid", "linear"] = "tanh"
     """Last activation of the generator. Images are scaled to [0, 1] for sigmoid and to [-1, 1] otherwise."""
     octaves: Annotated[Whole, UsedBy("dense")] = 0
@@ -137,7 +137,7 @@ class Config:
     critic_steps: Annotated[Count, _GANS] = 1
     """Number of critic updates for each generator update (dcgan, dense, residual)."""
     first_phase: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
-    """Fraction of the run, from its start, with one critic update for each generator update; critic_steps counts
+    """Fraction of the run, from its start, with one critic update for each generator update; critic_steps applies
     afterwards (dcgan, dense, residual)."""
 
     optimizer: Annotated[Literal["adam", "rmsprop"], _GANS] = "adam"

@@ -291,7 +291,7 @@ import os, subprocess, sys
 from pathlib import Path
 from crashes import TINY, go, left
 from minigan import data
-from minigan.experiment import Run, RunError
+from minigan.runs import Run, RunError
 
 disk, digits = Path(sys.argv[1]), data.load("digits-8x8")
 subprocess.run(["mount", "-t", "tmpfs", "-o", "size=72k", "none", disk], check=True)
@@ -326,7 +326,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from crashes import TINY, go
 from minigan import data
-from minigan.experiment import RunError
+from minigan.runs import RunError
 
 digits = data.load("digits-8x8")
 if os.geteuid() == 0:
