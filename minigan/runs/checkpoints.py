@@ -38,6 +38,8 @@ class Checkpoints:
         folder: The folder, which must exist before anything is saved.
     """
 
+    folder: Path
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 

@@ -20,6 +20,8 @@ class Stopped(KeyboardInterrupt):
         signum: The number of the signal that asked for it.
     """
 
+    signum: int
+
     def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum

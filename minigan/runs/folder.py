@@ -46,6 +46,15 @@ class Run:
         checkpoints, samples, pictures, summaries: Paths of its subfolders.
     """
 
+    folder: Path
+    config_file: Path
+    metrics_file: Path
+    findings_file: Path
+    checkpoints: Path
+    samples: Path
+    pictures: Path
+    summaries: Path
+
     def __init__(self, folder: PathLike) -> None:
         self.folder = Path(folder)
         self.config_file = self.folder / "config.json"

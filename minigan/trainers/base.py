@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from .. import nn
+from .device import chosen
 
 if TYPE_CHECKING:
     from ..data import Loader, Stream
@@ -23,7 +24,10 @@ class BaseTrainer:
     """Everything that changes during a run. All randomness comes from `config.seed`, in separate streams.
 
     A subclass is made as `Trainer(config, dataset)`; it defines `step`, `picture`, `samples`, `parts` and
-    `generators`, and sets the attributes.
+    `generators`, and sets `loader`.
+
+    Args:
+        config: The configuration.
 
     Attributes:
         config: The checked configuration; after a rollback its learning rates are the lower ones.
@@ -32,6 +36,10 @@ class BaseTrainer:
         unit: Short name of a sample in the progress bar.
         step_count: The number of steps taken.
         rollbacks: The number of times that training was restored from a checkpoint and slowed down.
+
+    Raises:
+        ValueError: Settings contradict each other.
+        DeviceError: The configuration asks for a GPU and none works.
     """
 
     config: Config
@@ -41,9 +49,9 @@ class BaseTrainer:
     step_count: int = 0
     rollbacks: int = 0
 
-    if TYPE_CHECKING:
-
-        def __init__(self, config: Config, dataset: Any) -> None: ...
+    def __init__(self, config: Config) -> None:
+        config.check()
+        self.config, self.device = config, chosen(config)
 
     def step(self) -> dict[str, float]:
         """Update every network once and add 1 to `step_count`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .base import BaseTrainer
 from .gan import Trainer
 from .summaries import event_writer
 from .translation import TranslationTrainer
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TRAINERS", "trainer_for"]
 
-TRAINERS: dict[str, type[BaseTrainer]] = {
+TRAINERS: dict[str, type[Trainer | TranslationTrainer | VaeTrainer]] = {
     "dcgan": Trainer,
     "dense": Trainer,
     "residual": Trainer,
@@ -26,7 +25,7 @@ TRAINERS: dict[str, type[BaseTrainer]] = {
 """The trainer for each `config.model`; all are made as Trainer(config, dataset)."""
 
 
-def trainer_for(config: Config, dataset: Data) -> BaseTrainer:
+def trainer_for(config: Config, dataset: Data) -> Trainer | TranslationTrainer | VaeTrainer:
     """Return a new trainer.
 
     Args:

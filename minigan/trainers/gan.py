@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import data, gan, optim
+from .. import data, gan, nn, optim
 from ..backend import move
 from ..gan.undisturbed import undisturbed
 from ..op import no_grad
@@ -15,7 +15,6 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import fixed_samples, schedules
 from .base import BaseTrainer, part_of
-from .device import chosen
 from .networks import build, sample
 from .sources import Images, Points, published
 
@@ -45,18 +44,29 @@ class Trainer(BaseTrainer):
         classes: The number of classes; 0 for an unconditional run.
         noise, penalty_noise, picture_noise: Generators of the noise z, of the points of the penalty, and of the noise
             of the pictures.
+        penalty_weight: The present weight of the penalty, an array of no dimensions on the device.
         diagnosis: The `gan.Diagnosis` of the training.
 
     Raises:
         ValueError: Settings contradict each other or the data.
     """
 
+    generator: nn.Module
+    critic: nn.Module
+    game: gan.Game
+    ema: optim.EMA | None
+    source: Images | Points
+    classes: int
+    noise: Generator
+    penalty_noise: Generator
+    picture_noise: Generator
+    diagnosis: gan.Diagnosis
+    penalty_weight: Array
+
     def __init__(self, config: Config, dataset: Data) -> None:
-        config.check()
-        self.config, self.device = config, chosen(config)
+        super().__init__(config)
         weights, order, noise, self.penalty_noise, self.picture_noise, split = Generator(config.seed).spawn(6)
         self.noise = noise.on(self.device)
-        self.source: Images | Points
         if isinstance(dataset, data.Dataset):
             self.source = Images(config, dataset, order, split, self.device)
         else:

@@ -63,11 +63,15 @@ def sample(generator: nn.Module, z: Array, labels: Array | None = None) -> NDArr
 class Through(nn.Module):
     """A critic whose samples first go through the module `front`: D(front(x)), or D(front(x), labels)."""
 
+    front: nn.Module
+    critic: nn.Module
+
     def __init__(self, front: nn.Module, critic: nn.Module) -> None:
         self.front, self.critic = front, critic
         self.named("critic")
 
     def forward(self, x: Tensor, *labels: ArrayLike) -> Tensor:
+        """Return the critic's scores of `front(x)`."""
         return self.critic(self.front(x), *labels)
 
 

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from ..presets import Config
     from ..types import Array, Generator, NDArray
 
-__all__ = ["Data", "Images", "Points", "Sampler", "describe", "load_data", "load_unseen", "published", "set_aside"]
+__all__ = [
+    "Data",
+    "Images",
+    "Points",
+    "Sampler",
+    "describe",
+    "load_data",
+    "load_unseen",
+    "only_images",
+    "published",
+    "set_aside",
+]
 
 Sampler: TypeAlias = data.Mixture | data.SwissRoll
 """A distribution of points in the plane."""
@@ -45,6 +56,17 @@ def load_unseen(config: Config) -> data.Dataset | None:
         return None
 
 
+def only_images(config: Config, dataset: Data) -> data.Dataset:
+    """Return the data of a model that needs images.
+
+    Raises:
+        ValueError: They are points in the plane.
+    """
+    if not isinstance(dataset, data.Dataset):
+        raise ValueError(f"model={config.model} needs images, and data={config.data} gives points in the plane")
+    return dataset
+
+
 def describe(config: Config, dataset: Data) -> str:
     """Return the training data in a few words, such as "10000 images of mnist-10k"."""
     if isinstance(dataset, data.Dataset):
@@ -69,15 +91,22 @@ class Images:
         ValueError: The configuration asks for more samples, or for labels, than the data have.
     """
 
-    unit = "img"
+    unit: str = "img"
+    shape: tuple[int, ...]
+    classes: int
+    class_counts: list[int]
+    images: NDArray[Any]
+    loader: data.Loader
+    held_out: tuple[Array, ...] | None
+    seen: tuple[Array, ...] | None
 
     def __init__(
         self, config: Config, dataset: data.Dataset, order: Generator, split: Generator, device: str = "cpu"
     ) -> None:
-        self.shape: tuple[int, ...] = dataset.images.shape[1:]
+        self.shape = dataset.images.shape[1:]
         labels = _labels(config, dataset)
         self.classes = 0 if labels is None else dataset.classes
-        self.class_counts: list[int] = [] if labels is None else np.bincount(labels, minlength=self.classes).tolist()
+        self.class_counts = [] if labels is None else np.bincount(labels, minlength=self.classes).tolist()
         self._output, self._device = config.output, device
         arrays = (dataset.images,) if labels is None else (dataset.images, labels)
         arrays, held_out = set_aside(arrays, config.held_out, split)
@@ -86,9 +115,9 @@ class Images:
                 f"batch_size {config.batch_size} is larger than the data: {dataset.name} has {len(arrays[0])} images"
             )
         self.loader = data.Loader(resident(arrays, device), config.batch_size, order, transform=self.scaled)
-        self.images: NDArray[Any] = arrays[0]
-        self.held_out: tuple[Array, ...] | None = held_out and self.scaled(held_out)
-        self.seen: tuple[Array, ...] | None = held_out and self.scaled(tuple(a[: len(held_out[0])] for a in arrays))
+        self.images = arrays[0]
+        self.held_out = held_out and self.scaled(held_out)
+        self.seen = held_out and self.scaled(tuple(a[: len(held_out[0])] for a in arrays))
 
     def scaled(self, batch: tuple[Array, ...]) -> tuple[Array, ...]:
         """Move a batch to the device, and scale its uint8 images to the range of the generator's output."""
@@ -101,19 +130,20 @@ class Points:
     """Points of a `Sampler`, with the interface of `Images`; the networks see them divided by the sampler's `scale`."""
 
     shape: tuple[int, ...] = (2,)
-    classes = 0
+    classes: int = 0
     class_counts: tuple[int, ...] = ()
-    seen = None
-    unit = "pt"
+    seen: None = None
+    unit: str = "pt"
+    sampler: Sampler
+    loader: data.Stream
+    held_out: tuple[Array, ...] | None
 
     def __init__(
         self, config: Config, sampler: Sampler, order: Generator, split: Generator, device: str = "cpu"
     ) -> None:
         self.sampler, self._device = sampler, device
         self.loader = data.Stream(sampler, config.batch_size, order, transform=self._scaled)
-        self.held_out: tuple[Array, ...] | None = (
-            self._scaled(sampler.sample(config.held_out, split)) if config.held_out else None
-        )
+        self.held_out = self._scaled(sampler.sample(config.held_out, split)) if config.held_out else None
 
     def _scaled(self, points):
         return on((points / self.sampler.scale,), self._device)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import data, gan, optim, viz
+from .. import data, gan, nn, optim, viz
 from ..data import paired
 from ..gan.descent import descend, slope_of
 from ..models.translation import PairedGenerator, patch_critic, unet
@@ -18,9 +18,9 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
-from .device import chosen, on, resident
+from .device import on, resident
 from .networks import sample
-from .sources import load_data, set_aside
+from .sources import load_data, only_images, set_aside
 
 if TYPE_CHECKING:
     from ..presets import Config
@@ -52,9 +52,13 @@ class TranslationTrainer(BaseTrainer):
         ValueError: Settings contradict each other or the data.
     """
 
+    generator: PairedGenerator
+    critic: nn.Module
+    game: gan.Game
+    held_out: tuple[NDArray[Any], ...]
+
     def __init__(self, config: Config, dataset: Data) -> None:
-        config.check()
-        self.config, self.device = config, chosen(config)
+        super().__init__(config)
         generator, critic, order, split = Generator(config.seed).spawn(4)
         arrays, held_out = set_aside(pairs(config, dataset), config.held_out, split)
         self.held_out = _scaled(held_out)
@@ -177,10 +181,9 @@ def pairs(config: Config, dataset: Data) -> tuple[NDArray[Any], NDArray[Any]]:
         Two uint8 arrays (N, H, W, C), whose sides are padded to multiples of 2 ** depth for the U-Net.
 
     Raises:
-        ValueError: The data have neither colors nor labels of few enough classes.
+        ValueError: The data are no images, or have neither colors nor labels of few enough classes.
     """
-    if not isinstance(dataset, data.Dataset):
-        raise ValueError(f"a translation needs images, and data={config.data} gives points in the plane")
+    dataset = only_images(config, dataset)
     images, labels = dataset.images, dataset.labels
     if config.task == "edges":
         both = paired.edges(images, STEEP)

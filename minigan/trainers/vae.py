@@ -16,14 +16,13 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
-from .device import chosen
 from .networks import sample
-from .sources import Images, published
+from .sources import Images, only_images, published
 
 if TYPE_CHECKING:
-    from ..data import Dataset
     from ..presets import Config
     from ..types import Array, NDArray, PathLike, Shape
+    from .sources import Data
 
 __all__ = ["VaeTrainer", "build"]
 
@@ -48,9 +47,14 @@ class VaeTrainer(BaseTrainer):
         ValueError: Settings contradict each other or the data.
     """
 
-    def __init__(self, config: Config, dataset: Dataset) -> None:
-        config.check()
-        self.config, self.device = config, chosen(config)
+    vae: VAE
+    optimizer: optim.Adam
+    source: Images
+    noise: Generator
+
+    def __init__(self, config: Config, dataset: Data) -> None:
+        super().__init__(config)
+        dataset = only_images(config, dataset)
         weights, order, noise, split = Generator(config.seed).spawn(4)
         self.noise = noise.on(self.device)
         self.source = Images(config, dataset, order, split, self.device)
