@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from ..data.mixtures import POINTS
 from ..gan import losses
 from . import fields
-from .fields import Count, Fraction, Mark, NonNegative, Positive, Range, UsedBy, Whole
+from .fields import Count, Extensible, Fraction, Mark, NonNegative, Positive, Range, UsedBy, Whole
 from .penalties import PENALTIES
 
 __all__ = ["BELONGS", "Config", "deciding"]
@@ -46,7 +46,7 @@ class Config:
     """Number of samples in each update."""
     seed: Annotated[int, Range(lambda value: 0 <= value < 2**64, "must be from 0 to 2**64 - 1")] = 0
     """Seed of the initial weights, the order of the data and the noise."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], Extensible()] = "auto"
     """Device to compute on; auto takes a GPU if one works. cuda needs: pip install "minigan[cuda13]" (or cuda12)."""
     precision: Literal["fp32", "tf32"] = "fp32"
     """Precision of matrix products on a GPU; tf32 is faster and rounds the factors to 10 bits of mantissa."""

@@ -9,7 +9,19 @@ from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get
 
 from ..suggest import nearest
 
-__all__ = ["Count", "Fraction", "Mark", "NonNegative", "Positive", "Range", "UsedBy", "Whole", "metadata", "verify"]
+__all__ = [
+    "Count",
+    "Extensible",
+    "Fraction",
+    "Mark",
+    "NonNegative",
+    "Positive",
+    "Range",
+    "UsedBy",
+    "Whole",
+    "metadata",
+    "verify",
+]
 
 
 @dataclass(frozen=True)
@@ -30,6 +42,10 @@ class UsedBy:
 
     def __init__(self, *models: str) -> None:
         self.models = models
+
+
+class Extensible:
+    """The choices are those of the command line; other values may be valid in Python."""
 
 
 class Mark(Enum):
@@ -83,9 +99,10 @@ def verify(settings: Any) -> None:
     for name, allowed in metadata(type(settings), Range).items():
         if not allowed.fits(getattr(settings, name)):
             raise ValueError(f"{name} {allowed.expected}, got {getattr(settings, name)}")
+    extensible = metadata(type(settings), Extensible)
     for name, hint in _hints(type(settings)).items():
         bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         value, choices = getattr(settings, name), get_args(bare)
-        if get_origin(bare) is Literal and value not in choices:
+        if get_origin(bare) is Literal and value not in choices and name not in extensible:
             known = [str(choice) for choice in choices]
             raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}{nearest(str(value), known)}")
