@@ -1,6 +1,6 @@
-"""Former home of `minigan.presets`, `minigan.trainers`, `minigan.runs` and `minigan.scale`.
+"""Old names of `minigan.presets`, `minigan.trainers`, `minigan.runs` and `minigan.scale`.
 
-All former names keep working here for one release.
+They keep working here for one release.
 """
 
 import sys
@@ -39,7 +39,7 @@ _MODULES = {
 
 warnings.warn(
     "minigan.experiment has been divided into minigan.presets, minigan.trainers, minigan.runs and minigan.scale; "
-    "it goes with the next release",
+    "it will be removed in the next release",
     DeprecationWarning,
     stacklevel=2,
 )

@@ -1,4 +1,6 @@
-"""What can be trained by name: one readable object each."""
+"""The presets: configurations with a name and a source."""
+
+from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
@@ -7,10 +9,18 @@ from .. import data
 from ..suggest import nearest
 from .config import Config
 
+__all__ = ["DEFAULT", "PRESETS", "Preset", "preset"]
+
 
 @dataclass(frozen=True)
 class Preset:
-    """A named configuration, with its source and a line on what it is."""
+    """A named configuration.
+
+    Attributes:
+        config: The configuration.
+        source: Authors and year of the papers that it follows.
+        about: A line about it.
+    """
 
     config: Config
     source: str
@@ -18,6 +28,7 @@ class Preset:
 
 
 DEFAULT = "digits"
+"""Name of the preset that `minigan train` takes without an argument."""
 
 _DIGITS = Preset(
     Config(
@@ -33,7 +44,7 @@ _LSGAN_GP_16 = Preset(
     Config(
         data="stacked-mnist-10k", size=16, steps=3000, refine=True,
         loss="least_squares", penalty="zero_centered", penalty_weight=10.0,
-    ),  # slopes of 1 contradict targets of 0 and 1, 15 apart: with any weight the critic wins, or learns nothing
+    ),  # zero-centred, as a gradient norm of 1 between images 15 apart contradicts the targets 0 and 1
     "Mao et al. 2017; Thanh-Tung et al. 2019",
     "DCGAN of 16x16x3, least squares, zero-centred penalty",
 )  # fmt: skip
@@ -67,7 +78,7 @@ _DCGAN = Preset(
 _DCGAN_BN = Preset(
     Config(steps=3000, refine=True, critic_norm=True, output="sigmoid"),
     "Radford et al. 2015",
-    "DCGAN with batch norm in the discriminator too, and sigmoid images",
+    "DCGAN with batch norm in the critic too, and sigmoid images",
 )
 
 _SNGAN = Preset(
@@ -79,13 +90,13 @@ _SNGAN = Preset(
 _DCGAN_CONDITIONAL = Preset(
     dataclasses.replace(_DCGAN.config, conditional=True, conditioning="concatenation"),
     "Mirza and Osindero 2014",
-    "DCGAN whose networks get the class beside their input",
+    "DCGAN whose networks get the class as a part of their input",
 )
 
 _SNGAN_CONDITIONAL = Preset(
     dataclasses.replace(_SNGAN.config, conditional=True),
     "Miyato and Koyama 2018",
-    "SNGAN with the projection discriminator",
+    "SNGAN with a projection critic",
 )
 
 # Without R1 the dense networks on sigmoid images collapse onto one picture within a few hundred steps.
@@ -95,13 +106,13 @@ _DENSE_128 = Preset(
         penalty="r1", penalty_weight=1.0, generator_lr=5e-4, critic_lr=5e-4,
     ),
     "Goodfellow et al. 2014; Mescheder et al. 2018",
-    "two hidden layers of 128, held by R1",
+    "two hidden layers of 128 units, stabilised by R1",
 )  # fmt: skip
 
 _DENSE_CONDITIONAL = Preset(
     dataclasses.replace(_DENSE_128.config, conditional=True, conditioning="concatenation"),
     "Mirza and Osindero 2014",
-    "two hidden layers of 128, told which digit to draw",
+    "two hidden layers of 128 units that get the class of the digit to draw",
 )
 
 _DENSE_1024 = Preset(
@@ -110,7 +121,7 @@ _DENSE_1024 = Preset(
         penalty="r1", penalty_weight=1.0, first_phase=0.5, critic_steps=2, held_out=1000, summary_interval=100,
     ),
     "Goodfellow et al. 2014; Mescheder et al. 2018",
-    "1024 units, two phases, a test phase, TensorBoard",
+    "1024 units, two phases, held-out tests, TensorBoard",
 )  # fmt: skip
 
 _R3GAN_SMALL = Preset(
@@ -122,11 +133,12 @@ _R3GAN_SMALL = Preset(
         beta1=0.0, beta2=0.9, beta2_end=0.99, schedule="burn_in", lr_end=0.25, ema=0.05, burn_in=0.2,
     ),
     "Huang et al. 2024",
-    "residual networks, relativistic loss, R1 and R2, a burn-in of all that varies",
+    "residual networks, relativistic loss, R1 and R2, a burn-in of all schedules",
 )  # fmt: skip
 
-# A logistic loss lets the critic's score of a mode stop at the log-ratio of its masses, too little to move what lies
-# between sharp modes; Wasserstein's lets it grow until the masses agree, and the drift keeps that from swinging.
+# With a logistic loss the critic's score of a mode stops at the log-ratio of real and generated mass: too small a
+# gradient for samples between sharp modes.  With the Wasserstein loss it grows until both masses agree, and the drift
+# penalty damps the oscillation.
 _TOY_RING = Preset(
     Config(
         data="ring", steps=14_000, batch_size=512, latent=2, threads=1,
@@ -139,8 +151,8 @@ _TOY_RING = Preset(
     "8 Gaussians on a circle: Wasserstein loss, R1 and R2, drift, Fourier features",
 )  # fmt: skip
 
-# A critic twice as fast as the generator, and with an octave more, sees how wide each of the 25 modes is.  High rates
-# make what lies between modes steep; low ones, for the rest of the run, let the masses of the modes settle.
+# A critic with twice the generator's learning rate and one more octave resolves the width of each of the 25 modes.
+# High learning rates separate the modes; low ones, in the rest of the run, let the masses of the modes settle.
 _TOY_GRID = Preset(
     dataclasses.replace(
         _TOY_RING.config, data="grid", steps=20_000, batch_size=1024, generator_depth=6, octaves=5,
@@ -163,7 +175,7 @@ _TRANSLATE = Preset(
         critic_norm=True, l1_weight=30.0, generator_lr=1e-3, critic_lr=1e-3, schedule="linear",
     ),
     "Isola et al. 2017",
-    "from gray digits to colored ones; with --task edges from outlines to digits",
+    "from gray digits to colored ones, or with --task edges from outlines to digits",
 )  # fmt: skip
 
 _VAE = Preset(
@@ -172,10 +184,10 @@ _VAE = Preset(
         output="sigmoid", generator_lr=1e-3, beta1=0.9, schedule="linear",
     ),
     "Kingma and Welling 2014",
-    "a variational autoencoder of DCGAN's parts, Bernoulli pixels",
+    "a variational autoencoder with the layers of a DCGAN and Bernoulli pixels",
 )  # fmt: skip
 
-PRESETS = {
+PRESETS: dict[str, Preset] = {
     "digits": _DIGITS,
     "lsgan-gp-16": _LSGAN_GP_16,
     "dcgan-28-wgan-gp": _DCGAN_28_WGAN_GP,
@@ -195,11 +207,24 @@ PRESETS = {
     "toy-grid": _TOY_GRID,
     "toy-swissroll": _TOY_SWISSROLL,
 }
+"""All presets by name."""
 
 
-def preset(name):
-    """The Config of a preset; ValueError with the nearest name if there is none."""
+def preset(name: str) -> Config:
+    """Return the configuration of a preset.
+
+    Args:
+        name: One of `PRESETS`.
+
+    Raises:
+        ValueError: There is no such preset; the message suggests the most similar name.
+
+    Example:
+        >>> preset("toy-ring").steps
+        14000
+    """
     if name not in PRESETS:
-        hint = f"; that is a data set, --data {name};" if name in data.names() else nearest(name, PRESETS) or ";"
+        hint = nearest(name, PRESETS) or ";"
+        hint = f"; that is a data set, --data {name};" if name in data.names() else hint
         raise ValueError(f"unknown preset {name!r}{hint} There are: {', '.join(PRESETS)}")
     return PRESETS[name].config

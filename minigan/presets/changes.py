@@ -1,34 +1,44 @@
-"""What may be set anew when a run goes on, and what that means."""
+"""Changes to the configuration of a run that goes on: which are allowed, and what they mean."""
+
+from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
-_FREE = ("keep_last", "keep_every", "on_nan", "summary_interval")  # no number of the training depends on them
-_IN_SHARES = {"schedule": "constant", "first_phase": 0, "instance_noise": 0, "ema": 0, "burn_in": 0}  # of the run
+from .config import Config
+from .fields import Mark, metadata
+
+__all__ = ["changes", "consequence", "refused"]
+
+_MARKS = metadata(Config, Mark)
 
 
-def changes(old, new):
-    """{name: (the value in Config `old`, in `new`)} where they differ."""
-    pairs = {f.name: (getattr(old, f.name), getattr(new, f.name)) for f in dataclasses.fields(old)}
+def changes(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
+    """Return {name: (old value, new value)} of the settings that differ."""
+    pairs = {f.name: (getattr(old, f.name), getattr(new, f.name)) for f in dataclasses.fields(Config)}
     return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
 
 
-def refused(old, new):
-    """Why a run with the Config `old` cannot go on with `new`, in a clause; "" if it can."""
+def refused(old: Config, new: Config) -> str:
+    """Return the reason, as a clause, why a run with the configuration `old` cannot go on with `new`; "" if it can."""
     changed = changes(old, new)
     if "steps" in changed and new.steps < old.steps:
         return f"steps can only grow from {old.steps}, got {new.steps}"
-    others = [f"{name} from {was} to {is_}" for name, (was, is_) in changed.items() if name not in (*_FREE, "steps")]
-    return f"it cannot change {', '.join(others)}" if others else ""
+    fixed = {name: pair for name, pair in changed.items() if _MARKS.get(name) != Mark.CHANGEABLE and name != "steps"}
+    return f"it cannot change {', '.join(f'{n} from {a} to {b}' for n, (a, b) in fixed.items())}" if fixed else ""
 
 
-def consequence(old, new):
-    """What more steps mean to a run that goes on, in a sentence; "" if there are none more."""
+def consequence(old: Config, new: Config) -> str:
+    """Return the effect of more steps on a run that goes on, as a sentence; "" if there are no more steps."""
     if old.steps == new.steps:
         return ""
-    affected = [name for name, none in _IN_SHARES.items() if getattr(new, name) != none]
+    begun = f"{new.steps} steps instead of {old.steps}"
+    affected = [
+        name for name, mark in _MARKS.items() if mark == Mark.RELATIVE and getattr(new, name) != getattr(Config, name)
+    ]
     if not affected:
-        return f"{new.steps} steps instead of {old.steps}: as if that had been asked for from the beginning"
+        return f"{begun}: as if that had been asked for from the beginning"
     return (
-        f"{new.steps} steps instead of {old.steps}: what is set in shares of the run ({', '.join(affected)}) follows "
-        "the longer one from here on, so this is not the run that it would have been from the beginning"
+        f"{begun}: settings in fractions of the run ({', '.join(affected)}) follow the longer run from here on, so the "
+        "result differs from that of a run that was this long from the beginning"
     )

@@ -1,148 +1,178 @@
-"""What decides a training run."""
+"""The configuration of a training run."""
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from ..data.mixtures import POINTS
+from ..gan import losses
+from . import fields
+from .fields import Count, Extensible, Fraction, Mark, NonNegative, Positive, Range, UsedBy, Whole
+from .penalties import PENALTIES
 
-LOSSES = Literal["minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic"]
-PENALTIES = Literal["none", "gradient_penalty", "zero_centered", "r1", "r1_r2", "dragan", "clip"]
+__all__ = ["BELONGS", "Config", "deciding"]
+
+if TYPE_CHECKING:
+    LossName: TypeAlias = str
+    PenaltyName: TypeAlias = str
+else:  # the command line shows these choices and refuses others
+    LossName = Literal[tuple(losses.ALL)]
+    PenaltyName = Literal[("none", *PENALTIES, "clip")]
+
+_GANS = UsedBy("dcgan", "dense", "residual")
+_ADVERSARIAL = UsedBy("dcgan", "dense", "residual", "unet")
+_FRACTION_OF_RUN = Range(lambda value: 0 <= value < 1, "is a fraction of the run, in [0, 1)")
+_UP_TO_1 = Range(lambda value: 0 <= value <= 1, "must lie in [0, 1]")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Every setting of a training run.  Two runs with equal settings on one machine are equal to the bit."""
+    """Every setting of a training run. Two runs with equal settings on one machine are equal to the bit."""
 
     data: str = "mnist-10k"
-    """Images: mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10,
+    """Data set. Images: mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10,
     stacked-mnist, or the path of an IDX, .npy or .npz file or of a folder of images.
-    Points in the plane without end: ring, grid, swissroll, 8gaussians, 25gaussians."""
-    size: int = 0
-    """Side to which images are resized; 0 leaves them as they are."""
+    Points in the plane, drawn anew for every batch: ring, grid, swissroll, 8gaussians, 25gaussians."""
+    size: Whole = 0
+    """Side to which images are resized, in pixels; 0 keeps their size."""
     channels: Literal[0, 1, 3] = 0
-    """1 makes images gray, 3 RGB; 0 leaves them as they are."""
-    held_out: int = 0
-    """Samples kept out of training, for a test phase that only looks at the losses."""
-    test_interval: int = 100
-    """Test on held-out samples every k steps."""
-    steps: int = 5000
-    """Generator updates."""
-    batch_size: int = 64
-    """Samples in each update."""
-    seed: int = 0
-    """Decides the weights, the order of the data and the noise."""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """Where to compute; auto takes a GPU if one works. cuda needs: pip install "minigan[cuda13]" (or cuda12)."""
+    """1 converts images to gray, 3 to RGB; 0 keeps their channels."""
+    held_out: Whole = 0
+    """Number of samples that are kept out of training, to measure the losses on them."""
+    test_interval: Count = 100
+    """Steps from one test on held-out samples to the next."""
+    steps: Count = 5000
+    """Length of the run: the number of generator updates."""
+    batch_size: Count = 64
+    """Number of samples in each update."""
+    seed: Annotated[int, Range(lambda value: 0 <= value < 2**64, "must be from 0 to 2**64 - 1")] = 0
+    """Seed of the initial weights, the order of the data and the noise."""
+    device: Annotated[Literal["auto", "cpu", "cuda"], Extensible()] = "auto"
+    """Device to compute on; auto takes a GPU if one works. cuda needs: pip install "minigan[cuda13]" (or cuda12)."""
     precision: Literal["fp32", "tf32"] = "fp32"
-    """Of products on a GPU; tf32 is faster and rounds their factors to 10 bits of mantissa."""
-    threads: int = 0
-    """Threads for products of matrices; 0 is as many as there are cores. Small networks gain nothing from a second."""
-    summary_interval: int = 0
-    """Write TensorBoard summaries every k steps; 0 is never. Needs: pip install "minigan[tensorboard]"."""
-    keep_last: int = 2
-    """How many of the newest checkpoints to keep."""
-    keep_every: int = 0
-    """Save a checkpoint every k steps too, and keep it; 0 is never."""
-    on_nan: Literal["stop", "rollback"] = "stop"
-    """When a number is no longer one: stop, or go back to the newest checkpoint and halve both learning rates."""
+    """Precision of matrix products on a GPU; tf32 is faster and rounds the factors to 10 bits of mantissa."""
+    threads: Whole = 0
+    """Number of threads for matrix products; 0 takes all cores. Small networks are no faster with more than one."""
+    summary_interval: Annotated[Whole, Mark.CHANGEABLE] = 0
+    """Steps from one TensorBoard summary to the next; 0 writes none. Needs: pip install "minigan[tensorboard]"."""
+    keep_last: Annotated[Count, Mark.CHANGEABLE] = 2
+    """Number of newest checkpoints to keep."""
+    keep_every: Annotated[Whole, Mark.CHANGEABLE] = 0
+    """Also save a checkpoint every k steps, and keep it; 0 saves none of these."""
+    on_nan: Annotated[Literal["stop", "rollback"], Mark.CHANGEABLE] = "stop"
+    """On NaN or infinity: stop, or restore the newest checkpoint and halve both learning rates."""
 
     model: Literal["dcgan", "dense", "residual", "unet", "vae"] = "dcgan"
-    """Convolutional, fully connected or residual networks; from image to image (unet); an autoencoder (vae)."""
-    task: Literal["color", "edges"] = "color"
-    """What to make of an image: colors from gray, or an image from its edges (unet)."""
-    adversary: bool = True
-    """Train against a critic of patches; without it by the distance to the target alone (unet)."""
-    l1_weight: float = 100.0
-    """Weight of the mean absolute distance to the target beside the generator's loss (unet)."""
-    sigma: float = 0.3
-    """Deviation of the pixels about the decoder's mean; with output=sigmoid they are Bernoulli instead (vae)."""
-    conditional: bool = False
-    """Tell both networks the class of each sample; needs labelled data."""
+    """A GAN of convolutional (dcgan), fully connected (dense) or residual networks (residual), a translation of images
+    (unet), or a variational autoencoder (vae)."""
+    task: Annotated[Literal["color", "edges"], UsedBy("unet")] = "color"
+    """Translation to learn: from gray images to colors, or from edges to images (unet)."""
+    adversary: Annotated[bool, UsedBy("unet")] = True
+    """Train against a critic of image patches; without it, only the distance to the target is minimised (unet)."""
+    l1_weight: Annotated[Positive, UsedBy("unet")] = 100.0
+    """Weight of the mean absolute distance to the target in the generator's loss (unet)."""
+    sigma: Annotated[Positive, UsedBy("vae")] = 0.3
+    """Standard deviation of the pixels given the latent vector; output=sigmoid makes them Bernoulli instead (vae)."""
+    conditional: Annotated[bool, _GANS] = False
+    """Give both networks the class of each sample; needs labelled data (dcgan, dense, residual)."""
     conditioning: Literal["projection", "concatenation"] = "projection"
-    """How a conditional critic learns of the class: a product with its features, or as a part of its input."""
-    latent: int = 100
-    """Numbers in the noise vector z."""
-    generator_width: int = 64
+    """How a conditional critic uses the class: in an inner product with its features, or as a part of its input."""
+    latent: Annotated[Count, UsedBy("dcgan", "dense", "residual", "vae")] = 100
+    """Length of the noise vector z (dcgan, dense, residual, vae)."""
+    generator_width: Count = 64
     """Channels before the generator's last layer (dcgan, residual, vae) or after its first (unet), or units in a hidden
     layer (dense)."""
-    critic_width: int = 64
+    critic_width: Annotated[Count, _ADVERSARIAL] = 64
     """Channels after the critic's first layer (dcgan, residual, unet), or units in a hidden layer (dense)."""
-    depth: int = 2
-    """Hidden layers (dense), residual blocks at each size (residual), or halvings of the sides (unet)."""
-    generator_depth: int = 0
-    """Hidden layers of the generator where they are not as many as the critic's; 0 is depth (dense)."""
-    kernel: int = 5
-    """Side of the convolution kernels (dcgan, vae)."""
-    refine: bool = False
-    """Add a stride-1 layer on the generator's smallest map (dcgan)."""
-    generator_slope: float = 0.2
-    """Slope of the generator's leaky ReLU; 0 is ReLU."""
+    depth: Annotated[Count, UsedBy("dense", "residual", "unet")] = 2
+    """Number of hidden layers (dense), of residual blocks at each size (residual), or of halvings of the sides
+    (unet)."""
+    generator_depth: Annotated[Whole, UsedBy("dense")] = 0
+    """Number of hidden layers of the generator; 0 takes depth, as the critic does (dense)."""
+    kernel: Annotated[Count, UsedBy("dcgan", "vae")] = 5
+    """Side of the convolution kernels, in pixels (dcgan, vae)."""
+    refine: Annotated[bool, UsedBy("dcgan")] = False
+    """Add a stride-1 layer on the generator's smallest feature map (dcgan)."""
+    generator_slope: Annotated[float, _UP_TO_1] = 0.2
+    """Negative slope of the leaky ReLU in the generator of a GAN; 0 is ReLU."""
     output: Literal["tanh", "sigmoid", "linear"] = "tanh"
-    """The generator's last activation. Images are trained on in [0, 1] with sigmoid, in [-1, 1] otherwise."""
-    octaves: int = 0
-    """Octaves of Fourier features that the critic sees beside its input (dense)."""
-    critic_norm: bool = False
-    """Batch norm in the critic (dcgan, unet); not with a gradient penalty."""
-    spectral: bool = False
-    """Spectral normalisation of the critic (dcgan, dense)."""
-    minibatch_std: bool = False
-    """Tell the critic how much the samples of a batch differ (dcgan); not with a gradient penalty."""
-    dropout: float = 0.0
-    """Share of the critic's activations that training sets to 0 (dcgan)."""
-    packing: int = 1
-    """Samples that the critic judges together (PacGAN)."""
+    """Last activation of the generator. Images are scaled to [0, 1] for sigmoid and to [-1, 1] otherwise."""
+    octaves: Annotated[Whole, UsedBy("dense")] = 0
+    """Octaves of Fourier features that the critic gets beside its input (dense)."""
+    critic_norm: Annotated[bool, UsedBy("dcgan", "unet")] = False
+    """Use batch norm in the critic; cannot be combined with a gradient penalty (dcgan, unet)."""
+    spectral: Annotated[bool, UsedBy("dcgan", "dense")] = False
+    """Use spectral normalisation in the critic (dcgan, dense)."""
+    minibatch_std: Annotated[bool, UsedBy("dcgan")] = False
+    """Show the critic the standard deviation within the batch; cannot be combined with a gradient penalty (dcgan)."""
+    dropout: Annotated[Fraction, UsedBy("dcgan")] = 0.0
+    """Fraction of the critic's activations that training sets to 0 (dcgan)."""
+    packing: Annotated[Count, _GANS] = 1
+    """Number of samples that the critic judges together, as in PacGAN (dcgan, dense, residual)."""
 
-    loss: LOSSES = "non_saturating"
-    """The two-player objective."""
-    label_smoothing: float = 0.0
-    """How far below 1 the label of real samples lies (minimax and non_saturating)."""
-    augment: str = ""
-    """What both real and generated images go through before the critic: color, translation, cutout, by commas."""
-    instance_noise: float = 0.0
-    """Deviation of the noise added to all that the critic sees, falling to 0 over the run."""
-    penalty: PENALTIES = "none"
-    """What holds the critic's slope."""
-    penalty_weight: float = 10.0
-    """lambda or gamma of the penalty; the limit of the weights for clip."""
-    penalty_weight_end: float = 0.0
-    """What penalty_weight goes to over the burn-in; 0 keeps it."""
+    loss: Annotated[LossName, _ADVERSARIAL] = "non_saturating"
+    """Losses of generator and critic (dcgan, dense, residual, unet)."""
+    label_smoothing: Annotated[float, Range(lambda value: 0 <= value < 0.5, "must lie in [0, 0.5)"), _GANS] = 0.0
+    """How far below 1 the target of real samples lies; for the losses minimax and non_saturating (dcgan, dense,
+    residual)."""
+    augment: Annotated[str, _GANS] = ""
+    """Random transformations of real and generated images before the critic, separated by commas: color, translation,
+    cutout (dcgan, dense, residual)."""
+    instance_noise: Annotated[NonNegative, _GANS, Mark.RELATIVE] = 0.0
+    """Standard deviation of the noise added to the critic's input, falling to 0 over the run (dcgan, dense,
+    residual)."""
+    penalty: Annotated[PenaltyName, _GANS] = "none"
+    """Gradient penalty of the critic, or clip for weight clipping (dcgan, dense, residual)."""
+    penalty_weight: Annotated[Positive, _GANS] = 10.0
+    """Weight of the penalty (lambda or gamma in the papers); for clip the bound of the weights (dcgan, dense,
+    residual)."""
+    penalty_weight_end: NonNegative = 0.0
+    """Value that penalty_weight approaches over the burn-in; 0 keeps it constant."""
     penalty_fall: Literal["geometric", "cosine"] = "geometric"
-    """How it goes there: by equal factors, or along a cosine."""
-    drift: float = 0.0
-    """Weight of the variance of the critic's scores, without which modes far apart trade mass in circles."""
-    penalty_interval: int = 1
-    """Compute the penalty at every k-th critic step, times k."""
-    critic_steps: int = 1
-    """Critic updates for each generator update."""
-    first_phase: float = 0.0
-    """Share of the run in which both networks take turns; only then does the critic take its critic_steps."""
+    """How penalty_weight approaches penalty_weight_end: by the same factor at every step, or along a cosine."""
+    drift: Annotated[NonNegative, _GANS] = 0.0
+    """Weight of a penalty on the variance of the critic's scores, which damps oscillation between distant modes (dcgan,
+    dense, residual)."""
+    penalty_interval: Annotated[Count, _GANS] = 1
+    """Compute the penalty at every k-th critic update only, times k (dcgan, dense, residual)."""
+    critic_steps: Annotated[Count, _GANS] = 1
+    """Number of critic updates for each generator update (dcgan, dense, residual)."""
+    first_phase: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
+    """Fraction of the run, from its start, with one critic update for each generator update; critic_steps applies
+    afterwards (dcgan, dense, residual)."""
 
-    optimizer: Literal["adam", "rmsprop"] = "adam"
-    """For both networks."""
-    generator_lr: float = 2e-4
+    optimizer: Annotated[Literal["adam", "rmsprop"], _GANS] = "adam"
+    """Optimizer of both networks (dcgan, dense, residual)."""
+    generator_lr: Positive = 2e-4
     """Learning rate of the generator."""
-    critic_lr: float = 2e-4
-    """Learning rate of the critic."""
-    beta1: float = 0.5
-    """Adam's first moment decay."""
-    beta2: float = 0.999
-    """Adam's second moment decay."""
-    beta2_end: float = 0.0
-    """What beta2 goes to over the burn-in, along a cosine; 0 keeps it."""
-    schedule: Literal["constant", "linear", "cosine", "geometric", "burn_in"] = "constant"
-    """How both learning rates fall: not at all, over the run, or along a cosine over the burn-in; geometric: by the
-    same factor at every step."""
-    lr_end: float = 0.0
-    """What they fall to, as a share of themselves."""
-    ema: float = 0.0
-    """Half-life of the averaged generator, as a share of the run; samples come from the average.  0 is no average."""
-    burn_in: float = 0.0
-    """Share of the run over which penalty_weight and beta2 go to their ends and ema's half-life rises from 0."""
+    critic_lr: Annotated[Positive, _ADVERSARIAL] = 2e-4
+    """Learning rate of the critic (dcgan, dense, residual, unet)."""
+    beta1: Fraction = 0.5
+    """Adam's decay rate of the first moment."""
+    beta2: Fraction = 0.999
+    """Adam's decay rate of the second moment."""
+    beta2_end: Annotated[Fraction, _GANS] = 0.0
+    """Value that beta2 approaches over the burn-in, along a cosine; 0 keeps it constant (dcgan, dense, residual)."""
+    schedule: Annotated[Literal["constant", "linear", "cosine", "geometric", "burn_in"], Mark.RELATIVE] = "constant"
+    """How both learning rates fall over the run: not at all, linearly, along a cosine, by the same factor at every
+    step (geometric), or along a cosine over the burn-in."""
+    lr_end: Annotated[float, _UP_TO_1] = 0.0
+    """Final learning rate as a fraction of the initial one."""
+    ema: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
+    """Half-life of the averaged generator, from which samples are drawn, as a fraction of the run; 0 is no average
+    (dcgan, dense, residual)."""
+    burn_in: Annotated[
+        float, Range(lambda value: 0 <= value <= 1, "is a fraction of the run, in [0, 1]"), Mark.RELATIVE
+    ] = 0.0
+    """Fraction of the run, from its start, over which penalty_weight, beta2 and the half-life of ema approach their
+    final values."""
 
-    def check(self):
-        """ValueError if a setting is out of range, has no effect, or contradicts another."""
-        self._check_ranges()
+    def check(self) -> None:
+        """Check every setting.
+
+        Raises:
+            ValueError: A setting is out of range, has no effect, or contradicts another one.
+        """
+        fields.verify(self)
         if self.precision != "fp32" and self.device == "cpu":
             raise ValueError(f"precision {self.precision} is for a GPU, got device=cpu")
         self._check_model()
@@ -150,12 +180,6 @@ class Config:
         self._check_critic()
         self._check_packing()
         self._check_schedules()
-
-    def _check_ranges(self):
-        for names, fits, expected in _RANGES:
-            for name in names.split():
-                if not fits(getattr(self, name)):
-                    raise ValueError(f"{name} {expected}, got {getattr(self, name)}")
 
     def _check_model(self):
         for name, models in BELONGS.items():
@@ -206,7 +230,7 @@ class Config:
         asked = [name for name in ("penalty_weight_end", "beta2_end") if getattr(self, name)]
         asked += ["schedule=burn_in"] if self.schedule == "burn_in" else []
         if asked and not self.burn_in:
-            raise ValueError(f"{asked[0]} needs burn_in, the share of the run that it takes")
+            raise ValueError(f"{asked[0]} needs burn_in, the fraction of the run that it takes")
         if self.burn_in and not (asked or self.ema):
             raise ValueError("burn_in has no effect without penalty_weight_end, beta2_end, schedule=burn_in or ema")
         if self.penalty_weight_end and self.penalty == "none":
@@ -219,54 +243,13 @@ class Config:
             raise ValueError("schedule=geometric needs lr_end above 0, which equal factors never reach")
 
 
-def deciding(config):
-    """{name: value} of all settings but those that only say what is saved, and what follows a failure."""
+def deciding(config: Config) -> dict[str, Any]:
+    """Return {name: value} of the settings that decide what is learned.
+
+    Left out are those that only say which checkpoints are kept and what follows a failure.
+    """
     return {name: value for name, value in asdict(config).items() if name not in ("keep_last", "keep_every", "on_nan")}
 
 
-_RANGES = (
-    (
-        "steps batch_size latent generator_width critic_width depth kernel packing penalty_interval critic_steps "
-        "test_interval keep_last",
-        lambda value: value >= 1,
-        "must be at least 1",
-    ),
-    (
-        "size held_out threads summary_interval keep_every generator_depth octaves instance_noise penalty_weight_end "
-        "drift",
-        lambda value: 0 <= value < math.inf,
-        "must be at least 0",
-    ),
-    (
-        "generator_lr critic_lr penalty_weight l1_weight sigma",
-        lambda value: 0 < value < math.inf,
-        "must be a positive number",
-    ),
-    ("beta1 beta2 beta2_end dropout", lambda value: 0 <= value < 1, "must lie in [0, 1)"),
-    ("generator_slope lr_end", lambda value: 0 <= value <= 1, "must lie in [0, 1]"),
-    ("label_smoothing", lambda value: 0 <= value < 0.5, "must lie in [0, 0.5)"),
-    ("ema first_phase", lambda value: 0 <= value < 1, "is a share of the run, in [0, 1)"),
-    ("burn_in", lambda value: 0 <= value <= 1, "is a share of the run, in [0, 1]"),
-    ("seed", lambda value: 0 <= value < 2**64, "must be from 0 to 2**64 - 1"),
-)
-_GANS = ("dcgan", "dense", "residual")
-_OF_GANS = (
-    "conditional label_smoothing augment instance_noise packing penalty penalty_weight penalty_interval critic_steps "
-    "drift first_phase optimizer beta2_end ema"
-)
-BELONGS = {
-    **dict.fromkeys(_OF_GANS.split(), _GANS),
-    **dict.fromkeys(["loss", "critic_width", "critic_lr"], (*_GANS, "unet")),
-    "latent": (*_GANS, "vae"),
-    **dict.fromkeys(["task", "adversary", "l1_weight"], ("unet",)),
-    "sigma": ("vae",),
-    "kernel": ("dcgan", "vae"),
-    "refine": ("dcgan",),
-    "critic_norm": ("dcgan", "unet"),
-    "spectral": ("dcgan", "dense"),
-    "minibatch_std": ("dcgan",),
-    "dropout": ("dcgan",),
-    "octaves": ("dense",),
-    "depth": ("dense", "residual", "unet"),
-    "generator_depth": ("dense",),
-}  # any other model would ignore them
+BELONGS: dict[str, tuple[str, ...]] = {name: used.models for name, used in fields.metadata(Config, UsedBy).items()}
+"""{field: the models that use it}, for fields that not every model uses."""

@@ -1,10 +1,32 @@
-"""Runs: a folder with the whole of one training, the loop that trains, and what is made of it afterwards."""
+"""Runs: a folder with everything about one training, the loop that trains, and what is made of a run afterwards."""
 
-from .errors import Busy, RunError, Stopped
-from .evaluation import evaluate
-from .folder import Run
-from .loop import train
-from .pictures import gallery, history
-from .samples import draw, save_picture
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import Busy, RunError, Stopped
+    from .evaluation import evaluate
+    from .folder import Run
+    from .loop import train
+    from .pictures import gallery, history
+    from .samples import draw, save_picture
 
 __all__ = ["Busy", "Run", "RunError", "Stopped", "draw", "evaluate", "gallery", "history", "save_picture", "train"]
+
+# Imported on first use: not everyone who opens a run needs metrics and Matplotlib.
+_MODULES = {
+    "Busy": "errors", "RunError": "errors", "Stopped": "errors", "evaluate": "evaluation", "Run": "folder",
+    "train": "loop", "gallery": "pictures", "history": "pictures", "draw": "samples", "save_picture": "samples",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module 'minigan.runs' has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

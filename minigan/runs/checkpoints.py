@@ -1,13 +1,17 @@
-"""The checkpoints of a run: each a file `step-0000005.safetensors`, and its manifest `step-0000005.json`.
+"""Checkpoints of a run: each is a file `step-0000005.safetensors` and its manifest `step-0000005.json`.
 
-The manifest holds the sha256 of the other file and takes its name first.  So a process that dies between the two leaves
-a manifest alone, and nothing was lost but what it was saving; whatever else does not fit was damaged later.
+The manifest holds the sha256 of the other file and gets its name first.  A process that dies between the two leaves a
+manifest without its file, and only the checkpoint that it was saving is lost; any other mismatch is later damage.
 """
+
+from __future__ import annotations
 
 import errno
 import hashlib
 import json
 import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -16,37 +20,66 @@ from safetensors.numpy import save
 from ..files import replacing, write_json
 from .errors import RunError
 
-_ABOUT = "minigan"  # the one entry of the metadata: the order of several would be random, and so the bytes
-_LONGEST = 1 << 12  # bytes of a manifest: more is none
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..types import Array, NDArray
+
+__all__ = ["Checkpoints"]
+
+_ABOUT = "minigan"  # the only entry of the metadata: several entries would be written in random order
+_LONGEST = 1 << 12  # bytes of a manifest, at most
 
 
 class Checkpoints:
-    """The folder of the checkpoints of one run."""
+    """Folder of the checkpoints of one run.
 
-    def __init__(self, folder):
+    Args:
+        folder: The folder, which must exist before anything is saved.
+    """
+
+    folder: Path
+
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def save(self, step, arrays, about):
-        """Write {name: array} and the JSON-able `about`, complete or not at all, and on the disk when this returns."""
+    def save(self, step: int, arrays: dict[str, Array], about: dict[str, Any]) -> None:
+        """Write a checkpoint, complete or not at all, so that it is on disk when this returns.
+
+        Args:
+            step: The step of the training.
+            arrays: Arrays by name.
+            about: Anything else, as JSON can hold it.
+
+        Raises:
+            OSError: The checkpoint cannot be written, for example because the disk is full.
+        """
         arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
         content = save(arrays, {_ABOUT: json.dumps(about)})
         path = self._path(step)
         with replacing(path) as file:
             file.write(content)
-            file.flush()  # where the disk is full it fails here, before there is a manifest
+            file.flush()  # a full disk fails here, before there is a manifest
             write_json(self._manifest(step), {"sha256": {path.name: hashlib.sha256(content).hexdigest()}})
 
-    def prune(self, keep_last, keep_every):
-        """Remove all but the newest `keep_last` and those of every `keep_every`-th step."""
+    def prune(self, keep_last: int, keep_every: int) -> None:
+        """Remove all checkpoints except the newest `keep_last` and those of every `keep_every`-th step."""
         steps = self.steps()
         kept = {*steps[-keep_last:], *(s for s in steps if keep_every and s % keep_every == 0)}
         for old in set(steps) - kept:
             self._remove(old)
 
-    def newest(self, say):
-        """(step, {name: array}, what was saved as `about`) of the newest whole one; None if none was finished yet.
+    def newest(self, say: Callable[[str], object]) -> tuple[int, dict[str, NDArray[Any]], dict[str, Any]] | None:
+        """Read the newest undamaged checkpoint.
 
-        say(line): told of each that is damaged and newer.  RunError, with all their names, if every one is damaged.
+        Args:
+            say: Called with a line about each damaged checkpoint that is newer.
+
+        Returns:
+            Step, arrays by name, and what was saved as `about`; None if no checkpoint was finished yet.
+
+        Raises:
+            RunError: All checkpoints are damaged.
         """
         damaged = []
         for step in reversed(self.steps()):
@@ -62,20 +95,20 @@ class Checkpoints:
             return None
         raise RunError(f"no checkpoint is whole: {'; '.join(damaged)}")
 
-    def discard(self, beyond):
-        """Remove all of later steps than `beyond`, and what a process that died had begun to write."""
+    def discard(self, beyond: int) -> None:
+        """Remove the checkpoints of later steps than `beyond`, and files that a process left unfinished as it died."""
         for step in self.steps():
             if step > beyond:
                 self._remove(step)
         for unfinished in self.folder.glob(".*.tmp"):
             unfinished.unlink()
 
-    def finished(self):
-        """The steps of those that have been saved, in order."""
+    def finished(self) -> list[int]:
+        """Return the steps of all complete checkpoints, in order."""
         return [step for step in self.steps() if self._path(step).exists()]
 
-    def steps(self):
-        """Of all that are there, finished or not, in order."""
+    def steps(self) -> list[int]:
+        """Return the steps of all checkpoints, complete or not, in order."""
         names = [re.fullmatch(r"step-(\d+)\.(safetensors|json)", path.name) for path in self.folder.glob("step-*")]
         return sorted({int(name[1]) for name in names if name})
 
@@ -86,7 +119,7 @@ class Checkpoints:
         return self._path(step).with_suffix(".json")
 
     def _remove(self, step):
-        """The manifest last: without it the other would look damaged."""
+        """Remove a checkpoint, its manifest last, as without it the other file would look damaged."""
         self._path(step).unlink(missing_ok=True)
         self._manifest(step).unlink(missing_ok=True)
 
@@ -105,7 +138,7 @@ class Checkpoints:
         except (SafetensorError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise _Damaged(f"is damaged: {error}") from error
         except OSError as error:
-            if error.errno != errno.EIO:  # anything else may pass, and must not cost a checkpoint
+            if error.errno != errno.EIO:  # other errors may be temporary, and must not make a checkpoint be skipped
                 raise
             raise _Damaged(f"is damaged: {error.strerror}") from error
 
@@ -121,4 +154,4 @@ class Checkpoints:
 
 
 class _Damaged(Exception):
-    """What is wrong with a checkpoint: the sentence that begins with its name."""
+    """A damaged checkpoint; the message continues a sentence that begins with its name."""

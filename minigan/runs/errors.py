@@ -1,17 +1,27 @@
-"""How a run ends before its time."""
+"""Errors that end a run before its last step."""
+
+from __future__ import annotations
+
+__all__ = ["Busy", "RunError", "Stopped"]
 
 
 class RunError(Exception):
-    """A run folder that cannot be used, or a training that cannot go on, in one sentence."""
+    """A run folder cannot be used, or a training cannot go on; the message says why in one sentence."""
 
 
 class Busy(RunError):
-    """Another process trains in the run folder."""
+    """Another process is training in the run folder."""
 
 
 class Stopped(KeyboardInterrupt):
-    """Somebody asked the training to stop, by the signal `signum`, and all is saved."""
+    """The training was asked to stop, and everything is saved.
 
-    def __init__(self, signum):
+    Args:
+        signum: The number of the signal that asked for it.
+    """
+
+    signum: int
+
+    def __init__(self, signum: int) -> None:
         super().__init__(signum)
         self.signum = signum

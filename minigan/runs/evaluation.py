@@ -1,7 +1,10 @@
-"""What a generator is worth, by the kind of its data: the metrics that apply, each with its floor."""
+"""Evaluation of a generator with the metrics that apply to its kind of data, each with its floor."""
+
+from __future__ import annotations
 
 import dataclasses
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,25 +15,47 @@ from ..random import Generator
 from ..trainers.sources import load_data, load_unseen
 from .samples import draw
 
-POINTS = 2_500  # in the plane: PacGAN's number
+if TYPE_CHECKING:
+    from ..metrics import Measurement
+    from ..trainers.sources import Sampler
+    from ..types import NDArray
+    from .folder import Run
+
+__all__ = [
+    "evaluate", "judge_classes", "judge_images", "judge_mixture", "judge_points", "judge_stacked", "keep",
+    "single_digits",
+]  # fmt: skip
+
+POINTS = 2_500  # points in the plane: the number in the PacGAN paper
 IMAGES = 10_000
-COMPARED = 2_000  # images, at most, where the work grows with the square of their number
-COMPONENTS = 64  # of the space in which the Frechet distance between images is taken
+COMPARED = 2_000  # images, at most, for metrics whose cost grows with the square of their number
+COMPONENTS = 64  # dimensions of the space of the Frechet distance between images
 
 
-def evaluate(run, n=None, seed=0):
-    """{name: Measurement} of n samples from the newest checkpoint of `run`.
+def evaluate(run: Run, n: int | None = None, seed: int = 0) -> dict[str, Measurement]:
+    """Measure samples from the newest checkpoint of a run.
 
-    n: by default 2,500 points or 10,000 images, of which at most 2,000 are compared with images one by one.
-    Points of a mixture are judged by `judge_mixture`, others by `judge_points`; images by `judge_images`, against those
-    that were set apart as a test part where there is one; stacked digits by `judge_stacked`.
-    ValueError for too few samples, and for a run that does not draw its samples from noise alone.
+    Points of a mixture are measured by `judge_mixture`, other points by `judge_points`, stacked digits by
+    `judge_stacked`, and other images by `judge_images`, against the test part of the data if they have one.
+
+    Args:
+        run: The run.
+        n: The number of samples; by default 2,500 points, 10,000 images or 26,000 stacked digits.  At most 2,000
+            images are compared with other images one by one.
+        seed: The seed of the noise, and of everything random in the metrics.
+
+    Returns:
+        Measurements by the names of the metrics.
+
+    Raises:
+        ValueError: There are too few samples, or the run is a translation, which does not draw samples from noise.
+        RunError: The run has no checkpoint.
     """
     _, config = run.read_config()
     if config.model == "unet":
         raise ValueError(
-            f"{run.folder} is a translation, whose outputs have targets and are no draws from a distribution: "
-            "read its held-out error, test_l1, in metrics.jsonl"
+            f"{run.folder} is a translation, whose outputs have targets and are not samples of a distribution: "
+            "its held-out error is test_l1 in metrics.jsonl"
         )
     source, rng = load_data(config), Generator(seed).spawn()
     if isinstance(source, data.Mixture):
@@ -43,39 +68,64 @@ def evaluate(run, n=None, seed=0):
     return judge_images(draw(run, n or IMAGES, seed), source, rng, unseen=load_unseen(config))
 
 
-def keep(run, found, seed):
-    """Write RUN/evaluation.json: {"step": of the checkpoint, "seed": number, "metrics": what `evaluate` found}."""
-    _, state = run.load_checkpoint(say=lambda line: None)  # `evaluate` has said what is damaged
-    metrics = {name: dataclasses.asdict(measurement) for name, measurement in found.items()}
-    write_json(run.folder / "evaluation.json", {"step": state["step"], "seed": seed, "metrics": metrics})
+def keep(run: Run, found: dict[str, Measurement], seed: int) -> None:
+    """Write RUN/evaluation.json, an object with the step of the checkpoint, the seed, and the metrics.
+
+    Args:
+        run: The run.
+        found: What `evaluate` returned.
+        seed: The seed that `evaluate` was given.
+    """
+    _, state = run.load_checkpoint(say=lambda line: None)  # `evaluate` has reported damaged checkpoints
+    measured = {name: dataclasses.asdict(measurement) for name, measurement in found.items()}
+    write_json(run.folder / "evaluation.json", {"step": state["step"], "seed": seed, "metrics": measured})
 
 
-def judge_mixture(points, mixture, rng):
-    """{name: Measurement} of points (N, 2) of a `data.Mixture`: which modes, how evenly, how exactly, how widely."""
+def judge_mixture(points: NDArray[Any], mixture: data.Mixture, rng: Generator) -> dict[str, Measurement]:
+    """Measure which modes of a mixture are covered, how evenly, how precisely and how widely.
+
+    Args:
+        points: Samples (N, 2).
+        mixture: The true distribution.
+        rng: The generator of the floors.
+    """
     return metrics.modes(points, mixture.modes, mixture.sigma, rng)
 
 
-def judge_points(points, sampler, rng):
-    """{name: Measurement} of points (N, 2) against fresh ones of `sampler`: transport, fidelity, neighbours."""
+def judge_points(points: NDArray[Any], sampler: Sampler, rng: Generator) -> dict[str, Measurement]:
+    """Compare points with new samples of the true distribution: transport distance, precision, recall, neighbours.
+
+    Args:
+        points: Samples (N, 2).
+        sampler: The true distribution.
+        rng: The generator of the real samples and the floors.
+    """
     real = sampler.sample(4 * len(points), rng.spawn())
     found = {"sliced_w2": metrics.sliced_wasserstein(real, points, rng)}
     return found | _judge_neighbours(real, points, rng)
 
 
-def judge_images(images, train, rng, *, unseen=None):
-    """{name: Measurement} of images (N, H, W, C) in [-1, 1].
+def judge_images(
+    images: NDArray[Any], train: data.Dataset, rng: Generator, *, unseen: data.Dataset | None = None
+) -> dict[str, Measurement]:
+    """Compare images with real ones.
 
-    train: the `data.Dataset` of the training.  unseen: another, of what training has not seen: the samples are compared
-    with it, and asked whether they are nearer to the training data.  Without it they are compared with `train`, where
-    copies are not found out.  A set of samples is at most half as large as the real data: where these are few, samples
-    are compared with them one by one in several sets.
-    If the data have labels, a classifier that was trained on `train` says which classes it sees, and how clearly.
+    A set of samples is at most half as large as the real data; if these are few, samples are compared with them one by
+    one in several sets.  If the data have labels, a classifier that was trained on `train` also measures the balance of
+    the classes and how clearly it recognises them.
+
+    Args:
+        images: Samples (N, H, W, C) in [-1, 1].
+        train: The training data.
+        rng: The generator of the floors.
+        unseen: Real images that training has not seen.  Samples are compared with these, and tested for being nearer
+            to the training data.  Without them samples are compared with `train`, which cannot reveal copies.
     """
     reference = unseen or train
     real = data.scale(reference.images)
     most, few = images[: len(real) // 2], images[:COMPARED]
     found = {} if train.labels is None else judge_classes(images, train, reference, rng)
-    # Fewer samples than dimensions make the distance large, but its floor is as large.
+    # Fewer samples than dimensions make the distance large, and its floor equally large.
     space = min(COMPONENTS, real[0].size)
     found["frechet"] = metrics.frechet_distance(real, most, rng, space=space, rank_deficient=True)
     found |= metrics.mean_over_sets(partial(_judge_neighbours, real, rng=rng), _sets(few, len(real) // 2))
@@ -91,16 +141,28 @@ def _judge_neighbours(real, samples, rng):
 
 
 def _sets(images, most):
-    """As many whole sets of at most `most` as there are, at least one."""
+    """Divide the images into as many complete sets of at most `most` images as there are, at least one."""
     n = min(len(images), most)
     return [images[i : i + n] for i in range(0, len(images) - n + 1, n)]
 
 
-def judge_classes(images, train, reference, rng):
-    """{name: Measurement} of the classes of images, in the eyes of a classifier trained on `train`.
+def judge_classes(
+    images: NDArray[Any], train: data.Dataset, reference: data.Dataset, rng: Generator
+) -> dict[str, Measurement]:
+    """Measure the classes of images with a classifier that was trained on `train`.
 
-    They are to be as frequent as the labels of all real images, `train` and `reference`.
+    The expected frequencies are those of the labels of all real images, `train` and `reference`.
+
+    Args:
+        images: Samples (N, H, W, C) in [-1, 1].
+        train, reference: Real images with labels.
+        rng: The generator of the floors.
+
+    Raises:
+        ValueError: The real images have no labels.
     """
+    if train.labels is None or reference.labels is None:
+        raise ValueError(f"{train.name} has no labels, so its classes cannot be measured")
     classifier = metrics.trained_classifier(train)
     labels = np.concatenate([train.labels, reference.labels])
     return metrics.class_balance(
@@ -109,17 +171,25 @@ def judge_classes(images, train, reference, rng):
     )  # fmt: skip
 
 
-def judge_stacked(images, digits, rng):
-    """{name: Measurement} of stacked digits (N, S, S, 3): which of the 1,000 modes, how evenly.
+def judge_stacked(images: NDArray[Any], digits: data.Dataset, rng: Generator) -> dict[str, Measurement]:
+    """Measure which of the 1,000 modes of stacked digits are covered, and how evenly.
 
-    digits: a `data.Dataset` of single ones of that size, from which a classifier learns to read the three channels.
+    Args:
+        images: Samples (N, S, S, 3) in [-1, 1].
+        digits: Single digits of that size; a classifier is trained on them to read the three channels.
+        rng: The generator of the floors.
     """
     classifier = metrics.trained_classifier(digits)
     read = [classifier.probabilities(images[..., channel, None]).argmax(axis=1) for channel in range(3)]
     return metrics.mode_histogram(metrics.stack_labels(np.stack(read, axis=1)), 1000, rng)
 
 
-def single_digits(name, size):
-    """The digits that the data set "stacked-..." is made of, of that size, as a `data.Dataset`."""
+def single_digits(name: str, size: int) -> data.Dataset:
+    """Load the single digits of which a data set of stacked digits is made.
+
+    Args:
+        name: The name of the stacked data set, such as "stacked-mnist".
+        size: The side of the digits, in pixels.
+    """
     digits = data.load(name.removeprefix("stacked-"))
     return dataclasses.replace(digits, images=stacked.of_size(digits.images[..., 0], size)[..., None])

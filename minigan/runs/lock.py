@@ -1,17 +1,30 @@
-"""One process at a time: a lock that the kernel takes back when its holder dies, however it dies."""
+"""Lock of a run folder: one process at a time writes in it. The kernel releases the lock of a process that dies."""
+
+from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
 from .errors import Busy
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["locked"]
+
 
 @contextmanager
-def locked(folder):
-    """Inside, this process alone writes the run in `folder`.  Busy, with the holder's pid, if another one does."""
+def locked(folder: Path) -> Iterator[None]:
+    """Return a context in which only this process writes the run in `folder`.
+
+    Raises:
+        Busy: Another process does; the message has its process id.
+    """
     lock, holder = FileLock(folder / ".lock"), folder / ".holder"
     try:
         lock.acquire(blocking=False)
@@ -28,5 +41,5 @@ def locked(folder):
 def _name(holder):
     try:
         return holder.read_text() or "another process"
-    except FileNotFoundError:  # it has begun this very moment
+    except FileNotFoundError:  # it took the lock and has not written its name yet
         return "another process"

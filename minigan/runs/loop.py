@@ -1,4 +1,6 @@
-"""The main job: train, show progress, draw samples, save."""
+"""The training loop: train, show progress, draw samples, save checkpoints."""
+
+from __future__ import annotations
 
 import dataclasses
 import math
@@ -8,6 +10,7 @@ import threading
 import time
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -20,21 +23,41 @@ from .errors import RunError, Stopped
 from .progress import progress
 from .rollback import Diverged, roll_back
 
-PICTURES = 25  # over a run: the frames of its animation
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ..trainers import BaseTrainer
+    from .folder import Run
+
+__all__ = ["train"]
+
+# In every run, evenly spaced over its steps:
+PICTURES = 25  # the frames of its animation
 CHECKPOINTS = 10
-LOG_LINES = 500  # lines of metrics over a run
-EXAMINATIONS = 20  # for what may be going wrong, over a run: each costs some four steps
+LOG_LINES = 500  # lines of metrics.jsonl
+EXAMINATIONS = 20  # diagnoses; each costs about as much as four steps
 
 
-def train(trainer, run, *, resume=False, output=sys.stderr):
-    """Train to `trainer.config.steps`, or go on from the newest whole checkpoint of `run`.  trainer: a `BaseTrainer`.
+def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextIO | None = None) -> Path:
+    """Train until `trainer.config.steps` steps are taken.
 
-    Returns the path of the last picture.
-    What goes wrong without stopping it is said on `output` and written to findings.jsonl.
-    Ctrl-C and SIGTERM end the step in hand, save a checkpoint and raise Stopped.  RunError, with the cause: if a number
-    is no longer one, unless `config.on_nan` helps; if the folder cannot be written, or another process trains in it;
-    if the run was begun with other settings, or none of its checkpoints is whole.
+    Problems that do not stop the training are printed and written to findings.jsonl.
+
+    Args:
+        trainer: The trainer, new or at any step.
+        run: The run whose folder gets checkpoints, logs and pictures.
+        resume: Go on from the newest undamaged checkpoint of the run.
+        output: Where the progress is printed; by default stderr.
+
+    Returns:
+        The path of the last picture.
+
+    Raises:
+        Stopped: Ctrl-C or SIGTERM asked for it; the step in progress was finished and a checkpoint saved.
+        RunError: The training produced NaN or infinity and `config.on_nan` did not help, the folder cannot be written,
+            another process is training in it, or its settings or checkpoints do not allow to resume.
     """
+    output = sys.stderr if output is None else output
     with run.held(), threadpool_limits(trainer.config.threads or None, "blas"), precision_of(trainer):
         say = partial(print, file=output)
         restored = resume and _go_on(trainer, run, say)
@@ -52,7 +75,7 @@ def train(trainer, run, *, resume=False, output=sys.stderr):
 
 
 def _go_on(trainer, run, say):
-    """Where the run was stopped, with what may be set anew.  Returns whether there was a checkpoint."""
+    """Restore the trainer from the run, with the settings that may change.  Return whether there was a checkpoint."""
     run.refuse(trainer.config)
     if said := consequence(run.read_config()[1], trainer.config):
         say(said)
@@ -65,7 +88,7 @@ def _go_on(trainer, run, say):
 
 
 def _train(trainer, run, output, asked):
-    """Train until all steps are done, or somebody `asked` to stop: a list that is then no longer empty."""
+    """Train until all steps are taken, or until the list `asked` has a signal that asks to stop."""
     config, picture, saved = trainer.config, None, trainer.step_count
     started = time.perf_counter() - run.seconds()
     with (
@@ -94,7 +117,7 @@ def _train(trainer, run, output, asked):
 
 
 def _save(run, trainer):
-    """A checkpoint of finite numbers.  Returns its step."""
+    """Save a checkpoint, after a check that all its numbers are finite.  Return its step."""
     arrays, state = trainer.state()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -105,9 +128,10 @@ def _save(run, trainer):
 
 @contextmanager
 def _interruption():
-    """A list that is no longer empty once a signal asked to stop: a step cut in two could not be resumed exactly.
+    """Return a context whose value is a list; a signal that asks to stop is appended to it.
 
-    A second one interrupts at once.  Outside the main thread, where signals cannot be caught, it stays empty.
+    The training looks at the list between steps, as an interrupted step could not be resumed exactly.  A second signal
+    interrupts at once.  Outside the main thread signals cannot be caught, and the list stays empty.
     """
     asked = []
 
@@ -134,12 +158,12 @@ def _draw(run, trainer):
 
 
 def _every(times, step, steps):
-    """Is `step` one of `times` evenly spaced ones, the last included?"""
+    """Return whether `step` is one of `times` evenly spaced steps, of which the last is the last of the run."""
     return _due(max(math.ceil(steps / times), 1), step, steps)
 
 
 def _due(interval, step, steps):
-    """Is `step` a multiple of `interval`, or the last?"""
+    """Return whether `step` is a multiple of `interval`, or the last step."""
     return step == steps or step % interval == 0
 
 
@@ -150,7 +174,7 @@ def _step(trainer):
         cause = trainer.cause() or f"step {trainer.step_count + 1}: {error}"
         raise Diverged(f"training has diverged. {cause}") from error
     except MemoryError as error:
-        halvings = next((e.halvings for e in (error, error.__cause__) if hasattr(e, "halvings")), 1)
+        halvings = getattr(error, "halvings", None) or getattr(error.__cause__, "halvings", 1)
         smaller = max(trainer.config.batch_size >> halvings, 1)
         raise RunError(f"{error}: here that is --batch-size {smaller}, in a new run") from error
 

@@ -1,17 +1,22 @@
-"""All that can be drawn of a run, into its folder `pictures`.
+"""Pictures of a run, in its folder `pictures`.
 
-| picture | of | shows |
+| picture | of runs on | shows |
 |---|---|---|
 | `curves.png` | all | losses and gradient norms over the steps |
 | `training.gif` | all | the pictures drawn during training, as an animation |
 | `plane.png` | points | samples over the critic's surface, and the generator's image of a latent grid |
-| `samples.png` | images | a grid of samples; of a VAE, first images beside their reconstructions |
+| `samples.png` | images | a grid of samples; for a VAE also images beside their reconstructions |
 | `interpolation.png` | images | the images between pairs of latent points |
 | `neighbours.png` | images | samples beside the training images nearest to them |
 | `translations.png` | translations | held-out inputs, their translations and the targets |
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,17 +25,28 @@ from ..data.mixtures import POINTS
 from ..random import Generator
 from ..trainers import TRAINERS, load_data
 
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..types import PathLike
+    from .folder import Run
+
+__all__ = ["gallery", "history"]
+
 ROWS, STEPS, NEAREST = 10, 11, 8
 
 
-def gallery(run):
-    """Draw everything, from the newest checkpoint where networks are needed.  Returns the paths.
+def gallery(run: Run) -> list[Path]:
+    """Draw all pictures of a run; those that need networks take the newest checkpoint.
 
-    RunError if there is no checkpoint; what `history` draws is there all the same.
+    Returns:
+        The paths of the pictures.
+
+    Raises:
+        RunError: There is no checkpoint; the pictures of `history` are drawn before.
     """
     paths = history(run)
     _, config = run.read_config()
-    config = replace(config, device="auto")  # wherever it was trained
+    config = replace(config, device="auto")  # the run may come from a machine with another device
     trainer = TRAINERS[config.model](config, load_data(config))
     trainer.load_state(*run.load_checkpoint())
     for name, draw in _pictures(config).items():
@@ -39,8 +55,12 @@ def gallery(run):
     return paths
 
 
-def history(run):
-    """Draw what needs no network: the curves and the animation, as far as there is something.  Returns the paths."""
+def history(run: Run) -> list[Path]:
+    """Draw the curves and the animation of the training, if there are logs and pictures to make them of.
+
+    Returns:
+        The paths of the pictures.
+    """
     name, _ = run.read_config()
     run.pictures.mkdir(exist_ok=True)
     paths = []
@@ -53,8 +73,8 @@ def history(run):
     return paths
 
 
-def _pictures(config):
-    """{name: function of (trainer, path)}: what makes sense for such a run."""
+def _pictures(config: Config) -> dict[str, Callable[[Any, PathLike], None]]:
+    """Return the pictures that make sense for a run: functions of (trainer, path) by name."""
     if config.data in POINTS:
         return {"plane": _picture}
     if config.model == "unet":
@@ -67,7 +87,7 @@ def _picture(trainer, path):
 
 
 def _interpolation(trainer, path):
-    """The class, if there are any, is that of the row."""
+    """Draw interpolations, for a conditional generator with one class in each row."""
     a, b = Generator(trainer.config.seed).normal((2, ROWS, trainer.config.latent))
     labels = _labels(trainer)
     labels = None if labels is None else labels.repeat(STEPS)
@@ -80,5 +100,5 @@ def _neighbours(trainer, path):
 
 
 def _labels(trainer):
-    """One for each row, or None."""
+    """Return a class for each row, None for an unconditional generator."""
     return np.arange(ROWS) % trainer.source.classes if trainer.source.classes else None

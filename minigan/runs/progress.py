@@ -1,21 +1,45 @@
-"""How a training shows that it goes on: a bar on a terminal, and lines where the output is a file or a pipe."""
+"""Progress of a training: a bar on a terminal, and lines if the output is a file or a pipe."""
+
+from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from tqdm import tqdm
 
-LINES = 20  # over a run, where there is no terminal ...
-SILENCE = 60  # ... and seconds, after which there is another one
+if TYPE_CHECKING:
+    from ..trainers import BaseTrainer
+
+__all__ = ["Progress", "progress"]
+
+LINES = 20  # lines over a run, if the output is no terminal ...
+SILENCE = 60  # ... and seconds after which there is another line
 _SHORT = {"critic_loss": "D", "generator_loss": "G", "penalty": "P"}  # the bar must fit 80 columns
 
 
-@contextmanager
-def progress(trainer, output):
-    """Something with `show(report)`, to be called after every step, and `say(text)`, which writes a line of its own.
+class Progress(Protocol):
+    """Display of the progress of a training."""
 
-    output: a text stream.  Unless it is a terminal it gets whole lines, and no carriage return.
+    def show(self, report: dict[str, float]) -> None:
+        """Show the losses of a step; to be called after every step."""
+
+    def say(self, text: str) -> None:
+        """Write a line of text."""
+
+    def close(self) -> None:
+        """End the display."""
+
+
+@contextmanager
+def progress(trainer: BaseTrainer, output: TextIO) -> Iterator[Progress]:
+    """Open the display of a training's progress.
+
+    Args:
+        trainer: The trainer.
+        output: A text stream; unless it is a terminal it gets whole lines and no carriage return.
     """
     shown = (_Bar if output.isatty() else _Lines)(trainer, output)
     try:
@@ -75,8 +99,8 @@ class _Lines:
         self._output.flush()
 
     def close(self):
-        """There is nothing to end: every line is whole."""
+        """Do nothing: every line is complete."""
 
 
-def _losses(report):
+def _losses(report: dict[str, float]) -> dict[str, str]:
     return {_SHORT.get(name, name): f"{value:.3f}" for name, value in report.items()}

@@ -1,23 +1,42 @@
-"""Going back to the newest checkpoint when a number is no longer one, and on from there in smaller steps."""
+"""Rollback: on NaN or infinity, restore the newest checkpoint and go on with lower learning rates."""
+
+from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..gan import Finding
 from ..trainers.base import SLOWER
 from .errors import RunError
 
-MOST = 5  # rollbacks in a run: a training that diverges at 1/32 of its learning rates does so for another reason
+if TYPE_CHECKING:
+    from ..trainers import BaseTrainer
+    from .folder import Run
+
+__all__ = ["MOST", "Diverged", "roll_back"]
+
+MOST = 5
+"""Rollbacks in a run, at most: if 1/32 of the learning rates still diverges, they are not the reason."""
 
 
 class Diverged(Exception):
-    """A number of the training is no longer one: the step, and the cause, in a sentence."""
+    """The training produced NaN or infinity; the message names the step and the cause."""
 
 
-def roll_back(trainer, run, failure, say):
-    """Restore `trainer` from the newest whole checkpoint of `run`, slower than when `failure`, a Diverged, was raised.
+def roll_back(trainer: BaseTrainer, run: Run, failure: Diverged, say: Callable[[str], object]) -> None:
+    """Restore a trainer from the newest undamaged checkpoint of its run, with lower learning rates.
 
-    The log begins anew from there, and findings.jsonl says so.  RunError where there is nowhere to go back to, or it
-    did not help `MOST` times.
+    The logs are cut back to that step, and findings.jsonl gets a line about the rollback.
+
+    Args:
+        trainer: The trainer.
+        run: Its run.
+        failure: The reason.
+        say: Called with a line about the rollback.
+
+    Raises:
+        RunError: There is no checkpoint, or there were already `MOST` rollbacks.
     """
     times = trainer.rollbacks + 1
     if times > MOST:

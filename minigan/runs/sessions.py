@@ -1,21 +1,30 @@
-"""sessions.jsonl: with what a run was trained, one line for each time that its training began or went on.
+"""sessions.jsonl: the versions and the machine of a run, one line for each time that its training began or went on.
 
-Equal settings give equal bits with equal versions on an equal machine; so these belong to a run as its settings do.
+Equal settings give equal bits only with equal versions on an equal machine, so a run keeps these beside its settings.
 """
+
+from __future__ import annotations
 
 import json
 import platform
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import numpy as np
 from threadpoolctl import threadpool_info
 
 from .. import __version__
 
+if TYPE_CHECKING:
+    from ..trainers import BaseTrainer
+    from .folder import Run
 
-def begin(run, trainer):
-    """Append a line: from which step `trainer` goes on and to which, the date, the device and the versions."""
+__all__ = ["begin", "versions"]
+
+
+def begin(run: Run, trainer: BaseTrainer) -> None:
+    """Append a line: the first and the last step of this session, the date, the device and the versions."""
     line = {
         "step": trainer.step_count,
         "steps": trainer.config.steps,
@@ -27,8 +36,12 @@ def begin(run, trainer):
         file.write(json.dumps(line) + "\n")
 
 
-def versions(device="cpu"):
-    """{name: version} of all that decides the bits of a result, and of the machine."""
+def versions(device: str = "cpu") -> dict[str, str]:
+    """Return {name: version} of the software and the machine that decide the bits of a result.
+
+    Args:
+        device: "cuda" adds the version of CuPy.
+    """
     found = {
         "minigan": __version__,
         "python": platform.python_version(),
@@ -36,11 +49,11 @@ def versions(device="cpu"):
         "BLAS": "; ".join(_library(pool) for pool in threadpool_info() if pool["user_api"] == "blas"),
         "system": platform.platform(),
     }
-    cupy = sys.modules.get("cupy")  # which only `backend` imports
+    cupy = sys.modules.get("cupy")  # only `backend` imports it
     return found | ({"cupy": cupy.__version__} if device == "cuda" and cupy else {})
 
 
 def _library(pool):
-    """As in "openblas 0.3.29 for Haswell, threads: 2": the processor, for each kind has products of its own."""
+    """Describe a BLAS, as in "openblas 0.3.29 for Haswell, threads: 2": its kernels depend on the processor."""
     words = [pool["internal_api"], pool.get("version"), f"for {pool['architecture']}" if "architecture" in pool else ""]
     return f"{' '.join(filter(None, words))}, threads: {pool['num_threads']}"

@@ -1,81 +1,146 @@
-"""What `train` and `draw` need of a trainer, whatever it trains."""
+"""The interface of a trainer: all that the training loop, checkpoints and `minigan sample` need, whatever it trains."""
+
+from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-SLOWER = 0.5  # by which a rollback multiplies the learning rates: exact in binary, however often
+from .. import nn
+from .device import chosen
+
+if TYPE_CHECKING:
+    from ..data import Loader, Stream
+    from ..gan import Finding
+    from ..presets import Config
+    from ..types import Array, Generator, NDArray, PathLike
+
+__all__ = ["SLOWER", "BaseTrainer", "part_of"]
+
+SLOWER = 0.5
+"""Factor of the learning rates at each rollback; a power of two, so that it is exact however often it is applied."""
 
 
 class BaseTrainer:
-    """Everything that changes during a run.  All randomness comes from `config.seed`, in separate streams.
+    """Everything that changes during a run. All randomness comes from `config.seed`, in separate streams.
 
-    A subclass defines `step`, `picture`, `samples` and, for the state, `parts` and `generators`; it sets
+    A subclass is made as `Trainer(config, dataset)`; it defines `step`, `picture`, `samples`, `parts` and
+    `generators`, and sets `loader`.
 
-    config: the Config, checked.
-    device: where it computes.
-    loader: the `data.Loader` or `data.Stream` of its batches.
-    unit: what a sample is called in the progress bar.
-    rollbacks: how often training went back and slowed down; the learning rates of `config` say so.
+    Args:
+        config: The configuration.
+
+    Attributes:
+        config: The checked configuration; after a rollback its learning rates are the lower ones.
+        device: The device that it computes on, "cpu" or "cuda".
+        loader: The source of its batches.
+        unit: Short name of a sample in the progress bar.
+        step_count: The number of steps taken.
+        rollbacks: The number of times that training was restored from a checkpoint and slowed down.
+
+    Raises:
+        ValueError: Settings contradict each other.
+        DeviceError: The configuration asks for a GPU and none works.
     """
 
-    step_count = 0
-    rollbacks = 0
-    unit = "img"
+    config: Config
+    device: str
+    loader: Loader | Stream
+    unit: str = "img"
+    step_count: int = 0
+    rollbacks: int = 0
 
-    def step(self):
-        """One update of every network.  Returns {name: number}, of which none may be NaN; adds 1 to `step_count`."""
+    def __init__(self, config: Config) -> None:
+        config.check()
+        self.config, self.device = config, chosen(config)
+
+    def step(self) -> dict[str, float]:
+        """Update every network once and add 1 to `step_count`.
+
+        Returns:
+            Losses by name.
+
+        Raises:
+            FloatingPointError: A loss or a gradient is not finite.
+        """
         raise NotImplementedError
 
-    def gradient_norms(self):
-        """{"NAME_gradient": number}: the norms of the gradients of the latest step; {} before the first."""
+    def gradient_norms(self) -> dict[str, float]:
+        """Return {"NAME_gradient": norm of the gradient at the latest step}; {} before the first step."""
         return {}
 
-    def test(self):
-        """Losses on held-out data, {name: number}, {} if there are none.  Changes no weight, buffer or generator."""
+    def test(self) -> dict[str, float]:
+        """Return losses on held-out data, {} if there are none, without a change to any weight, buffer or generator."""
         return {}
 
-    def diagnose(self):
-        """What has become certain to go wrong by now: a list of `gan.Finding`.  Changes nothing."""
+    def diagnose(self) -> list[Finding]:
+        """Return new findings of what is going wrong, without a change to the training."""
         return []
 
-    def cause(self):
-        """Why the latest step ended in FloatingPointError, in a sentence; "" if nobody knows."""
+    def cause(self) -> str:
+        """Return the reason, in a sentence, why the latest step raised FloatingPointError; "" if it is not known."""
         return ""
 
-    def picture(self, path):
-        """Write what the networks make of fixed noise, or fixed inputs, as a PNG."""
+    def picture(self, path: PathLike) -> None:
+        """Write a PNG of what the networks make of noise, or of inputs, that are the same at every call."""
         raise NotImplementedError
 
-    def draw(self, z, labels=None):
-        """Samples for the noise z (N, latent) and, if conditional, labels (N,), in the units of the data.
+    def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
+        """Draw samples in the units of the data.
 
-        NotImplementedError where samples do not come from noise.
+        Args:
+            z: Noise (N, latent).
+            labels: Classes (N,) for a conditional generator.
+
+        Returns:
+            Samples (N, ...), float32.
+
+        Raises:
+            NotImplementedError: The samples of this trainer do not come from noise.
         """
         raise NotImplementedError
 
     @staticmethod
-    def samples(config, arrays, state, n, rng, label=None):
-        """n new samples, float32 (n, ...), from what `state` gave: (n, H, W, C) in [-1, 1], or points (n, 2).
+    def samples(
+        config: Config,
+        arrays: dict[str, NDArray[Any]],
+        state: dict[str, Any],
+        n: int,
+        rng: Generator,
+        label: int | None = None,
+    ) -> NDArray[Any]:
+        """Draw new samples from a saved state, without a trainer.
 
-        label: the class to draw; ValueError if there is no such class.
+        Args:
+            config: The configuration of the run.
+            arrays, state: What `state` returned.
+            n: The number of samples.
+            rng: The generator of the noise.
+            label: The class to draw, for a conditional generator; None draws the classes of the data.
+
+        Returns:
+            Images (n, H, W, C) in [-1, 1] or points (n, 2), float32.
+
+        Raises:
+            ValueError: There is no such class.
         """
         raise NotImplementedError
 
-    def parts(self):
-        """{name: what has `state_dict` and `load_state_dict`}: networks, optimizers, averages."""
+    def parts(self) -> dict[str, Any]:
+        """Return networks, optimizers and averages by name: objects with `state_dict` and `load_state_dict`."""
         raise NotImplementedError
 
-    def generators(self):
-        """The `random.Generator`s that training draws from, but those of the loader, in a fixed order."""
+    def generators(self) -> list[Generator]:
+        """Return all random generators used in training except the loader's, always in the same order."""
         raise NotImplementedError
 
-    def slow_down(self, rollbacks):
+    def slow_down(self, rollbacks: int) -> None:
         """Set the learning rates to those after so many rollbacks."""
         factor = SLOWER ** (rollbacks - self.rollbacks)
         rates = {name: getattr(self.config, name) * factor for name in ("generator_lr", "critic_lr")}
         self.config, self.rollbacks = replace(self.config, **rates), rollbacks
 
-    def state(self):
-        """({name: array}, JSON-able dict): all that `load_state` needs to go on as if nothing had happened."""
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return all that `load_state` needs to continue exactly: arrays by name, and a dict that JSON can hold."""
         arrays = {
             f"{part}.{name}": array
             for part, owner in self.parts().items()
@@ -88,8 +153,12 @@ class BaseTrainer:
             "generators": [rng.state for rng in self.generators()],
         }
 
-    def load_state(self, arrays, state):
-        """Restore what `state` gave.  ValueError if it belongs to another configuration."""
+    def load_state(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            ValueError: It belongs to another configuration.
+        """
         for part, owner in self.parts().items():
             owner.load_state_dict(part_of(arrays, part))
         self.step_count = state["step"]
@@ -98,7 +167,16 @@ class BaseTrainer:
         for rng, saved in zip(self.generators(), state["generators"], strict=True):
             rng.set_state(saved)
 
+    def __repr__(self) -> str:
+        config = self.config
+        networks = {name: part for name, part in self.parts().items() if isinstance(part, nn.Module)}
+        sizes = [f"{name} {sum(p.size for p in network.parameters()):,}" for name, network in networks.items()]
+        return (
+            f"<{type(self).__name__}: {config.model} on {config.data}, step {self.step_count:,} of {config.steps:,} "
+            f"on {self.device}; parameters: {', '.join(sizes)}>"
+        )
 
-def part_of(arrays, part):
-    """The arrays of one of `parts`, under the names that it gave them."""
+
+def part_of(arrays: dict[str, NDArray[Any]], part: str) -> dict[str, NDArray[Any]]:
+    """Return the arrays of one of a trainer's `parts`, under the names that the part gave them."""
     return {name.removeprefix(f"{part}."): array for name, array in arrays.items() if name.startswith(f"{part}.")}

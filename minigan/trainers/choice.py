@@ -1,18 +1,39 @@
-"""Which trainer a configuration asks for."""
+"""Choice of the trainer for a configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from .gan import Trainer
 from .summaries import event_writer
 from .translation import TranslationTrainer
 from .vae import VaeTrainer
 
-TRAINERS = {"dcgan": Trainer, "dense": Trainer, "residual": Trainer, "unet": TranslationTrainer, "vae": VaeTrainer}
-"""By `config.model`; each is a `BaseTrainer`, made as Trainer(config, dataset)."""
+if TYPE_CHECKING:
+    from ..presets import Config
+    from .sources import Data
+
+__all__ = ["TRAINERS", "trainer_for"]
+
+TRAINERS: dict[str, type[Trainer | TranslationTrainer | VaeTrainer]] = {
+    "dcgan": Trainer,
+    "dense": Trainer,
+    "residual": Trainer,
+    "unet": TranslationTrainer,
+    "vae": VaeTrainer,
+}
+"""The trainer for each `config.model`; all are made as Trainer(config, dataset)."""
 
 
-def trainer_for(config, dataset):
-    """The trainer of `config` on `dataset`, what `load_data` gave.
+def trainer_for(config: Config, dataset: Data) -> Trainer | TranslationTrainer | VaeTrainer:
+    """Return a new trainer.
 
-    ValueError for settings that do not go together, and for a package that they need.
+    Args:
+        config: The configuration.
+        dataset: What `load_data(config)` returned.
+
+    Raises:
+        ValueError: Settings contradict each other or the data, or need a package that is not installed.
     """
     config.check()
     if config.summary_interval:

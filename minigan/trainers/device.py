@@ -1,34 +1,45 @@
-"""Where a run computes, and what of its data lies there."""
+"""The device of a run, and which of its data are stored there."""
 
-from contextlib import nullcontext
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from ..backend import move, named, works
 
-RESIDENT_BYTES = 4 << 30  # of training data: more is left on the host, and goes over batch by batch
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..types import Array
+    from .base import BaseTrainer
+
+__all__ = ["chosen", "on", "precision_of", "resident"]
+
+RESIDENT_BYTES = 4 << 30  # more training data than this stay on the host, and are copied batch by batch
 
 
-def chosen(config):
-    """The device that `config.device` asks for; auto is a GPU if one works, and without a word the CPU if none does.
+def chosen(config: Config) -> str:
+    """Return the device that `config.device` asks for; "auto" is a GPU if one works, and otherwise the CPU.
 
-    `backend.DeviceError` for a GPU that is not to be had.
+    Raises:
+        DeviceError: A GPU is asked for and none works.
     """
     device = ("cuda" if works("cuda") else "cpu") if config.device == "auto" else config.device
     named(device)
     return device
 
 
-def resident(arrays, device):
-    """`arrays`, a tuple, on `device`, if there is room for them."""
+def resident(arrays: tuple[Array, ...], device: str) -> tuple[Array, ...]:
+    """Move arrays to the device if together they have at most `RESIDENT_BYTES`; otherwise return them as they are."""
     return on(arrays, device) if sum(a.nbytes for a in arrays) <= RESIDENT_BYTES else arrays
 
 
-def on(arrays, device):
-    """`arrays`, a tuple, on `device`."""
+def on(arrays: tuple[Array, ...], device: str) -> tuple[Array, ...]:
+    """Move arrays to the device."""
     return tuple(move(a, device) for a in arrays)
 
 
-def precision_of(trainer):
-    """A context in which products have the precision that the trainer's configuration asks for."""
+def precision_of(trainer: BaseTrainer) -> AbstractContextManager[object]:
+    """Return a context in which matrix products have the precision of the trainer's configuration."""
     if trainer.device != "cuda":
         return nullcontext()
     return named("cuda").precision(trainer.config.precision)

@@ -1,34 +1,80 @@
-"""A GAN in training, built from a Config: its networks, optimizers, data and noise, and one step of the game."""
+"""Training of a GAN: its networks, optimizers, data and noise, built from a configuration, and one step of the game."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import data, gan, optim
+from .. import data, gan, nn, optim
 from ..backend import move
 from ..gan.undisturbed import undisturbed
 from ..op import no_grad
+from ..presets.penalties import PENALTIES
 from ..random import Generator
 from ..tensor import Tensor
 from . import fixed_samples, schedules
 from .base import BaseTrainer, part_of
-from .device import chosen
 from .networks import build, sample
 from .sources import Images, Points, published
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..presets import Config
+    from ..types import Array, NDArray, PathLike
+    from .sources import Data
+
+__all__ = ["Trainer"]
+
 
 class Trainer(BaseTrainer):
-    """A generator against a critic."""
+    """Trainer of a generator against a critic.
 
-    def __init__(self, config, dataset):
-        config.check()
-        self.config, self.device = config, chosen(config)
+    Args:
+        config: The configuration; its model is "dcgan", "dense" or "residual".
+        dataset: What `load_data(config)` returned.
+
+    Attributes:
+        generator: The generator.
+        critic: The critic.
+        game: The `gan.Game` that the two play.
+        ema: The averaged generator, an `optim.EMA`; None without `config.ema`.
+        source: The data, in the range of the networks.
+        classes: The number of classes; 0 for an unconditional run.
+        noise, penalty_noise, picture_noise: Generators of the noise z, of the points of the penalty, and of the noise
+            of the pictures.
+        penalty_weight: The present weight of the penalty, an array of no dimensions on the device.
+        diagnosis: The `gan.Diagnosis` of the training.
+
+    Raises:
+        ValueError: Settings contradict each other or the data.
+    """
+
+    generator: nn.Module
+    critic: nn.Module
+    game: gan.Game
+    ema: optim.EMA | None
+    source: Images | Points
+    classes: int
+    noise: Generator
+    penalty_noise: Generator
+    picture_noise: Generator
+    diagnosis: gan.Diagnosis
+    penalty_weight: Array
+
+    def __init__(self, config: Config, dataset: Data) -> None:
+        super().__init__(config)
         weights, order, noise, self.penalty_noise, self.picture_noise, split = Generator(config.seed).spawn(6)
         self.noise = noise.on(self.device)
-        source = Images if isinstance(dataset, data.Dataset) else Points
-        self.source = source(config, dataset, order, split, self.device)
+        if isinstance(dataset, data.Dataset):
+            self.source = Images(config, dataset, order, split, self.device)
+        else:
+            self.source = Points(config, dataset, order, split, self.device)
         self.loader, self.classes, self.unit = self.source.loader, self.source.classes, self.source.unit
         networks = build(config, self.source.shape, self.classes, weights)
         self.generator, self.critic = [network.to(self.device) for network in networks]
-        # An array: a captured step sees it change.
+        # An array, so that a captured step sees it change.
         self.penalty_weight = move(np.zeros((), np.float32), self.device)
         self.game = gan.Game(
             self.generator, self.critic,
@@ -38,19 +84,18 @@ class Trainer(BaseTrainer):
             captured="if possible" if _repeats_itself(config, self.device) else False,
         )  # fmt: skip
         self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
-        self.diagnosis = gan.Diagnosis(**self._known())
+        train, held_out = self._known()
+        self.diagnosis = gan.Diagnosis(train=train, held_out=held_out)
         self._findings = self.diagnosis.examine_setup(self.game)
-        self._batch = None  # the latest
+        self._batch: tuple[Any, ...] = ()  # the latest
 
-    def step(self):
-        """`critic_steps` updates of the critic and one of the generator.  Returns {name: number}."""
+    def step(self) -> dict[str, float]:
+        """Update the critic, `config.critic_steps` times, and then the generator; see `BaseTrainer.step`."""
         self._set_schedules()
+        report = {}
         for _ in range(schedules.critic_steps(self.config, self.step_count)):
-            real, *labels = self.loader.next_batch()
-            self._batch = (real, self._z(len(real)), *labels)
-            report = self.game.critic_step(*self._batch)
-            if self.config.penalty == "clip":
-                gan.penalties.clip_weights(self.critic, schedules.penalty_weight(self.config, self.step_count))
+            report = self._critic_step()
+        real, _, *labels = self._batch
         z = self._z(len(real))
         self._batch = (real, z, *labels)
         report |= self.game.generator_step(z, real, *labels)
@@ -59,12 +104,20 @@ class Trainer(BaseTrainer):
         self.step_count += 1
         return report
 
-    def gradient_norms(self):
-        """See `BaseTrainer.gradient_norms`."""
+    def _critic_step(self):
+        real, *labels = self.loader.next_batch()
+        self._batch = (real, self._z(len(real)), *labels)
+        report = self.game.critic_step(*self._batch)
+        if self.config.penalty == "clip":
+            gan.penalties.clip_weights(self.critic, schedules.penalty_weight(self.config, self.step_count))
+        return report
+
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the gradient norms of both networks; see `BaseTrainer.gradient_norms`."""
         return self.game.gradient_norms
 
-    def test(self):
-        """The losses of both networks in evaluation mode, on held-out samples and noise that is always the same."""
+    def test(self) -> dict[str, float]:
+        """Return both losses in evaluation mode, on held-out samples and noise that is the same at every call."""
         if self.source.held_out is None:
             return {}
         real, *labels = self.source.held_out
@@ -78,30 +131,40 @@ class Trainer(BaseTrainer):
                 "test_generator_loss": self.game.loss.generator(fake, real).item(),
             }
 
-    def diagnose(self):
-        """See `BaseTrainer.diagnose`; on the batch of the latest step."""
+    def diagnose(self) -> list[gan.Finding]:
+        """Diagnose the training on the batch of the latest step; see `BaseTrainer.diagnose`."""
         findings, self._findings = self._findings, []
-        before = self.penalty_noise.state  # the cause of a number that is none is looked for with the penalty
+        before = self.penalty_noise.state  # the search for the cause of a NaN computes the penalty
         if self._batch:
             findings = findings + self.diagnosis.examine(self.game, *self._batch, step=self.step_count)
         self.penalty_noise.set_state(before)
         return findings
 
-    def cause(self):
-        """See `BaseTrainer.cause`."""
+    def cause(self) -> str:
+        """Return why the latest step failed; see `BaseTrainer.cause`."""
         return str(self.diagnosis.failed(self.game, *self._batch, step=self.step_count + 1))
 
-    def draw(self, z, labels=None):
-        """See `BaseTrainer.draw`: from the averaged generator if there is one."""
+    def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
+        """Draw samples, from the averaged generator if there is one; see `BaseTrainer.draw`."""
         return published(self.config, sample(self.ema.module if self.ema else self.generator, z, labels))
 
-    def picture(self, path):
-        """Write samples of fixed noise: a grid of images, a class to a column, or points over the critic's surface."""
-        (fixed_samples.points if isinstance(self.source, Points) else fixed_samples.images)(path, self)
+    def picture(self, path: PathLike) -> None:
+        """Draw samples of fixed noise: a grid of images, one class in a column, or points over the critic's surface."""
+        if isinstance(self.source, Points):
+            fixed_samples.points(path, self, self.source.sampler)
+        else:
+            fixed_samples.images(path, self)
 
     @staticmethod
-    def samples(config, arrays, state, n, rng, label=None):
-        """See `BaseTrainer.samples`; label: each class as often as in the data if None."""
+    def samples(
+        config: Config,
+        arrays: dict[str, NDArray[Any]],
+        state: dict[str, Any],
+        n: int,
+        rng: Generator,
+        label: int | None = None,
+    ) -> NDArray[Any]:
+        """Draw samples from a saved state; see `BaseTrainer.samples`."""
         classes, part = state["classes"], "ema.module" if config.ema else "generator"
         generator, _ = build(config, tuple(state["shape"]), classes, Generator(0))
         generator.load_state_dict(part_of(arrays, part))
@@ -111,8 +174,8 @@ class Trainer(BaseTrainer):
         labels = None if not classes else _labels(state["class_counts"], n, rng) if label is None else np.full(n, label)
         return published(config, sample(generator, z, labels))
 
-    def state(self):
-        """See `BaseTrainer.state`."""
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return the state of the training; see `BaseTrainer.state`."""
         arrays, state = super().state()
         return arrays, state | {
             "shape": list(self.source.shape),
@@ -121,15 +184,15 @@ class Trainer(BaseTrainer):
             "critic_steps": self.game.critic_steps,
         }
 
-    def load_state(self, arrays, state):
-        """Restore what `state` gave.  ValueError if it belongs to another configuration."""
+    def load_state(self, arrays: dict[str, NDArray[Any]], state: dict[str, Any]) -> None:
+        """Restore what `state` returned; see `BaseTrainer.load_state`."""
         super().load_state(arrays, state)
         self.game.critic_steps = state["critic_steps"]
-        self._findings = []  # those of the setup were told when the run began
+        self._findings = []  # those about the setup were reported when the run began
 
-    def parts(self):
-        """The networks, their optimizers and the average."""
-        parts = {
+    def parts(self) -> dict[str, Any]:
+        """Return the networks, their optimizers and the average."""
+        parts: dict[str, Any] = {
             "generator": self.generator,
             "critic": self.critic,
             "generator_optimizer": self.game.generator_optimizer,
@@ -137,8 +200,8 @@ class Trainer(BaseTrainer):
         }
         return parts | ({"ema": self.ema} if self.ema else {})
 
-    def generators(self):
-        """Noise, the penalty's points, and what layers draw."""
+    def generators(self) -> list[Generator]:
+        """Return the generators of the noise, of the penalty's points, and of the layers."""
         networks = [*self.generator.modules(), *self.critic.modules()]
         return [self.noise, self.penalty_noise, *(module.rng for module in networks if hasattr(module, "rng"))]
 
@@ -151,8 +214,9 @@ class Trainer(BaseTrainer):
         self.game.generator_optimizer.lr = config.generator_lr * factor
         self.game.critic_optimizer.lr = config.critic_lr * factor
         self.penalty_weight[...] = schedules.penalty_weight(config, step)
-        if config.optimizer == "adam":
-            self.game.generator_optimizer.betas = self.game.critic_optimizer.betas = schedules.betas(config, step)
+        for optimizer in (self.game.generator_optimizer, self.game.critic_optimizer):
+            if isinstance(optimizer, optim.Adam):
+                optimizer.betas = schedules.betas(config, step)
         if self.ema:
             self.ema.half_life = schedules.half_life(config, step)
         for module in self.critic.modules():
@@ -160,42 +224,35 @@ class Trainer(BaseTrainer):
                 module.step = step
 
     def _known(self):
+        """Return images that are trained on and held-out ones, None and None if nothing is held out."""
         if self.source.held_out is None or self.source.seen is None:
-            return {}
-        return {"train": self.source.seen[0], "held_out": self.source.held_out[0]}
+            return None, None
+        return self.source.seen[0], self.source.held_out[0]
 
     def _penalty(self):
-        """What the game adds to the critic's loss: a function of (critic, real, fake), weights included, or None."""
-        slope, drift = self._slope_penalty(), self.config.drift
+        """Return the term that the game adds to the critic's loss, a function of (critic, real, fake), or None."""
+        on_gradient, drift = self._gradient_penalty(), self.config.drift
         if not drift:
-            return slope
-        if slope is None:
+            return on_gradient
+        if on_gradient is None:
             return lambda *seen: drift * gan.penalties.drift(*seen)
-        return lambda *seen: slope(*seen) + drift * gan.penalties.drift(*seen)
+        return lambda *seen: on_gradient(*seen) + drift * gan.penalties.drift(*seen)
 
-    def _slope_penalty(self):
-        p, rng = gan.penalties, self.penalty_noise
-        known = {
-            "none": None,
-            "clip": None,
-            "gradient_penalty": lambda critic, real, fake: p.gradient_penalty(critic, real, fake, rng),
-            "zero_centered": lambda critic, real, fake: p.zero_centered(critic, real, fake, rng),
-            "r1": lambda critic, real, fake: p.r1(critic, real),
-            "r1_r2": p.r1_r2,
-            "dragan": lambda critic, real, fake: p.dragan(critic, real, rng),
-        }
-        penalise = known[self.config.penalty]
-        if penalise is None:
+    def _gradient_penalty(self):
+        penalty = PENALTIES.get(self.config.penalty)
+        if penalty is None:
             return None
-        if self.config.packing > 1:
+        penalise: Callable[..., Tensor] = lambda critic, real, fake: penalty(critic, real, fake, self.penalty_noise)
+        if isinstance(self.critic, gan.PackedCritic):
             penalise = self.critic.penalty(penalise)
         return lambda critic, real, fake: self.penalty_weight * penalise(critic, real, fake)
 
 
 def _repeats_itself(config, device):
-    """Is a step the same computation every time, and one that it pays to capture?
+    """Return whether all steps are the same computation, and one that gets faster when it is captured.
 
-    On the CPU that is one of small operations; what looks at its labels, or changes its numbers, cannot be repeated.
+    On the CPU these are networks of small operations.  A step that depends on its labels, or on numbers that change
+    between steps, cannot be captured.
     """
     if device == "cuda":
         return not config.instance_noise
@@ -204,7 +261,7 @@ def _repeats_itself(config, device):
 
 
 def _labels(counts, n, rng):
-    """n labels, each class k as likely as its counts[k]."""
+    """Return n random labels; class k has a probability proportional to counts[k]."""
     ends = np.cumsum(counts)
     return np.searchsorted(ends, rng.integers(0, int(ends[-1]), (n,)), side="right")
 

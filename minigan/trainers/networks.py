@@ -1,7 +1,10 @@
-"""The networks that a configuration describes, and how one draws from a generator."""
+"""Networks of a configuration, and drawing from a generator."""
+
+from __future__ import annotations
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,21 +13,40 @@ from ..backend import move
 from ..op import no_grad
 from ..tensor import Tensor
 
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..types import Array, ArrayLike, Generator, NDArray, Shape
+
+__all__ = ["Through", "build", "sample"]
+
 SAMPLE_BATCH = 500
 
 
-def build(config, shape, classes, rng):
-    """The generator and the critic of samples (N, *shape) with so many classes, 0 for none; weights drawn from rng."""
+def build(config: Config, shape: Shape, classes: int, rng: Generator) -> tuple[nn.Module, nn.Module]:
+    """Return a new generator and a new critic.
+
+    Args:
+        config: The configuration.
+        shape: The shape of one sample.
+        classes: The number of classes; 0 builds unconditional networks.
+        rng: The generator of the initial weights.
+    """
     generator = _generator(config, config.latent + classes, shape, rng)
     if classes:
         generator = models.conditional.LabelledGenerator(generator, classes)
     return generator, _critic(config, shape, classes, rng)
 
 
-def sample(generator, z, labels=None):
-    """G(z), or G(z, labels), as float32 (N, ...), in evaluation mode.  The generator's mode is restored.
+def sample(generator: nn.Module, z: Array, labels: Array | None = None) -> NDArray[Any]:
+    """Draw samples from a generator in evaluation mode; its mode is restored afterwards.
 
-    The generator may be on any device; noise, labels and samples are on the CPU.
+    Args:
+        generator: The generator, on any device.
+        z: Its input, noise (N, latent) or images, on the CPU.
+        labels: Classes (N,) for a conditional generator.
+
+    Returns:
+        G(z) or G(z, labels), (N, ...) on the CPU.
     """
     training, device = generator.training, generator.parameters()[0].device
     generator.eval()
@@ -39,13 +61,17 @@ def sample(generator, z, labels=None):
 
 
 class Through(nn.Module):
-    """A critic that sees its samples only through `front`: D(front(x)), or D(front(x), labels)."""
+    """A critic whose samples first go through the module `front`: D(front(x)), or D(front(x), labels)."""
 
-    def __init__(self, front, critic):
+    front: nn.Module
+    critic: nn.Module
+
+    def __init__(self, front: nn.Module, critic: nn.Module) -> None:
         self.front, self.critic = front, critic
         self.named("critic")
 
-    def forward(self, x, *labels):
+    def forward(self, x: Tensor, *labels: ArrayLike) -> Tensor:
+        """Return the critic's scores of `front(x)`."""
         return self.critic(self.front(x), *labels)
 
 
@@ -90,7 +116,7 @@ def _scores(config, shape, outputs, rng):
 
 
 def _front(config, rng):
-    """What the critic sees its samples through: augmentation, then noise; None for neither."""
+    """Return the module before the critic: augmentation, then noise; None for neither."""
     front = {}
     if config.augment:
         front["augment"] = gan.Augment(config.augment, rng=rng.spawn())

@@ -1,14 +1,31 @@
-"""Summaries for TensorBoard, by tensorboardX: `tensorboard --logdir RUN` shows the curves while a run goes on."""
+"""Summaries for TensorBoard, written with tensorboardX: `tensorboard --logdir RUN` shows the curves during training."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..types import PathLike
+
+__all__ = ["event_writer", "summaries"]
 
 
 @contextmanager
-def summaries(folder, interval, step):
-    """A function of (step, {name: number}) that writes every `interval`-th step, and every test, into `folder`.
+def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+    """Open a writer of summaries.
 
-    interval: 0 writes nothing.  step: where the run goes on; what was written beyond it before a crash is hidden.
-    ValueError without tensorboardX.
+    Args:
+        folder: Where the event files are written.
+        interval: Steps from one summary to the next; 0 writes none.  Tests are always written.
+        step: The step from which the run goes on; summaries that a crash left beyond it are hidden.
+
+    Returns:
+        A context whose value is a function of (step, {name: number}).
+
+    Raises:
+        ValueError: tensorboardX is not installed.
     """
     if not interval:
         yield lambda step, report: None
@@ -26,8 +43,12 @@ def summaries(folder, interval, step):
         writer.close()
 
 
-def event_writer():
-    """tensorboardX's SummaryWriter; ValueError if it is not installed."""
+def event_writer() -> Callable[..., Any]:
+    """Return tensorboardX's SummaryWriter.
+
+    Raises:
+        ValueError: tensorboardX is not installed.
+    """
     try:
         from tensorboardX import SummaryWriter
     except ImportError as error:

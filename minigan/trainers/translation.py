@@ -1,13 +1,16 @@
-"""From image to image in training: a U-Net that is to hit a target, and a critic of plausible patches.
+"""Training of a translation from image to image: a U-Net, and a critic that judges patches of its output.
 
 The generator minimises its loss plus `l1_weight` times the L1 distance to the target (Isola et al. 2017, equation 4).
 """
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import data, gan, optim, viz
+from .. import data, gan, nn, optim, viz
 from ..data import paired
 from ..gan.descent import descend, gradients_of
 from ..models.translation import PairedGenerator, patch_critic, unet
@@ -15,25 +18,47 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
-from .device import chosen, on, resident
+from .device import on, resident
 from .networks import sample
-from .sources import load_data, set_aside
+from .sources import load_data, only_images, set_aside
 
-STEEP = 128  # levels per pixel: of most outlines some dots are left, so that the rest has to be imagined
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..types import NDArray, PathLike
+    from .sources import Data
+
+__all__ = ["TranslationTrainer", "pairs"]
+
+STEEP = 128  # gray levels per pixel: edges this steep leave only dots of most outlines, so the rest must be imagined
 SHOWN = 40  # translations in the picture of a run
 ABREAST = 4  # of them in a row
 
 
 class TranslationTrainer(BaseTrainer):
-    """The U-Net of `config.task` against a critic of patches, or with `config.adversary` off by L1 alone.
+    """Trainer of a U-Net against a critic of patches, or without `config.adversary` on the L1 distance alone.
 
-    held_out: inputs and targets that training never sees, float32 (n, H, W, C) in [-1, 1]; what pictures and samples
-    translate.
+    Args:
+        config: The configuration; its model is "unet", and `config.task` is what the U-Net learns.
+        dataset: A `data.Dataset` of images.
+
+    Attributes:
+        generator: The U-Net.
+        critic: The critic.
+        game: The `gan.Game` that the two play.
+        held_out: Inputs and targets that training never sees, float32 (n, H, W, C) in [-1, 1]; pictures and samples
+            translate these.
+
+    Raises:
+        ValueError: Settings contradict each other or the data.
     """
 
-    def __init__(self, config, dataset):
-        config.check()
-        self.config, self.device = config, chosen(config)
+    generator: PairedGenerator
+    critic: nn.Module
+    game: gan.Game
+    held_out: tuple[NDArray[Any], ...]
+
+    def __init__(self, config: Config, dataset: Data) -> None:
+        super().__init__(config)
         generator, critic, order, split = Generator(config.seed).spawn(4)
         arrays, held_out = set_aside(pairs(config, dataset), config.held_out, split)
         self.held_out = _scaled(held_out)
@@ -52,8 +77,8 @@ class TranslationTrainer(BaseTrainer):
             _adam(config, self.generator), _adam(config, self.critic), gan.losses.ALL[config.loss], content=self._l1,
         )  # fmt: skip
 
-    def step(self):
-        """One update of the critic, if there is one, and one of the generator.  Returns {name: number}."""
+    def step(self) -> dict[str, float]:
+        """Update the critic, if the U-Net has an adversary, and the generator; see `BaseTrainer.step`."""
         self._set_lr()
         x, y = self.loader.next_batch()
         real = np.concatenate([x, y], axis=3)
@@ -62,35 +87,53 @@ class TranslationTrainer(BaseTrainer):
         else:
             optimizer = self.game.generator_optimizer
             terms = {"content": self._l1(Tensor(real), self.generator(Tensor(x)))}
-            found = gradients_of(terms, optimizer.parameters)
-            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, *found)
+            gradients = gradients_of(terms, optimizer.parameters)
+            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, *gradients)
         self.step_count += 1
         return report
 
-    def gradient_norms(self):
-        """See `BaseTrainer.gradient_norms`."""
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the gradient norms of the networks; see `BaseTrainer.gradient_norms`."""
         return self.game.gradient_norms
 
-    def test(self):
-        """The mean absolute error of the held-out translations."""
+    def test(self) -> dict[str, float]:
+        """Return the mean absolute error of the held-out translations."""
         x, y = self.held_out
         return {"test_l1": float(abs(self.translate(x) - y).mean())}
 
-    def translate(self, x):
-        """Inputs (N, H, W, C) -> their translations (N, H, W, C'), float32 in [-1, 1], in evaluation mode."""
+    def translate(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Translate images in evaluation mode.
+
+        Args:
+            x: Inputs (N, H, W, C) in [-1, 1].
+
+        Returns:
+            Translations (N, H, W, C'), float32 in [-1, 1].
+        """
         return sample(self.generator, x)[..., x.shape[3] :].clip(-1, 1)
 
-    def picture(self, path):
-        """Held-out inputs, their translations and the targets, side by side."""
+    def picture(self, path: PathLike) -> None:
+        """Draw held-out inputs, their translations and the targets, side by side."""
         x, y = (part[:SHOWN] for part in self.held_out)
         images = np.stack(_alike(x, self.translate(x), y), axis=1)
         viz.save_grid(path, images.reshape(-1, *images.shape[2:]), 3 * ABREAST)
 
     @staticmethod
-    def samples(config, arrays, state, n, rng, label=None):
-        """n held-out inputs, each beside its translation: (n, H, 2 W, C).
+    def samples(
+        config: Config,
+        arrays: dict[str, NDArray[Any]],
+        state: dict[str, Any],
+        n: int,
+        rng: Generator,
+        label: int | None = None,
+    ) -> NDArray[Any]:
+        """Translate held-out inputs from a saved state; see `BaseTrainer.samples`.
 
-        ValueError for a label, since nothing here has classes to ask for, or if fewer than n are held out.
+        Returns:
+            n inputs, each beside its translation, (n, H, 2 W, C).
+
+        Raises:
+            ValueError: A label is given, as translations have no classes, or fewer than n inputs are held out.
         """
         if label is not None:
             raise ValueError(f"label {label}: a translation starts from a held-out input, not from a class")
@@ -101,8 +144,8 @@ class TranslationTrainer(BaseTrainer):
         x = trainer.held_out[0][rng.permutation(config.held_out)[:n]]
         return np.concatenate(_alike(x, trainer.translate(x)), axis=2)
 
-    def parts(self):
-        """Both networks and their optimizers."""
+    def parts(self) -> dict[str, Any]:
+        """Return both networks and their optimizers."""
         return {
             "generator": self.generator,
             "critic": self.critic,
@@ -110,8 +153,8 @@ class TranslationTrainer(BaseTrainer):
             "critic_optimizer": self.game.critic_optimizer,
         }
 
-    def generators(self):
-        """None: only the order of the data is random, and that is the loader's."""
+    def generators(self) -> list[Generator]:
+        """Return no generator: only the order of the data is random, and that belongs to the loader."""
         return []
 
     def _seen(self, batch):
@@ -127,12 +170,20 @@ class TranslationTrainer(BaseTrainer):
         self.game.critic_optimizer.lr = self.config.critic_lr * factor
 
 
-def pairs(config, dataset):
-    """(inputs, targets) of `config.task`, uint8, their sides continued to multiples of 2 ** depth, for the U-Net.
+def pairs(config: Config, dataset: Data) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return inputs and targets of the translation `config.task`.
 
-    color: RGB images from their `luma`; gray ones, which must be digits with labels, in the colour of their class.
-    edges: images from the `STEEP` part of their `edge_map`.
+    For "color" the targets are RGB images and the inputs their `luma`; gray images with labels get the color of their
+    class.  For "edges" the targets are the images, and the inputs those edges of their `edge_map` that are at least as
+    steep as `STEEP`.
+
+    Returns:
+        Two uint8 arrays (N, H, W, C), whose sides are padded to multiples of 2 ** depth for the U-Net.
+
+    Raises:
+        ValueError: The data are no images, or have neither colors nor labels of few enough classes.
     """
+    dataset = only_images(config, dataset)
     images, labels = dataset.images, dataset.labels
     if config.task == "edges":
         both = paired.edges(images, STEEP)
@@ -145,7 +196,8 @@ def pairs(config, dataset):
             f"task color needs RGB images, or gray ones with labels of at most {len(paired.PALETTE)} classes; "
             f"{dataset.name} has {images.shape[3]} channel and {dataset.classes} classes"
         )
-    return tuple(_padded(x, 2**config.depth) for x in both)
+    x, y = (_padded(images, 2**config.depth) for images in both)
+    return x, y
 
 
 def _padded(images, multiple):
@@ -159,7 +211,7 @@ def _scaled(batch):
 
 
 def _alike(*batches):
-    """The same images, gray ones in as many channels as the others have."""
+    """Return the batches with equally many channels: those of gray images are repeated."""
     channels = max(x.shape[3] for x in batches)
     return [np.broadcast_to(x, (*x.shape[:3], channels)) if x.shape[3] == 1 else x for x in batches]
 

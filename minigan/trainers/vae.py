@@ -1,4 +1,8 @@
-"""The variational autoencoder in training: Adam up the evidence lower bound (Kingma and Welling 2014)."""
+"""Training of a variational autoencoder by maximising the evidence lower bound (Kingma and Welling 2014)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,20 +16,45 @@ from ..random import Generator
 from ..tensor import Tensor
 from . import schedules
 from .base import BaseTrainer, part_of
-from .device import chosen
 from .networks import sample
-from .sources import Images, published
+from .sources import Images, only_images, published
+
+if TYPE_CHECKING:
+    from ..presets import Config
+    from ..types import Array, NDArray, PathLike, Shape
+    from .sources import Data
+
+__all__ = ["VaeTrainer", "build"]
 
 COLUMNS = 10  # of the picture of a run: above, images, each beside its reconstruction; below, as many samples
-SHOWN = 25
+SHOWN = 25  # images with a reconstruction
 
 
 class VaeTrainer(BaseTrainer):
-    """A VAE of `config.output`: tanh, a Gaussian of deviation `config.sigma`; sigmoid, Bernoulli pixels."""
+    """Trainer of a VAE: `config.output` tanh makes its pixels Gaussian, sigmoid makes them Bernoulli.
 
-    def __init__(self, config, dataset):
-        config.check()
-        self.config, self.device = config, chosen(config)
+    Args:
+        config: The configuration; its model is "vae".
+        dataset: A `data.Dataset` of images.
+
+    Attributes:
+        vae: The `models.vae.VAE`, encoder and decoder.
+        optimizer: The optimizer of both.
+        source: The data, in the range of the network.
+        noise: The generator of the latent noise.
+
+    Raises:
+        ValueError: Settings contradict each other or the data.
+    """
+
+    vae: VAE
+    optimizer: optim.Adam
+    source: Images
+    noise: Generator
+
+    def __init__(self, config: Config, dataset: Data) -> None:
+        super().__init__(config)
+        dataset = only_images(config, dataset)
         weights, order, noise, split = Generator(config.seed).spawn(4)
         self.noise = noise.on(self.device)
         self.source = Images(config, dataset, order, split, self.device)
@@ -36,8 +65,8 @@ class VaeTrainer(BaseTrainer):
         self._shown = move(seen[:SHOWN], "cpu")
         self._norms = {}
 
-    def step(self):
-        """One update of encoder and decoder.  Returns {name: number}, in nats per image."""
+    def step(self) -> dict[str, float]:
+        """Update encoder and decoder, and return the loss in nats per image; see `BaseTrainer.step`."""
         self.optimizer.lr = self.config.generator_lr * schedules.lr_factor(self.config, self.step_count)
         (x,) = self.loader.next_batch()
         terms = {"negative_elbo": self._loss(x, self.noise)}
@@ -46,12 +75,12 @@ class VaeTrainer(BaseTrainer):
         self.step_count += 1
         return report
 
-    def gradient_norms(self):
-        """See `BaseTrainer.gradient_norms`."""
+    def gradient_norms(self) -> dict[str, float]:
+        """Return the norm of the gradient; see `BaseTrainer.gradient_norms`."""
         return self._norms
 
-    def test(self):
-        """The negative evidence lower bound of the held-out images, by noise that is always the same."""
+    def test(self) -> dict[str, float]:
+        """Return the negative evidence lower bound of held-out images, with noise that is the same at every call."""
         if self.source.held_out is None:
             return {}
         with undisturbed(self.vae), no_grad():
@@ -59,51 +88,71 @@ class VaeTrainer(BaseTrainer):
             (x,) = self.source.held_out
             return {"test_negative_elbo": self._loss(x, Generator(self.config.seed, self.device)).item()}
 
-    def draw(self, z, labels=None):
-        """See `BaseTrainer.draw`: the mean of p(x|z)."""
+    def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
+        """Return the means of p(x|z); see `BaseTrainer.draw`."""
         return published(self.config, sample(self.vae, z))
 
-    def reconstruct(self, x):
-        """Images (N, H, W, C) -> the mean of p(x|z) at the mean of q(z|x), float32, both in the range of training."""
+    def reconstruct(self, x: Array) -> NDArray[Any]:
+        """Return the mean of p(x|z) at the mean of q(z|x).
+
+        Args:
+            x: Images (N, H, W, C) in the range of the network's output.
+
+        Returns:
+            Reconstructions (N, H, W, C), float32, in the same range.
+        """
         with undisturbed(self.vae), no_grad():
             self.vae.eval()
             mean, _ = self.vae.encode(Tensor(move(x, self.device)))
             return self.vae(mean).numpy()
 
-    def picture(self, path):
-        """Images beside their reconstructions, held out if any are; below, what the decoder makes of the prior."""
+    def picture(self, path: PathLike) -> None:
+        """Draw images beside their reconstructions, held-out ones if there are any, and below them samples."""
         x = self._shown
         both = np.stack([x, self.reconstruct(x)], axis=1).reshape(-1, *x.shape[1:])
         drawn = self.draw(Generator(self.config.seed).normal((len(both), self.config.latent)))
         viz.save_grid(path, np.concatenate([published(self.config, both), drawn]), COLUMNS)
 
     @staticmethod
-    def samples(config, arrays, state, n, rng, label=None):
-        """See `BaseTrainer.samples`: the mean of p(x|z) for z from the prior.  ValueError for a label."""
+    def samples(
+        config: Config,
+        arrays: dict[str, NDArray[Any]],
+        state: dict[str, Any],
+        n: int,
+        rng: Generator,
+        label: int | None = None,
+    ) -> NDArray[Any]:
+        """Return the means of p(x|z) for random z, from a saved state; see `BaseTrainer.samples`."""
         if label is not None:
             raise ValueError(f"label {label}: this VAE has no classes")
         vae = build(config, tuple(state["shape"]), Generator(0))
         vae.load_state_dict(part_of(arrays, "vae"))
         return published(config, sample(vae, rng.normal((n, config.latent))))
 
-    def state(self):
-        """See `BaseTrainer.state`."""
+    def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
+        """Return the state of the training; see `BaseTrainer.state`."""
         arrays, state = super().state()
         return arrays, state | {"shape": list(self.source.shape)}
 
-    def parts(self):
-        """Encoder and decoder in one, and their optimizer."""
+    def parts(self) -> dict[str, Any]:
+        """Return encoder and decoder, as one module, and their optimizer."""
         return {"vae": self.vae, "optimizer": self.optimizer}
 
-    def generators(self):
-        """The noise of the reparametrised draws."""
+    def generators(self) -> list[Generator]:
+        """Return the generator of the latent noise."""
         return [self.noise]
 
     def _loss(self, x, rng):
         return -self.vae.elbo(Tensor(x), Tensor(rng.normal((len(x), self.config.latent)))).mean()
 
 
-def build(config, shape, rng):
-    """The VAE that `config` describes, of images (N, *shape); weights drawn from rng."""
+def build(config: Config, shape: Shape, rng: Generator) -> VAE:
+    """Return a new VAE.
+
+    Args:
+        config: The configuration.
+        shape: The shape (H, W, C) of one image.
+        rng: The generator of the initial weights.
+    """
     likelihood = "bernoulli" if config.output == "sigmoid" else "gaussian"
     return VAE(config.latent, shape, config.generator_width, config.kernel, likelihood, config.sigma, rng=rng)

@@ -265,8 +265,8 @@ MUTANTS = [
     ),
     Mutant(
         24, "the same real batch in all critic steps",
-        TRAINER, ["Trainer.step"],
-        [("self.loader.next_batch()", "self.loader.next_batch() if _ == 0 else (real, *labels)")],
+        TRAINER, ["Trainer._critic_step"],
+        [("self.loader.next_batch()", "self._batch[:1] + self._batch[2:] or self.loader.next_batch()")],
         TRAINER_TESTS + "every_update_has_samples_and_noise_of_its_own",
     ),
     Mutant(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minigan.cli import _parse_train, main
+from minigan.cli import main
+from minigan.commands import train
 from minigan.presets import PRESETS, Config
 from minigan.report import charts, facts, report
 from minigan.report.frames import FRAMES, SIDE, frames
@@ -151,7 +152,7 @@ def test_the_command_gives_the_same_settings(name):
     config = altered(PRESETS[name].config, random.Random(name))
     program, command, *arguments = shlex.split(facts.command(name, config))
     assert (program, command) == ("minigan", "train")
-    parsed = _parse_train(arguments)
+    parsed = train.options(arguments)
     assert (parsed.preset, parsed.config) == (name, config)
 
 
@@ -265,7 +266,7 @@ def test_a_report_that_fails_fails_no_run(tmp_path, capsys, monkeypatch):
     def broken(run):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("minigan.cli.write_report", broken)
+    monkeypatch.setattr("minigan.commands.train.report", broken)
     assert main(["train", *TINY, "--steps", "2", "--out", str(tmp_path / "run")]) == 0
     told = capsys.readouterr()
     assert "nothing written about" in told.err

@@ -2,15 +2,13 @@
 
 import io
 import json
-import sys
 
 from threadpoolctl import threadpool_limits
 
 from minigan.presets import Config
-from minigan.runs import Run, train
+from minigan.runs import Run, loop, train
 from minigan.trainers import trainer_for
 
-LOOP = sys.modules["minigan.runs.loop"]  # the module: its name in the package is the function's
 TINY = Config(
     data="digits-8x8", steps=6, batch_size=8, latent=4, generator_width=2, critic_width=2, kernel=3, conditional=True,
     critic_norm=True, ema=0.5, schedule="linear", threads=1,
@@ -64,7 +62,7 @@ def resumes_to_the_bit(folder, config, dataset, monkeypatch):
     A trainer that does nothing but its steps has the same state at half of them, so that the log, tests, examinations
     and pictures do not change it.
     """
-    monkeypatch.setattr(LOOP, "CHECKPOINTS", 2)
+    monkeypatch.setattr(loop, "CHECKPOINTS", 2)
     half = config.steps // 2
     go(folder / "whole", config, dataset)
     go(folder / "crashed", config, dataset, dies_at=config.steps - 1)

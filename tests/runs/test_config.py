@@ -1,11 +1,21 @@
 """Settings that make no sense are refused, in one sentence, before anything is written."""
 
+import ast
 import dataclasses
+import inspect
+import itertools
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 
+import minigan
 from minigan.cli import main
+from minigan.gan import losses, penalties
 from minigan.presets import PRESETS, Config, preset
+from minigan.presets.config import BELONGS
+from minigan.presets.penalties import PENALTIES
 
 RING = preset("toy-ring")
 
@@ -27,8 +37,8 @@ def test_every_preset_passes(name):
         ({"penalty_weight": float("nan")}, "penalty_weight must be a positive number, got nan"),
         ({"generator_slope": 3.0}, r"generator_slope must lie in \[0, 1\], got 3.0"),
         ({"label_smoothing": 0.7}, r"label_smoothing must lie in \[0, 0.5\), got 0.7"),
-        ({"ema": 1.5}, r"ema is a share of the run, in \[0, 1\), got 1.5"),
-        ({"burn_in": 1.5}, r"burn_in is a share of the run, in \[0, 1\], got 1.5"),
+        ({"ema": 1.5}, r"ema is a fraction of the run, in \[0, 1\), got 1.5"),
+        ({"burn_in": 1.5}, r"burn_in is a fraction of the run, in \[0, 1\], got 1.5"),
         ({"critic_norm": True, "penalty": "r1"}, "critic_norm couples the samples .* cannot go with penalty=r1"),
         ({"minibatch_std": True, "penalty": "dragan"}, "minibatch_std couples the samples .* with penalty=dragan"),
         ({"model": "dense", "dropout": 0.5}, "dropout belongs to model=dcgan, got model=dense"),
@@ -79,3 +89,59 @@ def test_nothing_is_written_for_a_run_that_is_refused(tmp_path, capsys):
     assert main(["train", "dense-128", "--data", "digits-8x8", "--held-out", "1797", "--out", str(out)]) == 2
     assert "held_out 1797 leaves nothing to train on" in capsys.readouterr().err
     assert not out.exists()
+
+
+def read_by_the_code():
+    """The fields of a Config that code of trainers or runs reads: `config.NAME`, or the name as a string of its own."""
+    package = Path(minigan.__file__).parent
+    for path in [*package.glob("trainers/*.py"), *package.glob("runs/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("config"):
+                yield node.attr
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def test_no_setting_is_read_by_nothing():
+    assert not {field.name for field in dataclasses.fields(Config)} - set(read_by_the_code())
+
+
+def docstrings():
+    """{field: its text in `minigan train --help`}."""
+    (config,) = [node for node in ast.parse(inspect.getsource(Config)).body if isinstance(node, ast.ClassDef)]
+    return {
+        field.target.id: " ".join(text.value.value.split())
+        for field, text in itertools.pairwise(config.body)
+        if isinstance(field, ast.AnnAssign)
+    }
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(Config)])
+def test_the_help_of_a_setting_names_the_models_that_use_it(name):
+    models = get_args(get_type_hints(Config)["model"])
+    lists = [text.split(", ") for text in re.findall(r"\(([\w, ]+)\)", docstrings()[name])]
+    named = {model for words in lists if set(words) <= set(models) for model in words}
+    assert named in (set(), set(models)) if name not in BELONGS else named == set(BELONGS[name])
+
+
+def test_every_loss_and_every_penalty_can_be_chosen():
+    choices = get_type_hints(Config)
+    assert get_args(choices["loss"]) == tuple(losses.ALL)
+    assert get_args(choices["penalty"]) == ("none", *PENALTIES, "clip")
+    functions = {name: f for name, f in inspect.getmembers(penalties, inspect.isfunction) if not name.startswith("_")}
+    own = {name for name, f in functions.items() if f.__module__ == penalties.__name__}
+    of_critics = {name for name in own if next(iter(inspect.signature(functions[name]).parameters)) == "critic"}
+    assert set(PENALTIES) == of_critics - {"r2", "drift", "input_gradient"}  # parts of others, and a setting of its own
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"loss": "hing"}, "loss must be one of minimax, .*, got 'hing'; did you mean 'hinge'"),
+        ({"penalty": "r3"}, "penalty must be one of none, gradient_penalty, .*, clip, got 'r3'"),
+        ({"channels": 2}, "channels must be one of 0, 1, 3, got 2"),
+    ],
+)
+def test_a_choice_that_does_not_exist_is_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(Config(), **change).check()

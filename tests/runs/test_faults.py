@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from crashes import LOOP, TINY, go, left, lines
+from crashes import TINY, go, left, lines
 from safetensors.numpy import save
 
 from minigan import data
 from minigan.cli import main
 from minigan.presets import Config
-from minigan.runs import Run, RunError
+from minigan.runs import Run, RunError, loop
 from minigan.runs.lock import locked
 from minigan.trainers import load_data, trainer_for
 
@@ -220,7 +220,7 @@ def after_step(trainer, step, do):
 
 def test_no_room_for_a_checkpoint(tmp_path, digits, monkeypatch):
     """A limit on the size of files: log and pictures fit, a checkpoint does not."""
-    monkeypatch.setattr(LOOP, "PICTURES", 1)
+    monkeypatch.setattr(loop, "PICTURES", 1)
     trainer, limits = trainer_for(TINY, digits), resource.getrlimit(resource.RLIMIT_FSIZE)
     after_step(trainer, 3, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1])))
     try:
@@ -423,8 +423,8 @@ STEEP = Config(
 @pytest.fixture
 def steep(monkeypatch):
     """Trains at learning rates at which float32 cannot hold the squares of gradients; in a folder, as `go` does."""
-    monkeypatch.setattr(LOOP, "PICTURES", 1)
-    monkeypatch.setattr(LOOP, "EXAMINATIONS", 1)
+    monkeypatch.setattr(loop, "PICTURES", 1)
+    monkeypatch.setattr(loop, "EXAMINATIONS", 1)
 
     def train_in(folder, *, rate=10.0, on_nan="rollback", dies_at=None):
         config = dataclasses.replace(STEEP, generator_lr=rate, critic_lr=rate, on_nan=on_nan)

@@ -4,13 +4,13 @@ import dataclasses
 import signal
 
 import pytest
-from crashes import LOOP, TINY, go, left, lines, resumes_to_the_bit
+from crashes import TINY, go, left, lines, resumes_to_the_bit
 
 from minigan import data
 from minigan.cli import main
 from minigan.presets import preset
 from minigan.presets.changes import consequence, refused
-from minigan.runs import Run, RunError, Stopped, train
+from minigan.runs import Run, RunError, Stopped, loop, train
 from minigan.trainers import Trainer, load_data, trainer_for
 
 CONSTANT = dataclasses.replace(TINY, schedule="constant", ema=0.0)
@@ -24,7 +24,7 @@ def digits():
 @pytest.mark.parametrize("name", ["digits", "dense-1024", "vae", "translate", "r3gan-small"])
 def test_a_crash_in_the_last_step_costs_no_bit(tmp_path, digits, name, monkeypatch):
     """The other presets, as they are: tests/slow/test_resume_presets.py."""
-    monkeypatch.setattr(LOOP, "PICTURES", 2)
+    monkeypatch.setattr(loop, "PICTURES", 2)
     narrow = {"generator_width": 4, "critic_width": 4, "latent": 3, "batch_size": 8, "steps": 4, "summary_interval": 0}
     config = preset(name)
     for setting in {"unet": ["latent"], "vae": ["critic_width"]}.get(config.model, []):
@@ -48,7 +48,7 @@ def test_more_steps_go_on_as_if_they_had_been_asked_for_at_once(tmp_path, digits
 def test_what_more_steps_mean_to_schedules_is_said():
     longer = dataclasses.replace(TINY, steps=60)
     assert consequence(TINY, TINY) == ""
-    assert "shares of the run (schedule, ema) follows the longer one from here on" in consequence(TINY, longer)
+    assert "fractions of the run (schedule, ema) follow the longer run from here on" in consequence(TINY, longer)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_second_signal_interrupts_at_once_and_does_not_claim_to_have_saved(tmp
 
 
 def test_stopped_before_its_first_checkpoint_a_run_begins_again(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(LOOP, "CHECKPOINTS", 1)
+    monkeypatch.setattr(loop, "CHECKPOINTS", 1)
     go(tmp_path / "crashed", TINY, digits, dies_at=3)
     assert not list((tmp_path / "crashed" / "checkpoints").iterdir())
     for folder in ("crashed", "whole"):
@@ -128,7 +128,7 @@ def test_stopped_before_its_first_checkpoint_a_run_begins_again(tmp_path, digits
 
 
 def test_a_log_has_every_step_once_after_a_crash_in_the_middle_of_a_line(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(LOOP, "CHECKPOINTS", 2)
+    monkeypatch.setattr(loop, "CHECKPOINTS", 2)
     go(tmp_path / "crashed", TINY, digits, dies_at=5)
     with open(tmp_path / "crashed" / "metrics.jsonl", "ab") as log:
         log.write(b'{"step": 6, "critic_lo\xff')
@@ -158,7 +158,7 @@ def test_which_checkpoints_are_kept(tmp_path, digits):
 
 
 def test_a_checkpoint_every_k_steps_is_one_more(tmp_path, digits, monkeypatch):
-    monkeypatch.setattr(LOOP, "CHECKPOINTS", 1)
+    monkeypatch.setattr(loop, "CHECKPOINTS", 1)
     go(tmp_path, dataclasses.replace(TINY, keep_every=4), digits)
     assert sorted(p.stem for p in (tmp_path / "checkpoints").glob("*.safetensors")) == ["step-0000004", "step-0000006"]
 

@@ -26,9 +26,11 @@ TRAIN = ["dense-128", "--steps", str(STEPS), "--batch-size", "16", "--generator-
 PLAIN = """
 import sys, time
 from minigan import cli
+from minigan.commands import train
+from minigan.runs import loop
 from minigan.trainers import Trainer
-cli.history = cli.write_report = lambda run: None
-sys.modules["minigan.runs.loop"].PICTURES = 1
+train.history = train.report = lambda run: None
+loop.PICTURES = 1
 step = Trainer.step
 """  # without what only describes a run
 

@@ -1,0 +1,43 @@
+"""`minigan export`: write the generator of a run for other libraries."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from .. import interchange
+from ..runs import Run, RunError
+from .shared import RunFolder, parse
+
+ENDINGS = {"torch": ".safetensors", "onnx": ".onnx"}
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Write the generator of a run's newest checkpoint for other libraries.
+
+    A .safetensors file gets its weights under PyTorch's names and in PyTorch's layout. An .onnx file gets a graph with
+    the inputs "z" (N, latent) and, for a conditional generator, "labels" (N,), and the output "samples": images as
+    (N, H, W, C).
+    """
+
+    run: RunFolder
+    """The run folder."""
+    out: Path
+    """File to write: FILE.safetensors or FILE.onnx."""
+    to: Literal["torch", "onnx"] | None = None
+    """Format of the file; by default the one that its name says."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command and print the path of the file."""
+    options = parse(ExportOptions, "export", arguments)
+    to = options.to or next((to for to, ending in ENDINGS.items() if ending == options.out.suffix), None)
+    if to is None or ENDINGS[to] != options.out.suffix:
+        raise ValueError(f"--out must end in {ENDINGS[to] if to else '.safetensors or .onnx'}, got {options.out}")
+    try:
+        save = (interchange.layout if to == "torch" else interchange.onnx).save
+    except ImportError as error:
+        raise RunError(str(error)) from error
+    save(options.out, *interchange.runs.generator(Run.open(options.run)))
+    print(options.out)
+    return 0

@@ -1,0 +1,98 @@
+"""`minigan train`: train a preset, or go on with a run."""
+
+import dataclasses
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
+
+from ..presets import DEFAULT, PRESETS, Config, preset
+from ..report import report
+from ..runs import Busy, Run, RunError, Stopped, history
+from ..runs import train as train_run
+from ..scale import mpi
+from ..trainers import describe, load_data
+from .shared import parse, try_to_write
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """Train a GAN, a translation of images or a VAE.
+
+    The run folder gets report.html, config.json, metrics.jsonl, samples/*.png, checkpoints, pictures/curves.png and
+    pictures/training.gif.
+    """
+
+    preset: Annotated[Positional[str], arg(metavar="PRESET")] = DEFAULT
+    """Preset to train, see `minigan presets`. It sets the defaults of the options below."""
+    out: Path | None = None
+    """Run folder; by default the first of runs/PRESET-001, runs/PRESET-002, ... that does not exist."""
+    resume: FlagCreatePairsOff[bool] = False
+    """Continue the run in --out from its newest undamaged checkpoint; a larger --steps makes it longer."""
+    config: OmitArgPrefixes[Config] = dataclasses.field(default_factory=lambda: PRESETS[DEFAULT].config)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; in processes that mpiexec started, the first one runs it and the others follow."""
+    return mpi.together(_train)(arguments)
+
+
+def options(arguments: list[str]) -> TrainOptions:
+    """Parse the arguments; the defaults are those of the named preset, or of the run to resume.
+
+    Raises:
+        ValueError: An unknown preset, `--resume` without `--out`, or with another preset than the run's.
+        RunError: A setting that cannot change when a run goes on.
+    """
+    parsed = parse(TrainOptions, "train", [word for word in arguments if word not in ("-h", "--help")])
+    if parsed.resume:
+        if parsed.out is None:
+            raise ValueError("--resume needs --out, the folder of the run to go on with")
+        name, config = Run.open(parsed.out).read_config()
+        again = parse(TrainOptions, "train", arguments, TrainOptions(name, config=config))
+        if again.preset != name:
+            raise ValueError(f"--resume goes on with the run as it was, from the preset {name!r}, not {again.preset!r}")
+        Run.open(parsed.out).refuse(again.config)  # before any data are read
+        return again
+    return parse(TrainOptions, "train", arguments, TrainOptions(parsed.preset, config=preset(parsed.preset)))
+
+
+def _train(arguments, team):
+    asked = options(arguments)
+    config = asked.config
+    dataset = load_data(config)
+    trainer = team.trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
+    if asked.resume:
+        run = Run.open(asked.out)
+    else:
+        run = Run.create(asked.out or Run.next_free("runs", asked.preset), asked.preset, config)
+    print(
+        f"{asked.preset}: {config.steps} steps on {describe(config, dataset)}"
+        f"{'' if trainer.device == 'cpu' else ', on the GPU'}, into {run.folder}",
+        file=sys.stderr,
+    )
+    started = time.perf_counter()
+    try:
+        picture = train_run(trainer, run, resume=asked.resume)
+    except Busy:
+        raise  # another process trains this run and will write its report
+    except Stopped as stop:
+        try_to_write(report, run)
+        again = f"minigan train --out {run.folder} --resume"
+        print(f"\nstopped and saved at step {trainer.step_count}; go on with: {again}", file=sys.stderr)
+        return 128 + stop.signum
+    except RunError:
+        try_to_write(report, run)
+        raise
+    history(run)
+    try_to_write(report, run)
+    print(
+        f"trained in {time.perf_counter() - started:.0f} s: {run.folder / 'report.html'}\n"
+        f"draw more with: minigan sample {run.folder} --n 100 --out samples.png",
+        file=sys.stderr,
+    )
+    print(picture)
+    return 0

@@ -1,0 +1,31 @@
+"""`minigan verify`: compute the claims of the tutorials again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg
+
+from .. import verify
+from .shared import parse
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """Run the tutorials and compute both sides of every claim, and its wrong variants, which must differ.
+
+    Prints each claim's number, distance and tolerance; the exit status is 1 if any claim does not hold.
+    """
+
+    chapters: Annotated[Positional[tuple[str, ...]], arg(metavar="CHAPTER")] = ()
+    """Chapters to verify, such as 4 or errata; by default all."""
+    folder: Path | None = None
+    """Folder of the tutorials; by default ./tutorials, or the clone that minigan runs from."""
+    json: FlagCreatePairsOff[bool] = False
+    """Print the results as JSON."""
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command."""
+    options = parse(VerifyOptions, "verify", arguments)
+    return verify.main(options.chapters, options.folder, options.json)
