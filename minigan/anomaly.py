@@ -49,9 +49,8 @@ class _Anomaly(Watch):
         self.layer = layer_of(arrays) or self.layer
         result = self.inner.run(op, arrays, attrs)
         if not _finite(result):
-            names = op.arguments or [f"xs[{k}]" for k in range(len(arrays))]
-            given = ", ".join(f"{name}: {describe(a)}" for name, a in zip(names, arrays, strict=True))
-            wrong = [name for name, a in zip(names, arrays, strict=True) if not _finite(a)]
+            given = ", ".join(f"{name}: {describe(a)}" for name, a in op.named(arrays).items())
+            wrong = [name for name, a in op.named(arrays).items() if not _finite(a)]
             cause = f"{wrong[0]} was not finite already" if wrong else f"its arguments were finite{_ranges(arrays)}"
             where = f", in or after the layer {self.layer!r}," if self.layer else ""
             raise FloatingPointError(f"detect_anomaly: {op.name}({given}){where} gave {_described(result)}; {cause}")

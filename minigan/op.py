@@ -197,13 +197,18 @@ class Op:
         self.plans[active] = plan = Plan(self, active)
         return plan
 
+    def named(self, args: Sequence[Any]) -> dict[str, Any]:
+        """Return the arguments of a call under their names."""
+        names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
+        return dict(zip(names, args, strict=False))
+
     def complain(self, error: Exception, args: Sequence[Any], attrs: dict[str, Any]) -> Exception:
         """Return the exception to raise for an `error` of the kernel, with names, shapes and the likely cause."""
-        names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
-        given = [f"{name}: {describe(a)}" for name, a in zip(names, args, strict=False)]
+        named = self.named(args)
+        refuse_foreign(self.name, named)
+        given = [f"{name}: {describe(a)}" for name, a in named.items()]
         given += [f"{name}={value!r}" for name, value in attrs.items() if isinstance(value, int | float | str | tuple)]
-        refuse_foreign(self.name, **dict(zip(names, args, strict=False)))
-        cause = mixed_devices(dict(zip(names, args, strict=False)) | attrs)
+        cause = mixed_devices(named | attrs)
         cause = cause or (self.explain(*args, **attrs) if self.explain else None)
         kind = next(k for k in EXPLAINED if isinstance(error, k))
         return kind(f"{self.name}({', '.join(given)}): {cause or error}")
@@ -402,7 +407,7 @@ def check_dtypes(rule: Op, data: Any, arrays: Sequence[Any], attrs: Mapping[str,
 
     It is called only when the dtype of a result differs from that of a Tensor among the arguments.
     """
-    refuse_foreign(rule.name, **dict(zip(rule.arguments, arrays, strict=False)))
+    refuse_foreign(rule.name, rule.named(arrays))
     floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}
     precisions = {np.finfo(d).dtype for d in floating}
     given = f"{rule.name}({', '.join(describe(a) for a in arrays)})"
@@ -440,8 +445,8 @@ def mixed_devices(values: Mapping[str, Any]) -> str | None:
     return f"{said}; nothing is copied from one device to another silently: move it with .to({target!r})"
 
 
-def refuse_foreign(name: str, **values: Any) -> None:
-    """Raise TypeError if one of `values` is an array of a library whose dtypes are not NumPy's, such as PyTorch."""
+def refuse_foreign(name: str, values: Mapping[str, Any]) -> None:
+    """Raise TypeError if one of `values`, {argument: anything}, has a dtype that is not NumPy's, as PyTorch's have."""
     for argument, value in values.items():
         if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
             raise TypeError(

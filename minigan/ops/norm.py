@@ -89,7 +89,7 @@ def _apply(op, x, gamma, beta, mu, variance, axis, eps):
 
 
 def _check(name, x, gamma, beta):
-    refuse_foreign(name, x=x, gamma=gamma, beta=beta)
+    refuse_foreign(name, {"x": x, "gamma": gamma, "beta": beta})
     if len(x.shape) < 2 or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
             f"{name}: x {x.shape} needs gamma and beta of shape {tuple(x.shape[-1:])}, "
