@@ -1,5 +1,6 @@
 """Rules for all tests: in parallel where the whole suite runs, one BLAS thread per process then, and Ctrl-C heard."""
 
+import gc
 import os
 import signal
 
@@ -19,6 +20,12 @@ def pytest_cmdline_main(config):
         config.option.numprocesses = "auto"
         if config.option.dist == "no":
             config.option.dist = "worksteal"  # neighbours stay together, and with them the fixtures of a module
+
+
+def pytest_collection_finish():
+    """Spare the garbage collector what lives to the end, modules and tests: many tests call it or wait for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")
