@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -203,6 +202,7 @@ def after_step(trainer, step, do):
 def test_no_room_for_a_checkpoint(tmp_path, digits, monkeypatch):
     """A limit on the size of files: log and pictures fit, a checkpoint does not."""
     monkeypatch.setattr(LOOP, "PICTURES", 1)
+    resource = pytest.importorskip("resource", reason="this system has no limits of resources")
     trainer, limits = trainer_for(TINY, digits), resource.getrlimit(resource.RLIMIT_FSIZE)
     after_step(trainer, 3, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1])))
     try:
