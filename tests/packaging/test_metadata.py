@@ -10,7 +10,7 @@ import minigan as mg
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-TESTED = ("data", "mpi", "onnx", "slurm", "sweep", "tensorboard", "test")  # extras that .ci/lowest installs
+TESTED = ("data", "mpi", "onnx", "slurm", "tensorboard", "test")  # extras that .ci/lowest installs
 
 
 def text(name):
