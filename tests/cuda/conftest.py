@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 
 HERE = Path(__file__).parent
-sys.path[:0] = [str(HERE), *(str(HERE.parent / folder) for folder in ("strict", "ops", "gpu"))]
 KERNELS = HERE.parents[1] / "minigan" / "backend" / "cuda"
 BLOCK = int(re.search(r"#define BLOCK (\d+)", (KERNELS / "kernels.cuh").read_text())[1])
 FLAGS = ["-x", "c++", "-std=c++17", "-O2", "-shared", "-fPIC", "-fno-strict-aliasing", "-fsanitize=undefined"]

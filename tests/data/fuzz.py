@@ -23,6 +23,7 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -195,9 +196,10 @@ def place(error):
 
 def restrict():
     """No more memory than now and `HEADROOM`, and no threads, whose stacks would count."""
-    from PIL import AvifImagePlugin
+    with suppress(ImportError):  # Pillow reads AVIF since 11.3
+        from PIL import AvifImagePlugin
 
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+        AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     most = pages * resource.getpagesize() + HEADROOM
     resource.setrlimit(resource.RLIMIT_AS, (most, most))

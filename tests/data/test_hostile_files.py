@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from processes import importing
 
 from minigan import data
 
@@ -18,7 +19,11 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits of memor
 
 def run(folder, *command):
     done = subprocess.run(
-        [sys.executable, *command, "--folder", str(folder)], capture_output=True, text=True, errors="replace"
+        [sys.executable, *command, "--folder", str(folder)],
+        env=importing(FUZZ.parent),
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     last = (folder / "last").read_text().strip() if (folder / "last").is_file() else "its first input"
     return done, last
@@ -63,8 +68,6 @@ def test_what_an_input_is_depends_on_its_seed_format_and_number_alone():
 # --- the fuzzer: readers with faults, each of which it must find -------------------------------------------
 
 PLANTED = """
-import sys
-sys.path.insert(0, {here!r})
 import fuzz, fuzz_seeds, numpy as np, os, pickle, socket, subprocess, time
 
 def believes(path):
@@ -111,7 +114,7 @@ fuzz.main({{name: fuzz.Reader("input", readers[name]) for name in names}}, seeds
 
 
 def fuzz_planted(folder, *names, count=200):
-    code = PLANTED.format(here=str(FUZZ.parent), names=names)
+    code = PLANTED.format(names=names)
     return run(folder, "-c", code, "--count", str(count))
 
 

@@ -158,3 +158,12 @@ def test_a_forked_child_has_threads_of_its_own():
     two = os.environ | {"OPENBLAS_NUM_THREADS": "2"}  # in a process of its own: other libraries forbid to fork this one
     done = subprocess.run([sys.executable, "-c", FORKING], env=two, capture_output=True, text=True, check=False)
     assert done.stdout == "[1, 2, 3]\n", done.stderr
+
+
+def test_minigan_can_be_imported_where_there_is_no_fork():
+    code = (
+        "import os; del os.register_at_fork; import minigan as mg; x = mg.tensor([3.0], requires_grad=True); "
+        "print(mg.grad((x * x).sum(), [x])[0].item())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "6.0\n", done.stderr

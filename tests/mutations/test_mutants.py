@@ -45,6 +45,7 @@ def passed():
     return unplanted.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: f"{m.number} {m.error}")
 def test_the_catcher_passes_without_the_error_and_fails_for_it(mutant, passed, monkeypatch):
     assert mutant.catcher in passed
@@ -65,7 +66,7 @@ def test_every_error_of_the_list_is_planted():
 
 def test_the_table_is_that_of_the_mutants():
     readme = (Path(__file__).parent / "README.md").read_text(encoding="utf-8")
-    assert readme.endswith(f"\n\n{table()}\n"), "python tests/mutations/mutants.py prints the table as it should be"
+    assert readme.endswith(f"\n\n{table()}\n"), "python tests/support/mutants.py prints the table as it should be"
 
 
 def test_what_is_planted_is_taken_out_again(monkeypatch):

@@ -6,7 +6,6 @@ import hashlib
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from crashes import TINY, go, left, lines
+from processes import child, killed
 from safetensors.numpy import save
 
 from minigan import data
@@ -25,27 +25,10 @@ from minigan.runs import Run, RunError, loop
 from minigan.runs.lock import locked
 from minigan.trainers import load_data, trainer_for
 
-HERE = Path(__file__).parent
-
 
 @pytest.fixture(scope="module")
 def digits():
     return data.load("digits-8x8")
-
-
-def child(*command, **options):
-    """A process to its end: (the last line that it printed, its exit status, what it complained of)."""
-    done = subprocess.run(
-        [*command], capture_output=True, text=True, env=os.environ | {"OPENBLAS_NUM_THREADS": "1"}, **options
-    )
-    return done.stdout.strip().rpartition("\n")[2], done.returncode, done.stderr
-
-
-def killed(*arguments):
-    """What `killed.py` found."""
-    printed, status, error = child(sys.executable, str(HERE / "killed.py"), *map(str, arguments))
-    assert status == 0, error
-    return json.loads(printed)
 
 
 # --- SIGKILL
@@ -221,6 +204,7 @@ def after_step(trainer, step, do):
 def test_no_room_for_a_checkpoint(tmp_path, digits, monkeypatch):
     """A limit on the size of files: log and pictures fit, a checkpoint does not."""
     monkeypatch.setattr(loop, "PICTURES", 1)
+    resource = pytest.importorskip("resource", reason="this system has no limits of resources")
     trainer, limits = trainer_for(TINY, digits), resource.getrlimit(resource.RLIMIT_FSIZE)
     after_step(trainer, 3, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1])))
     try:
@@ -316,14 +300,13 @@ def test_a_full_disk(tmp_path):
     alone = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"])]
     if not shutil.which("unshare") or child(*alone, "mount", "-t", "tmpfs", "none", str(tmp_path))[1]:
         pytest.skip("this system lets nobody mount a file system of his own")
-    printed, _, error = child(*alone, sys.executable, "-c", FULL, str(tmp_path), cwd=HERE)
+    printed, _, error = child(*alone, sys.executable, "-c", FULL, str(tmp_path))
     assert printed == "whole", error
 
 
 READ_ONLY = """
-import os, sys
+import os
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
 from crashes import TINY, go
 from minigan import data
 from minigan.runs import RunError
@@ -346,7 +329,7 @@ def test_a_folder_that_cannot_be_written(tmp_path, digits):
     for path in (*tmp_path.rglob("*"), tmp_path):
         path.chmod(0o555 if path.is_dir() else 0o444)
     try:
-        printed, _, error = child(sys.executable, "-c", READ_ONLY, str(HERE), cwd=tmp_path)
+        printed, _, error = child(sys.executable, "-c", READ_ONLY, cwd=tmp_path)
     finally:
         for path in (tmp_path, *tmp_path.rglob("*")):
             path.chmod(0o755)

@@ -1,12 +1,7 @@
 """How much of what goes wrong the diagnosis finds, and how often it cries wolf: all kinds of failure, five seeds."""
 
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "gan"))
 import patients
+import pytest
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::RuntimeWarning")]
 

@@ -1,7 +1,7 @@
 """SIGKILL at fifty random moments of runs that save a checkpoint at every step."""
 
 import pytest
-from test_faults import killed
+from processes import killed
 
 pytestmark = pytest.mark.slow
 

@@ -132,4 +132,5 @@ def _pool():
     return ThreadPoolExecutor(thread_name_prefix="minigan")
 
 
-os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its threads
+if hasattr(os, "register_at_fork"):  # systems that cannot fork, such as Windows and WebAssembly, lack it
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its threads
