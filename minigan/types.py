@@ -43,12 +43,13 @@ Number: TypeAlias = float | complex | np.generic
 """A Python or NumPy scalar (`float` includes int and bool)."""
 
 TensorLike: TypeAlias = Tensor | Array | Number
-"""An argument of an operation."""
+"""An argument of an operation: a Tensor, an array, or a number."""
 
 TensorFunction: TypeAlias = Callable[..., Tensor]
 """A function from Tensors to a Tensor, such as a loss."""
 
 Shape: TypeAlias = tuple[int, ...]
+"""The length of every axis."""
 
 Axis: TypeAlias = int | tuple[int, ...] | None
 """One axis, several, or all of them (None)."""
@@ -60,6 +61,7 @@ Padding: TypeAlias = int | Literal["same", "valid"] | tuple[tuple[int, int], tup
 """Padding of an image: on every side, by rule, or ((top, bottom), (left, right))."""
 
 Device: TypeAlias = Literal["cpu", "cuda"] | str
+"""The name of a device."""
 
 PathLike: TypeAlias = str | os.PathLike[str]
 
