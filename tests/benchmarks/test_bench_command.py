@@ -1,4 +1,4 @@
-"""`minigan bench`, as a user meets it, without judging time."""
+"""`python -m benchmarks`, as a user meets it, without judging time."""
 
 import json
 import mmap

@@ -1,4 +1,4 @@
-"""What `minigan bench --device cuda` asks of minigan, on the emulator: the same numbers as on the CPU."""
+"""What `python -m benchmarks --device cuda` asks of minigan, on the emulator: the same numbers as on the CPU."""
 
 from dataclasses import replace
 
