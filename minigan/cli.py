@@ -39,12 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return COMMANDS[name].run(others)
     except (ValueError, RunError, OSError, DeviceError) as error:
         return _failed(_sentence(error))
-    except ModuleNotFoundError as error:
-        module = (error.name or "minigan").partition(".")[0]
-        if module == "minigan":
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "minigan":
             raise
-        package = _PACKAGES.get(module, module)
-        return _failed(f"`minigan {name}` needs {package}, which is not installed: pip install {package}")
+        return _failed(_missing(name, error))
     except KeyboardInterrupt:
         print("\nminigan: interrupted", file=sys.stderr)
         return 130
@@ -62,6 +60,15 @@ def usage() -> str:
 def _failed(sentence):
     print(f"minigan: {sentence}", file=sys.stderr)
     return 2
+
+
+def _missing(command, error):
+    """Return what a command lacks; the library's own ImportErrors say it already."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return str(error)
+    module = error.name.partition(".")[0]
+    package = _PACKAGES.get(module, module)
+    return f"`minigan {command}` needs {package}, which is not installed: pip install {package}"
 
 
 def _sentence(error):

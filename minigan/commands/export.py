@@ -31,11 +31,11 @@ class ExportOptions:
 def main(arguments: list[str]) -> int:
     """Run the command and print the path of the file."""
     options = parse(ExportOptions, "export", arguments)
-    to = options.to or next((to for to, ending in ENDINGS.items() if ending == options.out.suffix), None)
-    if to is None or ENDINGS[to] != options.out.suffix:
-        raise ValueError(f"--out must end in {ENDINGS[to] if to else '.safetensors or .onnx'}, got {options.out}")
+    endings = [ENDINGS[options.to]] if options.to else [*ENDINGS.values()]
+    if options.out.suffix not in endings:
+        raise ValueError(f"--out must end in {' or '.join(endings)}, got {options.out}")
     try:
-        save = (interchange.layout if to == "torch" else interchange.onnx).save
+        save = (interchange.layout if options.out.suffix == ENDINGS["torch"] else interchange.onnx).save
     except ImportError as error:
         raise RunError(str(error)) from error
     save(options.out, *interchange.runs.generator(Run.open(options.run)))

@@ -65,7 +65,7 @@ def _train(arguments, team):
     config = asked.config
     dataset = load_data(config)
     trainer = team.trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
-    if asked.resume:
+    if asked.resume and asked.out:
         run = Run.open(asked.out)
     else:
         run = Run.create(asked.out or Run.next_free("runs", asked.preset), asked.preset, config)

@@ -188,7 +188,7 @@ class Config:
         if self.conditioning != Config.conditioning and not self.conditional:
             raise ValueError(f"conditioning={self.conditioning} needs conditional")
         if self.model == "unet" and not self.held_out:
-            raise ValueError("model=unet needs held_out, for its pictures show translations of unseen images")
+            raise ValueError("model=unet needs held_out, because its pictures show translations of unseen images")
         if self.model == "unet" and self.output == "sigmoid":
             raise ValueError("model=unet trains on images in [-1, 1]: it needs output=tanh or linear, got sigmoid")
         if self.model == "vae" and self.output == "linear":
@@ -240,7 +240,7 @@ class Config:
         if self.lr_end and self.schedule == "constant":
             raise ValueError("lr_end needs a schedule by which the learning rates fall, got schedule=constant")
         if self.schedule == "geometric" and not self.lr_end:
-            raise ValueError("schedule=geometric needs lr_end above 0, which equal factors never reach")
+            raise ValueError("schedule=geometric needs lr_end above 0, because equal factors never reach 0")
 
 
 def deciding(config: Config) -> dict[str, Any]:

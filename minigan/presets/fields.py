@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
-from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar, get_args, get_origin, get_type_hints
 
 from ..suggest import nearest
 
@@ -75,7 +75,10 @@ Fraction: TypeAlias = Annotated[float, Range(lambda value: 0 <= value < 1, "must
 """A number from 0 to 1, without 1."""
 
 
-def metadata(owner: type, kind: type) -> dict[str, Any]:
+Kind = TypeVar("Kind")
+
+
+def metadata(owner: type, kind: type[Kind]) -> dict[str, Kind]:
     """Return {field: its metadata of the given kind} for those fields of a dataclass that have any."""
     return {
         name: found
@@ -90,17 +93,18 @@ def _hints(owner):
     return get_type_hints(owner, include_extras=True)
 
 
-def verify(settings: Any) -> None:
+def verify(settings: object) -> None:
     """Compare the fields of a dataclass instance with their ranges and choices.
 
     Raises:
         ValueError: A field has a value that its type does not allow.
     """
-    for name, allowed in metadata(type(settings), Range).items():
+    owner: Any = type(settings)
+    for name, allowed in metadata(owner, Range).items():
         if not allowed.fits(getattr(settings, name)):
             raise ValueError(f"{name} {allowed.expected}, got {getattr(settings, name)}")
-    extensible = metadata(type(settings), Extensible)
-    for name, hint in _hints(type(settings)).items():
+    extensible = metadata(owner, Extensible)
+    for name, hint in _hints(owner).items():
         bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         value, choices = getattr(settings, name), get_args(bare)
         if get_origin(bare) is Literal and value not in choices and name not in extensible:

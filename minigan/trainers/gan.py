@@ -19,8 +19,6 @@ from .networks import build, sample
 from .sources import Images, Points, published
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from ..presets import Config
     from ..types import Array, NDArray, PathLike
     from .sources import Data
@@ -242,7 +240,7 @@ class Trainer(BaseTrainer):
         penalty = PENALTIES.get(self.config.penalty)
         if penalty is None:
             return None
-        penalise: Callable[..., Tensor] = lambda critic, real, fake: penalty(critic, real, fake, self.penalty_noise)
+        penalise: Any = lambda critic, real, fake: penalty(critic, real, fake, self.penalty_noise)
         if isinstance(self.critic, gan.PackedCritic):
             penalise = self.critic.penalty(penalise)
         return lambda critic, real, fake: self.penalty_weight * penalise(critic, real, fake)

@@ -72,6 +72,17 @@ def test_numpy_alone_lists_the_presets():
     assert fresh(script).stdout.startswith("digits ")
 
 
+def test_an_import_error_of_the_library_is_its_own_sentence(tmp_path):
+    script = (
+        "import sys; sys.modules['PIL'] = None; from minigan.cli import main\n"
+        f"sys.exit(main(['train', '--data', {str(tmp_path)!r}]))"
+    )
+    (tmp_path / "a.png").touch()
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "minigan: reading a folder of images needs Pillow: pip install pillow\n"
+
+
 def test_a_module_of_the_package_that_is_missing_is_not_the_users_mistake(monkeypatch):
     monkeypatch.setitem(sys.modules, "minigan.commands.presets", None)
     with pytest.raises(ModuleNotFoundError):

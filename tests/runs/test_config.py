@@ -145,3 +145,18 @@ def test_every_loss_and_every_penalty_can_be_chosen():
 def test_a_choice_that_does_not_exist_is_refused(change, message):
     with pytest.raises(ValueError, match=message):
         dataclasses.replace(Config(), **change).check()
+
+
+OF_THE_FIRST_RELEASE = """
+    data size channels held_out test_interval steps batch_size seed device precision threads summary_interval
+    keep_last keep_every on_nan model task adversary l1_weight sigma conditional conditioning latent
+    generator_width critic_width depth generator_depth kernel refine generator_slope output octaves critic_norm
+    spectral minibatch_std dropout packing loss label_smoothing augment instance_noise penalty penalty_weight
+    penalty_weight_end penalty_fall drift penalty_interval critic_steps first_phase optimizer generator_lr
+    critic_lr beta1 beta2 beta2_end schedule lr_end ema burn_in
+"""
+
+
+def test_the_settings_of_old_run_folders_are_still_known():
+    """A config.json that has them all must open: a setting may be added, and none renamed or removed."""
+    assert set(OF_THE_FIRST_RELEASE.split()) <= {field.name for field in dataclasses.fields(Config)}
