@@ -2,7 +2,6 @@
 
 import pytest
 from against_numpy import SHAPES, operation, played, resumed, step
-from crashes import LOOP
 from fake_cupy import installed
 from samples_elsewhere import ELSEWHERE
 
@@ -36,5 +35,5 @@ def test_two_runs_are_equal_to_the_bit():
 
 
 def test_a_run_and_its_checkpoint(tmp_path, monkeypatch):
-    monkeypatch.setattr(LOOP, "PICTURES", 1)  # one is enough of what takes the emulator most of the time
+    monkeypatch.setattr("minigan.runs.loop.PICTURES", 1)  # one is enough of what takes the emulator most of the time
     resumed("toy-ring", tmp_path)
