@@ -107,9 +107,7 @@ def test_critic_options():
     assert masks[0].state != masks[1].state
     plain = models.dcgan.critic((16, 16, 1), 2, rng=Generator(0))
     assert not any(isinstance(layer, nn.BatchNorm | nn.Dropout) for layer in plain)
-    assert models.dcgan.critic((8, 8, 1), 2, outputs=4, rng=Generator(0))(
-        np.zeros((3, 8, 8, 1), "float32")
-    ).shape == (
+    assert models.dcgan.critic((8, 8, 1), 2, outputs=4, rng=Generator(0))(np.zeros((3, 8, 8, 1), "float32")).shape == (
         3,
         4,
     )

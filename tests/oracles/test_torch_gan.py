@@ -151,9 +151,7 @@ def close(got, expected, tolerance):
 @pytest.mark.parametrize("name", PENALTIES)
 @pytest.mark.parametrize(("shape", "kernel"), [((8, 8, 1), 5), ((12, 20, 2), 3)])
 def test_a_penalised_critic_loss_and_all_its_weight_gradients(name, shape, kernel):
-    critic = models.dcgan.critic(
-        shape, width=4, kernel=kernel, init=nn.init.he, rng=Generator(0), dtype="float64"
-    )
+    critic = models.dcgan.critic(shape, width=4, kernel=kernel, init=nn.init.he, rng=Generator(0), dtype="float64")
     for p in critic.parameters():
         p.assign_(p.data + 0.1 * Generator(p.size).normal(p.shape, "float64"))  # biases too
     real, fake = (Generator(seed).normal((5, *shape), "float64") for seed in (1, 2))

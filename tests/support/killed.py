@@ -16,9 +16,10 @@ import sys
 import time
 from pathlib import Path
 
-from crashes import LOOP, TINY, go, left
+from crashes import TINY, go, left
 
 from minigan import data
+from minigan.runs import loop
 
 SHORT = dataclasses.replace(TINY, steps=2, keep_last=1)
 LONG = dataclasses.replace(TINY, steps=40, keep_every=1)  # a checkpoint at every step
@@ -108,6 +109,6 @@ def compare(run, whole):
 
 
 if __name__ == "__main__":
-    LOOP.PICTURES, LOOP.EXAMINATIONS = 1, 1
+    loop.PICTURES, loop.EXAMINATIONS = 1, 1
     mode, where, *numbers = sys.argv[1:]
     print(json.dumps({"points": points, "moments": moments}[mode](Path(where), *map(int, numbers))))
