@@ -15,11 +15,11 @@ which must differ.
 
 from .adjoint import AdjointError, adjoint_test
 from .claims import Claim, ClaimError, answer, check, claim, collecting
+from .comparison import Comparison, GradcheckError, GradcheckReport
 from .complexstep import complex_step
 from .conditions import create_graph_check
 from .gradients import gradcheck, gradgradcheck
 from .kink import kinks
-from .report import Comparison, GradcheckError, GradcheckReport
 from .taylor import TaylorReport, TaylorTestError, taylor_test
 
 __all__ = [

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..autodiff import grad
 from ..op import recording
-from .report import GradcheckError, place
+from .comparison import GradcheckError, place
 from .subject import or_zero, subject
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..op import recording
 from .arguments import random_like, unit
+from .comparison import Comparison, GradcheckError, GradcheckReport
 from .conditions import check_function, compare_recorded, gradients
 from .differences import STEP, along, difference, elements
 from .hints import likely_cause
-from .report import Comparison, GradcheckError, GradcheckReport
 from .subject import subject
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ..types import NDArray
+    from .comparison import Comparison
     from .differences import Probe
-    from .report import Comparison
     from .subject import Subject, Variable
 
 __all__ = ["likely_cause"]

@@ -22,9 +22,9 @@ from .classes import class_balance, mode_histogram, stack_labels
 from .classifier import Classifier, Recipe, trained_classifier
 from .frechet import frechet_distance
 from .kernel import kid, mmd
+from .measurement import Measurement, mean_over_sets, measure, measure_against_real
 from .mixture import modes
 from .prdc import precision_recall
-from .report import Measurement, mean_over_sets, measure, measure_against_real
 from .sharpness import sharpness
 from .sliced import sliced_wasserstein
 from .two_sample import birthday_test, memorisation, nearest_neighbour_test

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import inputs
+from .measurement import measure
 from .mixture import kl_divergence
-from .report import measure
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["class_balance", "class_statistics", "mode_histogram", "shares", "stack_labels"]
 

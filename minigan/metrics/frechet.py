@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .inputs import feature_sets
-from .report import measure_against_real, only
+from .measurement import measure_against_real, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["between_gaussians", "distance", "frechet_distance", "moments", "pca"]
 

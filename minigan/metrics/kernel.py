@@ -15,14 +15,14 @@ import numpy as np
 from ..random import as_generator
 from .distances import BLOCK, blocks
 from .inputs import feature_sets
-from .report import measure_against_real, only
+from .measurement import measure_against_real, only
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
     Kernel: TypeAlias = Callable[[Array, Array], Array]  # x (N, d), y (M, d) -> (N, M)
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .inputs import feature_sets
-from .report import measure
+from .measurement import measure
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["OUTSIDE", "TRUNCATED", "draw", "kl_divergence", "mode_statistics", "modes"]
 

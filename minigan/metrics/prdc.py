@@ -21,11 +21,11 @@ import numpy as np
 
 from .distances import blocks, kth_nearest
 from .inputs import feature_sets
-from .report import measure_against_real
+from .measurement import measure_against_real
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["prdc", "precision_recall"]
 

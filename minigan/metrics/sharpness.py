@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .inputs import array, feature_sets
-from .report import measure, only
+from .measurement import measure, only
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["laplacian_variance", "sharpness"]
 

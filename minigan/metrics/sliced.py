@@ -15,11 +15,11 @@ import numpy as np
 
 from ..random import as_generator
 from .inputs import feature_sets
-from .report import measure_against_real, only
+from .measurement import measure_against_real, only
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = ["directions", "distance", "sliced_wasserstein"]
 

@@ -10,11 +10,11 @@ import numpy as np
 from ..random import as_generator
 from .distances import blocks, nearest, own_blocks
 from .inputs import feature_sets
-from .report import measure, measure_against_real, only
+from .measurement import measure, measure_against_real, only
 
 if TYPE_CHECKING:
     from ..types import Array, ArrayLike, Generator, Tensor
-    from .report import Measurement
+    from .measurement import Measurement
 
 __all__ = [
     "birthday_test",
