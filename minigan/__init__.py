@@ -11,18 +11,34 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from . import ops
-from .anomaly import detect_anomaly
 from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backend import device_count
 from .capture import CaptureError, capture
 from .fused import fused
-from .interchange import from_dlpack
 from .op import no_grad, op
 from .profile import profile
 from .tensor import Parameter, Tensor, tensor
 
 if TYPE_CHECKING:
-    from . import check, data, experiment, gan, interchange, metrics, models, nn, optim, protocols, random, viz
+    from . import (
+        check,
+        data,
+        gan,
+        interchange,
+        metrics,
+        models,
+        nn,
+        optim,
+        presets,
+        protocols,
+        random,
+        runs,
+        scale,
+        trainers,
+        viz,
+    )
+    from .anomaly import detect_anomaly
+    from .interchange import from_dlpack
 
 __version__ = "0.1.0"
 
@@ -36,7 +52,6 @@ __all__ = [
     "data",
     "detect_anomaly",
     "device_count",
-    "experiment",
     "from_dlpack",
     "fused",
     "gan",
@@ -53,10 +68,14 @@ __all__ = [
     "op",
     "ops",
     "optim",
+    "presets",
     "profile",
     "protocols",
     "random",
+    "runs",
+    "scale",
     "tensor",
+    "trainers",
     "value_and_grad",
     "viz",
     "vjp",
@@ -67,12 +86,15 @@ _LAZY = {
     "check", "data", "experiment", "gan", "interchange", "metrics", "models", "nn", "optim", "presets", "protocols",
     "random", "runs", "scale", "trainers", "viz",
 }  # fmt: skip
+_LAZY_FUNCTIONS = {"detect_anomaly": "anomaly", "from_dlpack": "interchange"}
 
 if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every name
 
     def __getattr__(name):
         if name in _LAZY:
             return import_module(f".{name}", __name__)
+        if name in _LAZY_FUNCTIONS:
+            return getattr(import_module(f".{_LAZY_FUNCTIONS[name]}", __name__), name)
         raise AttributeError(f"module 'minigan' has no attribute {name!r}")
 
 
