@@ -5,17 +5,34 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "scripts"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
 
 from contents import REPOSITORY, ROOT  # noqa: E402
 
 project = "minigan"
 author = copyright = "the minigan authors"
-extensions = ["myst_nb", "sphinx_copybutton"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "myst_nb",
+    "sphinx_copybutton",
+    "docstrings",
+]
 exclude_patterns = ["README.md"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # a default reads `np.float32`
+autodoc_typehints_format = "short"
+autodoc_default_options = {"show-inheritance": False}
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False  # the signature has the type
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
+
 nb_execution_mode = "off"  # the notebooks hold their outputs
 nb_merge_streams = True
 nb_code_prompt_show = "Show the solution"
