@@ -4,7 +4,6 @@
 """
 
 import inspect
-import sys
 from importlib import import_module
 
 import numpy.typing
@@ -48,15 +47,16 @@ def write(folder):
 
 
 def entries():
-    """Return {module: [names to enter below it]}, in which everything public stands once, where it is first exported."""
-    found, seen = {}, set()
+    """Return {module: [names to enter below it]}; a thing that several modules export stands below the first."""
+    found, entered = {}, set()
     waiting = list(MODULES)
     for module in waiting:
         exported = [(name, getattr(import_module(module), name)) for name in names(module)]
-        inner = [f"{module}.{name}" for name, thing in exported if inspect.ismodule(thing)]
-        waiting += [name for name in inner if name in sys.modules and name not in waiting]
-        found[module] = [n for n, thing in exported if not inspect.ismodule(thing) and id(thing) not in seen]
-        seen |= {id(thing) for _, thing in exported}
+        inner = [thing.__name__ for _, thing in exported if inspect.ismodule(thing)]
+        waiting += [name for name in inner if name not in waiting]
+        members = [(name, thing) for name, thing in exported if not inspect.ismodule(thing)]
+        found[module] = [name for name, thing in members if id(thing) not in entered]
+        entered |= {id(thing) for _, thing in members if hasattr(thing, "__module__")}  # equal numbers are one object
     return found
 
 
@@ -71,6 +71,11 @@ def is_own(m, thing):
     """Return whether `thing` is a function or class of a module, or a module that it contains."""
     name = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", None) or ""
     return callable(thing) and name.startswith("minigan") or name.startswith(m.__name__ + ".")
+
+
+def missing(inventory):
+    """Return the names for which an inventory, as Sphinx writes one, has no entry."""
+    return [f"{m}.{name}" for m, members in entries().items() for name in members if f"{m}.{name}" not in inventory]
 
 
 def page(module):

@@ -18,6 +18,7 @@ import api  # noqa: E402
 import nbformat  # noqa: E402
 from contents import ROOT, TUTORIALS, colab  # noqa: E402
 from sphinx.cmd.build import main as sphinx  # noqa: E402
+from sphinx.util.inventory import InventoryFile  # noqa: E402
 
 from minigan import verify  # noqa: E402
 
@@ -40,9 +41,18 @@ def main():
     if not vendor(BUILD / "vendored" / "mathjax"):
         print("npm is missing or cannot fetch MathJax: the site's formulas will be shown as TeX")
     status = sphinx(["-b", "html", "-c", str(HERE), "-W", "--keep-going", "-q", str(SOURCE), str(HTML)])
+    if status == 0 and (absent := api.missing(inventory(HTML / "objects.inv"))):
+        print(f"the reference has no entry for {', '.join(absent)}")
+        return 1
     if status == 0:
         print(f"site: {HTML / 'index.html'}")
     return status
+
+
+def inventory(path):
+    """Return the names of everything in Python that the site has an entry for."""
+    found = InventoryFile.loads(path.read_bytes(), uri="").data
+    return {name for kind, entries in found.items() if kind.startswith("py:") for name in entries}
 
 
 def assemble(folder):

@@ -23,6 +23,8 @@ def setup(app):
 def convert(app, what, name, obj, options, lines):
     """Replace the lines of a docstring by reStructuredText."""
     lines[:] = to_rst(lines, parameters(obj))
+    if what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]  # a comment, as napoleon would take a first line with a colon for a type and a text
 
 
 def parameters(obj):
@@ -55,7 +57,7 @@ def to_rst(lines, own=()):
             end_prose()
             pad = match[1]
             out += [line, f"{pad}    .. code-block:: python", ""]
-            out += [f"    {code}" for code in take(lines, lambda a: not a or indent(a) > len(pad))]
+            out += [f"    {code}" if code else "" for code in take(lines, lambda a: not a or indent(a) > len(pad))]
             out.append("")
         elif ROW.match(line):
             end_prose()
@@ -95,7 +97,7 @@ def table(rows, own):
     """Return the rows of a Markdown table, the first of which is its head, as a list table."""
     lines = ["", ".. list-table::", "   :header-rows: 1", ""]
     for row in rows:
-        cells = [inline(cell.strip(), own) for cell in re.split(r"(?<!\\)\|", row)]
+        cells = [inline(cell.strip(), own) for cell in re.split(r"\s\|\s", row)]
         lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(cells)]
     return [*lines, ""]
 
@@ -121,17 +123,22 @@ def code(text, own):
 
 def stub_signature(app, what, name, obj, options, signature, returns):
     """Return the signature and result of an operation, or of a method of Tensor, as its stub has them."""
-    if what not in ("function", "class", "method"):
+    if what == "function":
+        owner, qualified = obj, obj.__name__
+    elif what == "class":
+        owner, qualified = obj, f"{obj.__name__}.__init__"
+    elif what == "method":
+        package, _, rest = name.rpartition(".")[0].rpartition(".")
+        owner = getattr(import_module(package), rest)
+        qualified = f"{owner.__name__}.{name.rpartition('.')[2]}"
+    else:
         return None
-    package, _, owner = name.rpartition(".")[0].rpartition(".")
-    cls = getattr(import_module(package), owner) if what == "method" else obj
-    qualified = {
-        "function": getattr(obj, "__name__", ""),
-        "class": f"{obj.__name__}.__init__",
-        "method": f"{cls.__name__}.{name.rpartition('.')[2]}",
-    }[what]
-    overloads = definitions(Path(inspect.getsourcefile(inspect.unwrap(cls))).with_suffix(".pyi")).get(qualified)
-    return united(overloads, bound=what != "function") if overloads else None
+    stub = Path(inspect.getsourcefile(inspect.unwrap(owner))).with_suffix(".pyi")
+    overloads = definitions(stub).get(qualified)
+    if not overloads:
+        return None
+    arguments, result = united(overloads, is_bound=what != "function")
+    return arguments, result if what != "class" else None
 
 
 @cache
@@ -146,7 +153,7 @@ def definitions(stub):
     return found
 
 
-def united(overloads, bound):
+def united(overloads, is_bound):
     """Return the signature and result of all overloads at once: a type that differs among them is a union."""
     types = {}
     for arguments in [function.args for function in overloads]:
@@ -155,14 +162,17 @@ def united(overloads, bound):
     arguments = overloads[0].args
     for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         a.annotation = union(types[a.arg])
-    if bound:
+    if is_bound:
         del (arguments.posonlyargs or arguments.args)[:1]
-    return f"({ast.unparse(arguments)})", ast.unparse(union([function.returns for function in overloads]))
+    returns = union([function.returns for function in overloads])
+    return f"({ast.unparse(arguments)})", ast.unparse(returns) if returns else None
 
 
 def union(annotations):
     """Return the annotation that admits what each of `annotations` admits."""
     parts = dict.fromkeys(part for a in annotations if a for part in ast.unparse(a).split(" | "))
+    if "_Plain" in parts:  # what is not a Tensor, in the stubs: together they are a TensorLike
+        parts = {"TensorLike": None} | {part: None for part in parts if part not in ("Tensor", "_Plain")}
     return ast.parse(" | ".join(parts), mode="eval").body if parts else None
 
 
