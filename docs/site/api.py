@@ -31,6 +31,7 @@ MODULES = {
     "minigan.report": "pages that show a run, or compare several",
     "minigan.types": "types that signatures name",
 }
+FORMER = {"minigan.experiment"}  # names that still work, with a warning
 
 
 def write(folder):
@@ -61,16 +62,11 @@ def entries():
 
 
 def names(module):
-    """Return the public names of a module, without the types of NumPy that it hands on."""
+    """Return the public names of a module, without the types of NumPy that it hands on and without former names."""
     m = import_module(module)
-    listed = getattr(m, "__all__", None) or [n for n in dir(m) if not n.startswith("_") and is_own(m, getattr(m, n))]
-    return [name for name in listed if getattr(m, name) is not getattr(numpy.typing, name, None)]
-
-
-def is_own(m, thing):
-    """Return whether `thing` is a function or class of a module, or a module that it contains."""
-    name = thing.__name__ if inspect.ismodule(thing) else getattr(thing, "__module__", None) or ""
-    return callable(thing) and name.startswith("minigan") or name.startswith(m.__name__ + ".")
+    defined = [name for name, thing in vars(m).items() if getattr(thing, "__module__", None) == module]
+    public = getattr(m, "__all__", [name for name in defined if not name.startswith("_")])
+    return [name for name in public if f"{module}.{name}" not in FORMER and not hasattr(numpy.typing, name)]
 
 
 def missing(inventory):
@@ -86,12 +82,9 @@ def page(module):
 def section(module, members):
     """Yield the lines of a module: its docstring and its members."""
     yield from [module, ("=" if module in MODULES else "-") * len(module), ""]
-    if is_hidden(module):
-        yield from [f".. py:currentmodule:: {module}", ""]
-        yield from [f".. auto{kind(module, name)}:: {name}\n" for name in members]
-    else:
-        yield from [f".. automodule:: {module}"]
-        yield from [f"   :members: {', '.join(members)}" if members else "", ""]
+    yield f".. {'py:currentmodule' if is_hidden(module) else 'automodule'}:: {module}\n"
+    for name in members:
+        yield from entry(name, getattr(import_module(module), name))
 
 
 def is_hidden(module):
@@ -100,7 +93,11 @@ def is_hidden(module):
     return bool(package) and not inspect.ismodule(getattr(import_module(package), name))
 
 
-def kind(module, name):
-    """Return the kind of a member, as autodoc names its directives."""
-    thing = getattr(import_module(module), name)
-    return "class" if inspect.isclass(thing) else "function" if inspect.isroutine(thing) else "data"
+def entry(name, thing):
+    """Yield the directive of a class with its members, of a function, or of anything else without its value."""
+    if inspect.isclass(thing):
+        yield f".. auto{'exception' if issubclass(thing, BaseException) else 'class'}:: {name}\n   :members:\n"
+    elif inspect.isroutine(thing):
+        yield f".. autofunction:: {name}\n"
+    else:
+        yield f".. autodata:: {name}\n   :no-value:\n"
