@@ -94,10 +94,10 @@ def is_hidden(module):
 
 
 def entry(name, thing):
-    """Yield the directive of a class with its members, of a function, or of anything else without its value."""
+    """Yield the directive of a class with its members, of a function, or of a constant (its value only if short)."""
     if inspect.isclass(thing):
         yield f".. auto{'exception' if issubclass(thing, BaseException) else 'class'}:: {name}\n   :members:\n"
     elif inspect.isroutine(thing):
         yield f".. autofunction:: {name}\n"
     else:
-        yield f".. autodata:: {name}\n   :no-value:\n"
+        yield f".. autodata:: {name}\n" + ("   :no-value:\n" if len(repr(thing)) > 60 else "")

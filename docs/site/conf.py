@@ -1,4 +1,4 @@
-"""The settings of the site; build.py runs Sphinx with them."""
+"""Settings of the site; build.py runs Sphinx with them."""
 
 import re
 import sys
@@ -55,7 +55,7 @@ mathjax_path = "mathjax/tex-chtml.js"
 mathjax4_config = {
     "loader": {"paths": {"mathjax-newcm": "[mathjax]/newcm"}},
     "output": {"displayOverflow": "linebreak"},
-    # Screen readers get MathML, of which they make their own speech.
+    # Screen readers get MathML, which they read aloud in their own way.
     "options": {
         "menuOptions": {"settings": {"enrich": False, "speech": False, "braille": False, "assistiveMml": True}}
     },
@@ -63,7 +63,7 @@ mathjax4_config = {
 
 
 def link_to_repository(app, name, source):
-    """A link to a folder leads to its page, one to a file that is no page of the site to the repository."""
+    """Point a link to a folder at its page, and a link to a file that is not on the site at the repository."""
     folder = Path(app.env.doc2path(name)).parent
 
     def target(match):

@@ -1,8 +1,9 @@
-"""How autodoc reads minigan: Markdown in docstrings becomes reStructuredText, types of operations come from stubs."""
+"""Hooks of autodoc: Markdown in docstrings becomes reStructuredText, types of operations come from their stubs."""
 
 import ast
 import inspect
 import re
+import sys
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -22,9 +23,23 @@ def setup(app):
 
 def convert(app, what, name, obj, options, lines):
     """Replace the lines of a docstring by reStructuredText."""
+    if what == "data":
+        lines[:] = text_of_constant(name, obj)
     lines[:] = to_rst(lines, parameters(obj))
     if what in ("attribute", "data", "property"):
         lines[:0] = ["..", ""]  # a comment, as napoleon would take a first line with a colon for a type and a text
+
+
+def text_of_constant(name, obj):
+    """Return the lines below the assignment of a constant, in whichever module of the package it is assigned."""
+    from sphinx.pycode import ModuleAnalyzer  # here, as a test without Sphinx reads the rest
+
+    package, _, constant = name.rpartition(".")
+    for module in [m for m in sys.modules if f"{m}.".startswith(f"{package}.")]:
+        texts = ModuleAnalyzer.for_module(module).find_attr_docs()
+        if ("", constant) in texts and getattr(sys.modules[module], constant) is obj:
+            return texts["", constant]
+    return []
 
 
 def parameters(obj):
@@ -55,9 +70,8 @@ def to_rst(lines, own=()):
         before = (prose or out or [""])[-1]
         if match := EXAMPLE.match(line):
             end_prose()
-            pad = match[1]
-            out += [line, f"{pad}    .. code-block:: python", ""]
-            out += [f"    {code}" if code else "" for code in take(lines, lambda a: not a or indent(a) > len(pad))]
+            out += [line, f"{match[1]}    .. code-block:: python", ""]
+            out += [f"    {code}" if code else "" for code in block(lines, len(match[1]) + 1)]
             out.append("")
         elif ROW.match(line):
             end_prose()
@@ -65,9 +79,7 @@ def to_rst(lines, own=()):
             out += table([ROW.match(row)[1] for row in rows if not RULE.match(row)], own)
         elif line and not before and indent(line) > last_indent([*out, *prose]):
             end_prose()
-            pad = indent(line)
-            code = [line, *take(lines, lambda a: not a or indent(a) >= pad)]
-            out += [" " * (pad - 4) + "::", "", *code]
+            out += [" " * (indent(line) - 4) + "::", "", line, *block(lines, indent(line))]
         elif line:
             prose.append(line)
         else:
@@ -83,6 +95,11 @@ def take(lines, accepted):
     taken = lines[:n]
     del lines[:n]
     return taken
+
+
+def block(lines, depth):
+    """Remove and return the first lines that are indented by at least `depth`, or empty."""
+    return take(lines, lambda line: not line or indent(line) >= depth)
 
 
 def indent(line):
