@@ -74,7 +74,7 @@ def assemble(folder):
 
 
 def for_the_site(notebook):
-    """Put a link in place of the badge, which is a picture from elsewhere, and insert the chapter's interactive figure."""
+    """Replace the badge, a picture from elsewhere, by a link, and insert the chapter's interactive figure."""
     book = nbformat.read(notebook, 4)
     chapter = book.cells[1]
     heading, rest = chapter.source.split("\n", 1)
