@@ -1,4 +1,4 @@
-"""`minigan bench`, as a user meets it, without judging time."""
+"""`python -m benchmarks` and its tables and pictures; no time is judged."""
 
 import json
 import mmap
