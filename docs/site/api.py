@@ -31,6 +31,11 @@ MODULES = {
     "minigan.report": "pages that show a run, or compare several",
     "minigan.types": "types that signatures name",
 }
+# Public modules that a package neither imports nor lists: they take time to import, or need another library.
+INNER = {
+    "minigan.scale": ("grid", "jobs", "mpi", "protocol", "results", "sweep"),
+    "minigan.interchange": ("torch", "onnx"),
+}
 FORMER = {"minigan.experiment"}  # names that still work, with a warning
 
 
@@ -54,11 +59,22 @@ def entries():
     for module in waiting:
         exported = [(name, getattr(import_module(module), name)) for name in names(module)]
         inner = [thing.__name__ for _, thing in exported if inspect.ismodule(thing)]
+        inner += [f"{module}.{name}" for name in INNER.get(module, ()) if is_importable(f"{module}.{name}")]
         waiting += [name for name in inner if name not in waiting]
         members = [(name, thing) for name, thing in exported if not inspect.ismodule(thing)]
         found[module] = [name for name, thing in members if id(thing) not in entered]
         entered |= {id(thing) for _, thing in members if hasattr(thing, "__module__")}  # equal numbers are one object
     return found
+
+
+def is_importable(module):
+    """Return whether the libraries that a module needs are installed."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        print(f"{module} is left out of the reference: {error}")
+        return False
+    return True
 
 
 def names(module):
