@@ -1,4 +1,4 @@
-"""`python -m benchmarks` and its tables and pictures; no time is judged."""
+"""`python -m benchmarks`, as a user meets it, without judging time."""
 
 import json
 import mmap

@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import re
 import textwrap
+from doctest import DocTestParser
 from importlib import import_module
 from pathlib import Path
 
@@ -112,8 +113,9 @@ def test_a_wrong_args_section_is_found():
 def test_examples_are_python():
     for name, thing in PUBLIC.items():
         for example in examples(thing):
+            statements = [e.source for e in DocTestParser().get_examples(example)]
             try:
-                ast.parse(example)
+                ast.parse("".join(statements) or example)
             except SyntaxError as error:
                 pytest.fail(f"{name}: {error}\n{example}")
 
