@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import sys
+from copy import deepcopy
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -162,7 +163,7 @@ def stub_signature(app, what, name, obj, options, signature, returns):
 def definitions(stub):
     """Return {qualified name: overloads} of the functions of a stub; without the file, nothing."""
     found = {}
-    for node in ast.parse(stub.read_text()).body if stub.exists() else []:
+    for node in ast.parse(stub.read_text(encoding="utf-8")).body if stub.exists() else []:
         prefix, functions = (f"{node.name}.", node.body) if isinstance(node, ast.ClassDef) else ("", [node])
         for function in functions:
             if isinstance(function, ast.FunctionDef):
@@ -176,7 +177,7 @@ def united(overloads, is_bound):
     for arguments in [function.args for function in overloads]:
         for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             types.setdefault(a.arg, []).append(a.annotation)
-    arguments = overloads[0].args
+    arguments = deepcopy(overloads[0].args)
     for a in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         a.annotation = union(types[a.arg])
     if is_bound:
@@ -187,10 +188,17 @@ def united(overloads, is_bound):
 
 def union(annotations):
     """Return the annotation that admits what each of `annotations` admits."""
-    parts = dict.fromkeys(part for a in annotations if a for part in ast.unparse(a).split(" | "))
+    parts = dict.fromkeys(part for a in annotations if a for part in alternatives(a))
     if "_Plain" in parts:  # what is not a Tensor, in the stubs: together they are a TensorLike
         parts = {"TensorLike": None} | {part: None for part in parts if part not in ("Tensor", "_Plain")}
     return ast.parse(" | ".join(parts), mode="eval").body if parts else None
+
+
+def alternatives(annotation):
+    """Return the members of a union, as text."""
+    if isinstance(annotation, ast.BinOp) and isinstance(annotation.op, ast.BitOr):
+        return alternatives(annotation.left) + alternatives(annotation.right)
+    return [ast.unparse(annotation)]
 
 
 def by_short_name(app, env, node, contnode):
