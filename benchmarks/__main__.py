@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: minigan beside other libraries on this machine."""
+"""Entry point of `python -m benchmarks`."""
 
 import sys
 

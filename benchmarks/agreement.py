@@ -1,20 +1,21 @@
-"""Do two libraries compute the same?  Nothing is timed unless they do.
+"""Comparison of two libraries' results; nothing is timed unless they agree.
 
-The workload itself is judged in float64; in float32 with a tanh for every ReLU: a number within rounding of a kink may
-fall on either side, and one of a million that does moves sums that nearly cancel, like the gradients before a batch
-norm, by a percent.
+The workload itself is compared in float64. In float32 every ReLU is replaced by tanh: rounding can move a number that
+is close to a kink to its other side, and one such number in a million changes sums that nearly cancel, such as the
+gradients before a batch norm, by a percent.
 """
 
 import numpy as np
 
 TOLERANCE = {"float32": 1e-4, "float64": 1e-10}
-FLOOR = 1e-3  # of the largest gradient: one that is zero but for rounding is judged by the others
+FLOOR = 1e-3  # of the largest gradient: a gradient that is zero up to rounding is compared on the scale of the others
 
 
 def disagreement(found, expected):
-    """(the largest relative difference, the name of the number that has it) of two dicts of arrays.
+    """Return (the largest relative difference, the name of its array) between two dicts of arrays.
 
-    A difference is relative to the largest element of its array; another name, shape or a NaN differs infinitely.
+    A difference is relative to the largest element of the array. It is infinite for a name that only one dict has, for
+    arrays of different shapes, and for NaN.
     """
     if missing := sorted(found.keys() ^ expected.keys()):
         return np.inf, missing[0]

@@ -1,12 +1,13 @@
-"""The matrix products that a step cannot do without, counted from the shapes of its layers.
+"""Count of the matrix products that a step needs at least, from the shapes of its layers.
 
 A layer takes part in three products of equal size: F, its output; W, the gradient of its weight; D, the gradient of its
-input.  Convolutions are counted as im2col products, so a fast algorithm (Winograd, FFT) may go below this bound.
+input. Convolutions are counted as im2col products, so a fast algorithm (Winograd, FFT) may go below this bound.
 
-critic step, on real and fake samples at once:  F, W and D, but no D of the first layer
-gradient penalty, at points in between:         F, D; then through D again: F for its cotangent, and W
-R1 + R2, at the samples themselves:             the same without the first F, which the loss has done
-generator step:                                 F, W and D, but no D of the first layer; F and D of the critic
+    critic step, on real and fake samples at once    F, W and D of the critic, except D of its first layer
+    gradient penalty, at points in between           F and D; to differentiate D: F for its cotangent, and W
+    R1 + R2, at the samples themselves               the same without the first F, which the loss has computed
+    generator step                                   F, W and D of the generator, except D of its first layer; F and D
+                                                     of the critic
 
 The critics are piecewise linear, so the second derivative of the activations adds nothing.
 """
@@ -19,14 +20,14 @@ from .workloads import Chain
 
 @dataclass(frozen=True)
 class Product:
-    """A `Gemm` of the forward pass; "F" is that itself, "W" and "D" are its two gradients."""
+    """A matrix product of kind "F", the `Gemm` of a forward pass itself, or "W" or "D", one of its two gradients."""
 
     kind: str
     gemm: Gemm
 
 
 def products(workload):
-    """The list of all `Product`s of a step; empty for a `Chain`."""
+    """Return a list of all `Product`s of a step; empty for a `Chain`."""
     if isinstance(workload, Chain):
         return []
     steps = {"critic": _critic_step, "generator": _generator_step}
@@ -34,7 +35,7 @@ def products(workload):
 
 
 def flops(workload):
-    """Floating-point operations of these products, two for a multiplication and addition."""
+    """Return the floating-point operations of these products; a multiplication with its addition counts as two."""
     return sum(product.gemm.flops for product in products(workload))
 
 
@@ -50,7 +51,10 @@ def _critic_step(w):
 
 
 def _twice(critic, batch):
-    """The gradient in the input, and through it the gradients of the weights; that of the logits is constant."""
+    """Return the products of the gradient of the input, and of its derivative with respect to the weights.
+
+    The gradient of the logits is constant, so the last layer's cotangent is not needed.
+    """
     return _of("D", critic, batch) + _of("F", critic, batch)[:-1] + _of("W", critic, batch)
 
 

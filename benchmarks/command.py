@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: compare, measure, print, write."""
+"""Options of `python -m benchmarks`, and the run that compares, measures, prints and writes."""
 
 import os
 import platform
@@ -20,29 +20,30 @@ ALL = tuple(workloads.ALL), tuple(peers.NAMES)
 
 @dataclass(frozen=True)
 class Options:
-    """Time this machine's minigan beside the libraries that are installed, on the same work with the same result.
+    """Time minigan on this machine beside the other libraries that are installed; all do the same work.
 
-    `pip install minigan[bench]` installs them.  All threads are used that the process may use: `taskset` or
-    OMP_NUM_THREADS limit them.  --out gets results.json, table.txt, ratios.png and growth.png.
+    Run it from a clone; `pip install ".[bench]"` installs the other libraries. Before anything is timed, losses and
+    gradients are compared with minigan's. The libraries use all threads that the process may use; `taskset` or
+    OMP_NUM_THREADS limit them. results.json, table.txt, ratios.png and, with --growth, growth.png are written to --out.
     """
 
     workloads: tuple[str, ...] = ALL[0]
-    """What to run."""
+    """Workloads to run."""
     peers: tuple[str, ...] = ALL[1]
-    """Beside what; minigan itself is always measured."""
+    """Libraries to measure, in addition to minigan."""
     turns: int = 15
-    """How often each library takes its turn at each workload."""
+    """Number of turns of each library at each workload."""
     growth: FlagCreatePairsOff[bool] = False
-    """Also measure how the cost of the DCGAN critic step grows with the batch and with the pixels."""
+    """Also measure how the time of the DCGAN critic step grows with the batch and with the number of pixels."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """cuda: a GPU beside PyTorch on it: products, convolutions, whole steps; the results are in --out/DATE-DEVICE."""
+    """cpu, or cuda: time a GPU's products, convolutions and whole steps beside PyTorch, into --out/DATE-DEVICE."""
     quick: FlagCreatePairsOff[bool] = False
-    """Tiny workloads and one short turn: shows that all works and agrees, the times mean nothing."""
+    """Run tiny workloads for one short turn: a test that everything works and agrees, with times that mean nothing."""
     out: Path = Path("runs/bench")
-    """The folder of the results."""
+    """Folder for the results."""
 
     def check(self):
-        """ValueError if a setting is out of range."""
+        """Check the options; ValueError if one is unknown or out of range."""
         for name, given, known in (
             ("workloads", self.workloads, workloads.ALL),
             ("peers", self.peers, peers.NAMES),
@@ -56,7 +57,7 @@ class Options:
 
 
 def main(options):
-    """Run the benchmark.  Returns the exit status; ValueError for a setting out of range."""
+    """Run the benchmark and return the exit status; ValueError for an option out of range."""
     options.check()
     if options.device == "cuda":
         return gpu.main(options.out, options.turns, options.quick)
@@ -75,7 +76,7 @@ def main(options):
 
 
 def run(options):
-    """All results and what they rest on, as a JSON-able dict."""
+    """Run all workloads and return the results, with machine, versions and commit, as a dict that JSON can hold."""
     names = [name for name in peers.NAMES if name in options.peers or name == peers.OURS]
     results = {"about": _about(options), "libraries": {}, "missing": {}, "workloads": [], "scaling": {}}
     for name in options.workloads:
@@ -88,7 +89,7 @@ def run(options):
 
 
 def _race(workload, names, options, results):
-    """One workload's summary; "libraries" and "missing" learn what it shows of them."""
+    """Run one workload, note the libraries that it found or missed in `results`, and return its summary."""
     print(f"{workload.about} ...", file=sys.stderr)
     usable = [name for name in names if name not in results["missing"]]
     length = {"turns": 1, "patience": 0} if options.quick else {"turns": options.turns}
@@ -102,7 +103,7 @@ def _race(workload, names, options, results):
 
 
 def _growth(series, names, options, results):
-    """{peer: {size: median seconds}} of minigan and the reference."""
+    """Return {peer: {size: median seconds}} of minigan and the reference."""
     names = [name for name in names if name in (peers.OURS, peers.REFERENCE)]
     found = {name: {} for name in names}
     for size, workload in series.items():
@@ -126,7 +127,7 @@ def _about(options):
 
 
 def _processor():
-    """Its name, as far as the system says."""
+    """Return the name of the processor, as far as the system gives one."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text().splitlines() if info.exists() else []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""The results as two pictures."""
+"""Two pictures of the results: ratios of times, and growth of the time of a step."""
 
 import numpy as np
 
@@ -20,16 +20,16 @@ _PANEL, _GAP = 2.2, 0.6
 
 
 def bars(path, results):
-    """Every peer's time over the reference's, for each workload; a peer that cannot do a workload has no bar.
+    """Draw every library's time relative to the reference's, one bar per workload that the library can run.
 
-    Returns the Figure, or None where no workload has both the reference and another peer.
+    Returns the Figure, or None if no workload has both the reference and another library.
     """
     found = {w["name"]: of for w in results["workloads"] if len(of := ratios(w)) > 1}
     if not found:
         return None
     shown = [p for p in peers.NAMES if p != peers.REFERENCE and any(p in of for of in found.values())]
     row = len(shown) * _BAR + _BETWEEN
-    caption = "Median time of a step over PyTorch eager's on the same machine, in turns. Left of the line is faster."
+    caption = "Median time of a step relative to PyTorch eager's, in turns on one machine. Left of the line is faster."
     page = Page(_TOP + len(found) * row + _BELOW, "Time beside PyTorch eager", caption)
     axes = page.axes(_LEFT, _TOP, WIDTH - _LEFT - _RIGHT, len(found) * row)
     for k, peer in enumerate(shown):
@@ -45,7 +45,7 @@ def bars(path, results):
 
 
 def growth(path, results):
-    """Seconds of a step over the batch and over the pixels, beside lines of linear growth, on logarithmic axes."""
+    """Draw the seconds of a step over the batch and the pixels, beside linear growth, on logarithmic axes."""
     page = Page(_TOP + _PANEL + 0.45, "DCGAN critic step with gradient penalty, seconds", "Dotted: in proportion.")
     width = (WIDTH - 2 * _GAP - _RIGHT) / 2
     for i, (axis, found) in enumerate(results["scaling"].items()):
@@ -63,7 +63,7 @@ def growth(path, results):
 
 
 def _bars_of(axes, peer, position, thickness, found):
-    """One peer's bars, `position` thicknesses below the middles of the rows."""
+    """Draw the bars of one library, `position` thicknesses below the middles of the rows."""
     rows = [i + position * thickness for i, of in enumerate(found.values()) if peer in of]
     lengths = [of[peer] - 1 for of in found.values() if peer in of]
     axes.barh(rows, lengths, thickness, left=1, color=_COLOURS[peer], label=peers.NAMES[peer], linewidth=0)

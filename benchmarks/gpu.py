@@ -1,12 +1,12 @@
-"""`python -m benchmarks --device cuda`: a GPU's limits, products, convolutions and whole steps, beside PyTorch's.
+"""Benchmark of a GPU beside PyTorch, `python -m benchmarks --device cuda`: limits, products, convolutions, steps.
 
 | module | subject |
 |---|---|
-| `gpu_cases` | what is measured |
-| `gpu_minigan`, `gpu_torch` | how each library computes it |
-| `gpu_worker` | a library in its process |
-| `gpu_race` | all libraries on one case: agreement, then turns |
-| `gpu_roofline` | what the device's limits leave as the least time |
+| `gpu_cases` | the work |
+| `gpu_minigan`, `gpu_torch` | the same work in each library |
+| `gpu_worker` | the process of a library |
+| `gpu_race` | all libraries on one case: comparison, then turns |
+| `gpu_roofline` | the least time that the limits of the device permit |
 | `gpu_report` | the tables |
 """
 
@@ -25,14 +25,15 @@ from .gpu_race import PEERS, Race
 from .gpu_worker import Process
 from .peers import OURS
 
-SECONDS = 230  # after which nothing more is begun
+SECONDS = 230  # after which no further case is started
 PRECISIONS = ("fp32", "tf32")
 
 
 def main(out, turns=9, quick=False, connect=Process):
     """Run the benchmark and write results.json and table.txt into the folder `out`/DATE-DEVICE.
 
-    Returns the exit status: 1 if something of minigan's failed.  DeviceError where minigan has no GPU to work on.
+    Returns the exit status: 1 if minigan failed at a case or computed something else. Raises DeviceError if minigan
+    finds no GPU.
     """
     connections = {name: connect(name) for name in PEERS}
     try:
@@ -52,7 +53,7 @@ def main(out, turns=9, quick=False, connect=Process):
 
 
 def run(connections, turns, quick=False):
-    """All results and what they rest on, as a JSON-able dict."""
+    """Run all cases and return the results, with device, versions and commit, as a dict that JSON can hold."""
     race = Race(connections, 1 if quick else turns, time.monotonic() + SECONDS)
     libraries = _begin(connections, race)
     limits = _limits(race, quick)
@@ -64,7 +65,7 @@ def run(connections, turns, quick=False):
 
 
 def failures(results):
-    """What minigan could not do, or did differently, as sentences."""
+    """Return one sentence for each case that minigan could not run, or whose result differed."""
     return [
         f"{found['name']}, {found['precision']}: {PEERS[peer]}: {record['failed']}"
         for found in [*results["products"], *results["convolutions"], *results["steps"]]
@@ -74,7 +75,7 @@ def failures(results):
 
 
 def _begin(connections, race):
-    """{peer: what it says of itself}; minigan first, then all others at once.  DeviceError where minigan cannot."""
+    """Return {peer: its versions and device}; DeviceError if minigan, which is asked first, has no GPU."""
     nobody = {name: {} for name in connections}
     libraries = race.ask([OURS], nobody, "begin")
     if OURS not in libraries:
@@ -83,7 +84,7 @@ def _begin(connections, race):
 
 
 def _limits(race, quick):
-    """{"flops": {precision: the fastest product of large matrices}, "bytes": those of the fastest copy}, a second."""
+    """Return the limits per second, {"flops": {precision: of the fastest product}, "bytes": of the fastest copy}."""
     *large, copy = gpu_cases.limits(quick)
     flops = {precision: _fastest(race, large, precision, gpu_cases.flops) for precision in PRECISIONS}
     found = {precision: rate for precision, rate in flops.items() if rate}
@@ -101,7 +102,7 @@ def _fastest(race, cases, precision, count):
 
 
 def _measured(cases, race, limits):
-    """The summaries of these cases in both precisions."""
+    """Run these cases in both precisions and return their summaries."""
     found = []
     for case in cases:
         for precision in PRECISIONS:
@@ -128,7 +129,7 @@ def _about(libraries, turns, quick):
 
 
 def _driver():
-    """The version of the driver, as far as it says."""
+    """Return the version of the driver, or "unknown"."""
     command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
     try:
         found = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)

@@ -1,6 +1,6 @@
-"""What is measured on a GPU: whole steps of a GAN, and what they are made of, each part by itself.
+"""Cases that are measured on a GPU: whole steps of a GAN, and the products and convolutions in them one by one.
 
-A step is a `workloads.GanStep`; here are its parts, and the larger networks that a GPU is for.
+A step is a `workloads.GanStep`; this module has its parts, and larger networks, which suit a GPU.
 """
 
 from dataclasses import dataclass, replace
@@ -11,17 +11,17 @@ from . import arithmetic, networks, workloads
 from .arithmetic import Product
 
 BATCHES = {"dcgan-28": (64, 256), "dcgan-64": (64, 128, 256)}
-COMPILED = {("dcgan-28-critic-64", "tf32"), ("dcgan-64-critic-128", "tf32")}  # each takes a compiler half a minute
-FIRST = ("dcgan-28-critic-64", "dcgan-64-critic-256")  # of the steps, should the time not do for all
+COMPILED = {("dcgan-28-critic-64", "tf32"), ("dcgan-64-critic-128", "tf32")}  # compilation takes half a minute each
+FIRST = ("dcgan-28-critic-64", "dcgan-64-critic-256")  # steps that come first, in case the time is too short for all
 KINDS = {"F": "forward", "D": "gradient of the input", "W": "gradient of the weight"}
-LARGE = (4096, 8192)  # sides of the matrices whose product shows what the device can do
+LARGE = (4096, 8192)  # sides of the matrices whose product shows the limit of the device
 COPIED = 1 << 28  # bytes
 CHUNK = 32 << 20  # bytes of columns that `backend.cupy.conv` makes at a time
 
 
 @dataclass(frozen=True)
 class Multiply:
-    """A product of matrices, as the layer `where` needs it; its kind is that of `arithmetic.Product`."""
+    """Product of matrices as a layer of the network `where` needs it; see `arithmetic.Product` for its kinds."""
 
     where: str
     product: Product
@@ -33,7 +33,7 @@ class Multiply:
         return f"{self.where} {self.product.kind} {g.rows}x{g.inner}x{g.columns}"
 
     def operands(self):
-        """(left, right), of which the gradients read one transposed: F = x @ w, W = x^T @ y, D = y @ w^T."""
+        """Return the arrays of F = x @ w, W = x^T @ y or D = y @ w^T, not yet transposed."""
         g = self.product.gemm
         x, w, y = (g.rows, g.inner), (g.inner, g.columns), (g.rows, g.columns)
         shapes = {"F": (x, w), "W": (x, y), "D": (y, w)}[self.product.kind]
@@ -42,7 +42,7 @@ class Multiply:
 
 @dataclass(frozen=True)
 class Convolve:
-    """One of the three convolutions of a layer of images, `networks.Conv` or `ConvTranspose`."""
+    """One of the three convolutions of a layer `networks.Conv` or `networks.ConvTranspose`."""
 
     where: str
     layer: networks.Conv | networks.ConvTranspose
@@ -56,14 +56,14 @@ class Convolve:
         return f"{self.where} {self.kind} {h}x{w}x{c} to {self.layer.channels}"
 
     def operands(self):
-        """(x, weight, y): its input (N, H, W, C), its weight in minigan's layout, its output's gradient."""
+        """Return (x, weight, y): the input (N, H, W, C), the weight in minigan's layout, the gradient of the output."""
         shapes = (self.batch, *self.layer.inputs), self.layer.shapes()["weight"], (self.batch, *outputs(self.layer))
         return [_numbers(shape, i) for i, shape in enumerate(shapes)]
 
 
 @dataclass(frozen=True)
 class Copy:
-    """Bytes from one place on the device to another."""
+    """Copy of bytes from one place on the device to another."""
 
     size: int = COPIED
     dtype = "float32"
@@ -74,7 +74,7 @@ class Copy:
 
 
 def outputs(layer):
-    """The shape of one sample behind a layer that multiplies matrices."""
+    """Return the shape of one output sample of a dense layer or a convolution."""
     if isinstance(layer, networks.Dense):
         return layer.outputs
     h, w, _ = layer.inputs
@@ -84,7 +84,7 @@ def outputs(layer):
 
 
 def dcgan_generator(side=64, channels=3, width=64, latent=100):
-    """`models.dcgan.generator` for sides that are 4 times a power of 2."""
+    """Return `models.dcgan.generator` for sides that are 4 times a power of 2."""
     widths = [width << k for k in reversed(range((side // 4).bit_length() - 1))]
     widths, size = [2 * widths[0], *widths], 4
     layers = [networks.Dense((latent,), (4, 4, widths[0]), bias=False)]
@@ -97,7 +97,7 @@ def dcgan_generator(side=64, channels=3, width=64, latent=100):
 
 
 def dcgan_critic(side=64, channels=3, width=64):
-    """`models.dcgan.discriminator` for the same sides."""
+    """Return `models.dcgan.critic` for sides that are 4 times a power of 2."""
     layers, co = [], width
     while side > 4:
         layers += [networks.Conv((side, side, channels), co), networks.LeakyReLU(0.2)]
@@ -114,7 +114,7 @@ def _dcgan(name, batch, player):
 
 
 def steps(quick=False):
-    """The whole steps, the ones that matter most first; quick: tiny ones, whose times mean nothing."""
+    """Return the whole steps, the most important first; if `quick`, a tiny one whose time means nothing."""
     found = [_dcgan(name, n, p) for name, batches in BATCHES.items() for n in batches for p in ("critic", "generator")]
     found = [workloads.ALL["toy-critic"], workloads.ALL["dense-1024"], *found]
     found.sort(key=lambda step: step.name not in FIRST)
@@ -122,7 +122,7 @@ def steps(quick=False):
 
 
 def multiplications(quick=False):
-    """The products of every layer of one batch size each, every shape once; of images as many as are taken at once."""
+    """Return the products of every layer, each shape once, for as many images as the engine takes at a time."""
     found = {}
     for where, step in _networks(quick):
         for player in ("generator", "critic"):
@@ -135,7 +135,7 @@ def multiplications(quick=False):
 
 
 def convolutions(quick=False):
-    """The three convolutions of every layer of DCGAN, the first layer's gradient of the images included."""
+    """Return the three convolutions of every layer of DCGAN, including the gradient of the first layer's input."""
     found = [
         Convolve(where, layer, step.batch, kind)
         for where, step in _networks(quick)
@@ -148,16 +148,16 @@ def convolutions(quick=False):
 
 
 def limits(quick=False):
-    """What shows how fast the device multiplies and copies."""
+    """Return the cases that show how fast the device multiplies and copies: large products, and a copy at the end."""
     sides = (64,) if quick else LARGE
     large = [Multiply("large", Product("F", networks.Gemm(n, n, n))) for n in sides]
     return [*large, Copy(1 << 16 if quick else COPIED)]
 
 
 def judged(case, precision):
-    """[(a variant of the case, in a precision)] on which libraries must agree before it is timed.
+    """Return the (variant of the case, precision) on which libraries must agree before it is timed.
 
-    A step is judged on at most 32 samples, see `workloads.judged`: the weights are what there is most of.
+    A step is compared on at most 32 samples, see `workloads.judged`, as most of its numbers are gradients of weights.
     """
     if isinstance(case, workloads.GanStep):
         small = replace(case, batch=min(case.batch, 32))
@@ -166,7 +166,7 @@ def judged(case, precision):
 
 
 def flops(case):
-    """Floating-point operations, two for a multiplication and addition."""
+    """Return the floating-point operations of a case; a multiplication with its addition counts as two."""
     match case:
         case Multiply():
             return case.product.gemm.flops
@@ -186,13 +186,13 @@ def _networks(quick):
 
 
 def _at_once(layer, batch):
-    """The product of as many samples as `backend.cupy.conv` takes at a time."""
+    """Return the product of as many samples as `backend.cupy.conv` takes at a time."""
     one = layer.gemm(1)
     wide = {networks.Conv: one.inner, networks.ConvTranspose: one.columns}.get(type(layer), 0)  # of the column matrix
     return layer.gemm(min(batch, max(CHUNK // max(4 * one.rows * wide, 1), 1)) if wide else batch)
 
 
 def _numbers(shape, seed):
-    """Random numbers, the same every time; those of large arrays repeat themselves."""
+    """Return random numbers, the same every time; a large array repeats a shorter sequence."""
     found = np.random.default_rng(seed).standard_normal(min(int(np.prod(shape)), 999_983), np.float32)
     return np.resize(found, shape)

@@ -1,4 +1,4 @@
-"""minigan on a GPU: the steps of `peers.minigan_eager`, and the kernels they are made of, on the device "cuda"."""
+"""minigan on a GPU: the steps of `peers.minigan_eager` and their single kernels, on the device "cuda"."""
 
 from dataclasses import replace
 
@@ -15,7 +15,7 @@ DEVICE = "cuda"
 
 
 def begin():
-    """What there is to know of the library and the device.  DeviceError where there is none."""
+    """Return the versions of the library and facts about the device; DeviceError if there is no GPU."""
     backend.named(DEVICE)
     import cupy
 
@@ -31,12 +31,12 @@ def begin():
 
 
 def precision(name):
-    """Inside, products of float32 are computed in "fp32" or "tf32"."""
+    """Return a context in which products of float32 are computed in "fp32" or "tf32"."""
     return backend.named(DEVICE).precision(name)
 
 
 def build(peer, case):
-    """What computes `case`: step(), and outcome(), {name: NumPy array}."""
+    """Return an object that computes `case`, with step() and outcome(), which returns {name: NumPy array}."""
     match case:
         case Copy():
             return _Copied(case)
@@ -55,14 +55,14 @@ def synchronize():
 
 
 def free_bytes():
-    """What is free on the device."""
+    """Return the number of free bytes on the device."""
     import cupy
 
     return cupy.cuda.runtime.memGetInfo()[0]
 
 
 def release():
-    """Give back what the library keeps for later."""
+    """Give the memory that the library keeps for later back to the device."""
     import cupy
 
     cupy.get_default_memory_pool().free_all_blocks()
@@ -77,20 +77,20 @@ class GameRun(minigan_eager.GameRun):
         self.data = replace(self.data, real=real, z=z, between=between)
         for network in self.networks.values():
             network.to(DEVICE)
-        self.game = self._game(lambda parameters: optim.Adam(parameters, **ADAM))  # the first has its moments elsewhere
+        self.game = self._game(lambda parameters: optim.Adam(parameters, **ADAM))  # whose moments are on the device
 
     def outcome(self):
         return self.gradients()
 
 
 class CapturedRun(GameRun):
-    """The same, each player's computation as one CUDA graph."""
+    """Steps of a captured `Game`: the computation of each player is one CUDA graph."""
 
     captured = True
 
 
 class _Called:
-    """A function that makes one array of others."""
+    """A function of no arguments that computes one array."""
 
     def __init__(self, step):
         self.step = step
@@ -100,7 +100,7 @@ class _Called:
 
 
 class _Copied:
-    """One array into another."""
+    """Copy of one array into another."""
 
     def __init__(self, case):
         (data,) = case.operands()
@@ -120,7 +120,10 @@ def _product(case):
 
 
 def _convolution(case):
-    """A transposed layer is the same trio, with the roles of images and results exchanged."""
+    """Return a function that computes the case.
+
+    A transposed layer uses the same three kernels with its input and output exchanged.
+    """
     layer, kernels = case.layer, backend.named(DEVICE)
     x, weight, y = (backend.move(a, DEVICE) for a in case.operands())
     shape = layer.inputs[:2], (layer.kernel, layer.kernel), layer.stride, layer.kernel // 2

@@ -1,4 +1,4 @@
-"""One case on a GPU, all libraries: what they compute is compared first, then they take turns."""
+"""Race of all libraries on one case on a GPU: their results are compared first, then they take turns."""
 
 import time
 
@@ -16,17 +16,22 @@ PEERS = {
     "torch_graph": "PyTorch graph",
     "torch_compiled": "PyTorch compiled",
 }
-PARTS = ("minigan_eager", "torch_eager")  # who multiplies and convolves by itself
-TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2}  # of a product by itself; that of steps is `agreement`'s
-AS_TIMED = 5e-2  # for a compiled step, which is judged as it is timed, kinks and all: another would be compiled anew
+PARTS = ("minigan_eager", "torch_eager")  # libraries that run single products and convolutions
+TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2}  # of a single product or convolution; `agreement` has that of steps
+AS_TIMED = 5e-2  # of a compiled step, which is compared with its kinks, as any variant would have to be compiled too
 TURN = {"step": 0.025, "part": 0.004}  # seconds
 
 
 class Race:
     """Races by the same libraries.
 
-    connections: {peer: a `gpu_worker.Process`}, ready to be asked.  turns: how often each has its turn.
-    deadline: a time of `time.monotonic`, after which nothing is begun.
+    Args:
+        connections: {peer: a `gpu_worker.Process`}.
+        turns: Number of turns of each library at a step; single products and convolutions get a third of them.
+        deadline: Value of `time.monotonic` after which no case is started.
+
+    Attributes:
+        missing: {peer: the reason why it cannot be used at all}.
     """
 
     def __init__(self, connections, turns, deadline):
@@ -34,10 +39,10 @@ class Race:
         self.missing, self.judgements = {}, {}
 
     def run(self, case, precision="fp32"):
-        """{peer: record} of those that take part.
+        """Return {peer: record} of the libraries that take part in a case.
 
-        A record has seconds {median, low, high, turns} of a step or call, with its quartiles; memory, in bytes;
-        disagreement with minigan.  Or failed, the reason.
+        A record is a dict with seconds {median, low, high, turns} of a step or call, where low and high are quartiles;
+        memory, in bytes; and disagreement with minigan. If the library cannot run the case, it has failed, the reason.
         """
         records = {name: {} for name in self._participants(case, precision)}
         if time.monotonic() > self.deadline:
@@ -52,7 +57,7 @@ class Race:
         return [name for name in named if name in self.connections and name not in {*self.missing, *left_out}]
 
     def _compare(self, case, precision, records):
-        """Leave "disagreement" in the records, and "failed" where it is above the tolerance."""
+        """Add "disagreement" to the records, and "failed" where it is above the tolerance."""
         compiled = [name for name in records if name == "torch_compiled"]
         for variant, at in gpu_cases.judged(case, precision):
             self._judge(variant, at, [name for name in records if name not in compiled], records)
@@ -72,9 +77,9 @@ class Race:
                 records[name].setdefault("disagreement", {})[at] = verdict.get("relative")
 
     def _disagreements(self, variant, precision, names, tolerance):
-        """{peer: {"relative": the error} and "failed" if it is too large, or the reason why there is none}."""
+        """Return {peer: {"relative": its error, "failed": the reason}}, of which either may be missing."""
         verdicts = {name: {} for name in names}
-        found = self.ask(names, verdicts, "outcome", variant, precision)  # together: nothing is timed
+        found = self.ask(names, verdicts, "outcome", variant, precision)  # all at once, as nothing is timed
         for name in found:
             if OURS not in found:
                 verdicts[name]["failed"] = "there is nothing to compare it with"
@@ -87,7 +92,7 @@ class Race:
         return verdicts
 
     def _take_turns(self, case, precision, records):
-        """Leave "memory" and "seconds".  Every other round goes backwards: each follows each other one."""
+        """Add "memory" and "seconds" to the records; the order is reversed in every second round."""
         measured = {}
         for name in [name for name in records if "failed" not in records[name]]:
             for about in self.ask([name], records, "prepare", case, precision).values():
@@ -103,7 +108,7 @@ class Race:
             records[name]["seconds"] = {"median": median, "low": low, "high": high, "turns": measured[name]}
 
     def ask(self, names, records, question, *arguments):
-        """{name: the answer} of all at once; the records of those who have none get the reason."""
+        """Ask all libraries at once and return {name: answer}; the reason for a missing answer goes into the record."""
         answers = {}
         for name in names:
             self.connections[name].send(question, *arguments)

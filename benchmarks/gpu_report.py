@@ -1,4 +1,4 @@
-"""The results on a GPU as text.  They are the dict that results.json holds; see `gpu`."""
+"""Text of the results on a GPU, which are the dict that results.json holds; see `gpu`."""
 
 from minigan.scale.results import aligned
 
@@ -10,7 +10,7 @@ _TERA = 1e12
 
 
 def table(results):
-    """The lines that are printed: the device, its limits, products, convolutions, whole steps, and what failed."""
+    """Return the lines to print: the device, its limits, products, convolutions, whole steps, and failures."""
     lines = [*_header(results), ""]
     for title, key in (("products of matrices", "products"), ("convolutions", "convolutions")):
         if results[key]:
@@ -21,7 +21,7 @@ def table(results):
 
 
 def ratios(found):
-    """{peer: its median over PyTorch eager's}; empty without that."""
+    """Return {peer: its median divided by PyTorch eager's}; empty without PyTorch."""
     medians = {p: r["seconds"]["median"] for p, r in found["peers"].items() if "seconds" in r}
     reference = medians.get(REFERENCE)
     return {p: m / reference for p, m in medians.items()} if reference else {}
@@ -39,7 +39,7 @@ def _header(results):
 
 
 def _parts(title, parts, limits):
-    """A row for each part, with the columns of both precisions side by side."""
+    """Return a table with a row for each part, and the columns of both precisions side by side."""
     rates = {p: limits["flops"].get(p) for p in dict.fromkeys(part["precision"] for part in parts)}
     head = [title]
     for precision in rates:
@@ -54,7 +54,7 @@ def _parts(title, parts, limits):
 
 
 def _part(found, rate):
-    """The cells of a part in one precision."""
+    """Return the cells of a part in one precision."""
     cells = []
     for peer in PARTS:
         seconds = found and found["peers"].get(peer, {}).get("seconds")

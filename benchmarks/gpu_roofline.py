@@ -1,7 +1,7 @@
-"""How near to the device's limits a case comes: the time that its products or its memory must take, over its time.
+"""Roofline of a case: the least time that its products, or its memory traffic, take at the limits of the device.
 
-Source: Williams, Waterman and Patterson, "Roofline: an insightful visual performance model", 2009; the two limits are
-measured, not read in a data sheet.
+Source: Williams, Waterman and Patterson, "Roofline: an insightful visual performance model", 2009. The two limits are
+measured, not taken from a data sheet.
 """
 
 import math
@@ -11,14 +11,14 @@ from . import arithmetic, networks
 from .gpu_cases import Convolve, Copy, Multiply, flops, outputs
 from .workloads import GanStep
 
-ADAM = 7  # arrays of a weight's size: it reads p, g, m and v, and writes p, m and v
+ADAM = 7  # accesses to arrays of a weight's size: it reads p, g, m and v, and writes p, m and v
 
 
 def moved(case):
-    """The bytes that a case reads and writes at least.
+    """Return the least number of bytes that a case reads and writes.
 
-    Every product of a layer reads two of its input, weight and output (or their gradients) and writes the third, each
-    as it is: no columns of images, and whatever lies between two products costs nothing.  Then the optimizer.
+    Every product of a layer reads two of its input, weight and output (or their gradients) and writes the third. Column
+    matrices of images, and all operations between two products, are not counted; the optimizer is.
     """
     itemsize = 8 if case.dtype == "float64" else 4
     match case:
@@ -34,14 +34,17 @@ def moved(case):
 
 
 def least_seconds(case, limits):
-    """What the limits {"flops": a second, "bytes": a second} leave; None where they were not measured."""
+    """Return the least seconds of a case at limits {"flops": per second, "bytes": per second}; None without limits."""
     times = [flops(case) / limits["flops"] if limits.get("flops") else 0]
     times += [moved(case) / limits["bytes"] if limits.get("bytes") else 0]
     return max(times) or None
 
 
 def _of_products(step):
-    """The numbers that all products of a step touch: `arithmetic` lists them, of layers that know their arrays."""
+    """Return how many numbers all products of a step read and write.
+
+    `arithmetic` lists the products; a `_Layer` in place of each layer makes them know the sizes of their arrays.
+    """
     layers = {player: tuple(_Layer(a) for a in getattr(step, player) if hasattr(a, "gemm")) for player in _PLAYERS}
     return sum(product.gemm.numbers for product in arithmetic.products(replace(step, **layers)))
 
@@ -56,7 +59,7 @@ _PLAYERS = ("generator", "critic")
 
 @dataclass(frozen=True)
 class _Layer:
-    """In the place of a layer, with the arrays of a product in the place of its sizes."""
+    """Stand-in for a layer, whose `gemm` returns the size of the arrays instead of the sides of the matrices."""
 
     layer: networks.Dense | networks.Conv | networks.ConvTranspose
 

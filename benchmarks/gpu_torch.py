@@ -1,6 +1,6 @@
-"""PyTorch on a GPU: the steps of `peers.torch_eager`, eager, as a CUDA graph and compiled, and what they are made of.
+"""PyTorch on a GPU: the steps of `peers.torch_eager`, eager, as a CUDA graph and compiled, and their single kernels.
 
-cuDNN measures which of its algorithms is fastest, as users of fixed shapes let it.
+cuDNN chooses the fastest of its algorithms by measuring them, as is usual for fixed shapes.
 """
 
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ DEVICE = "cuda"
 
 
 def begin():
-    """What there is to know of the library and the device.  RuntimeError where there is none."""
+    """Return the versions of the library and facts about the device; RuntimeError if there is no GPU."""
     if not torch.cuda.is_available():
         raise RuntimeError(f"PyTorch {torch.__version__} finds no GPU")
     torch.backends.cudnn.benchmark = True
@@ -32,7 +32,7 @@ def begin():
 
 @contextmanager
 def precision(name):
-    """Inside, products and convolutions of float32 are computed in "fp32" or "tf32"."""
+    """Return a context in which products and convolutions of float32 are computed in "fp32" or "tf32"."""
     flags = torch.backends.cuda.matmul, torch.backends.cudnn
     before = [flag.allow_tf32 for flag in flags]
     for flag in flags:
@@ -45,7 +45,7 @@ def precision(name):
 
 
 def build(peer, case):
-    """What computes `case`: step(), and outcome(), {name: NumPy array}."""
+    """Return an object that computes `case`, with step() and outcome(), which returns {name: NumPy array}."""
     match case:
         case Copy():
             return _Copied(case)
@@ -62,19 +62,19 @@ def synchronize():
 
 
 def free_bytes():
-    """What is free on the device."""
+    """Return the number of free bytes on the device."""
     return torch.cuda.mem_get_info()[0]
 
 
 def release():
-    """Give back what the library keeps for later."""
+    """Give the memory that the library keeps for later back to the device."""
     torch.cuda.empty_cache()
 
 
 class EagerRun(torch_eager.GanRun):
-    """Steps of networks that are on the device."""
+    """Steps of networks on the device."""
 
-    capturable = False  # Adam's step count on the device, as a graph needs it
+    capturable = False  # whether Adam counts its steps on the device, as a graph needs it
 
     def __init__(self, workload):
         super().__init__(workload)
@@ -87,11 +87,11 @@ class EagerRun(torch_eager.GanRun):
 
 
 class CompiledRun(EagerRun, torch_compiled.CompiledRun):
-    """The same with compiled losses, see `peers.torch_compiled`."""
+    """Steps with compiled losses; see `peers.torch_compiled`."""
 
 
 class GraphRun(EagerRun):
-    """The whole step as one CUDA graph, Adam included."""
+    """Steps as one CUDA graph each, Adam included."""
 
     capturable = True
 
@@ -105,16 +105,16 @@ class GraphRun(EagerRun):
         self._replay()
 
     def gradients(self):
-        """Those of a replay."""
+        """Return the losses and gradients of a replay; see `peers`."""
         players = self.workload.players
         replay, losses = recorded(lambda: {player: self.backward(player) for player in players})
         replay()
-        self.backward = losses.get  # what `gradients` asks for has been computed
+        self.backward = losses.get  # the replay has computed the losses and gradients already
         return super().gradients()
 
 
 def recorded(function):
-    """(replay, what function() returned while it was recorded); as the CUDA graphs page of PyTorch's manual has it."""
+    """Record function() as PyTorch's manual does on its page on CUDA graphs; return (replay, the recorded result)."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -128,7 +128,7 @@ def recorded(function):
 
 
 class _Called:
-    """A function that makes one tensor of others; `channels_last` gives it minigan's layout."""
+    """A function of no arguments that computes a tensor; `channels_last` are the axes that give it minigan's layout."""
 
     def __init__(self, step, channels_last=()):
         self.step, self.channels_last = step, channels_last
@@ -139,7 +139,7 @@ class _Called:
 
 
 class _Copied:
-    """One tensor into another."""
+    """Copy of one tensor into another."""
 
     def __init__(self, case):
         (data,) = case.operands()
@@ -158,7 +158,7 @@ def _product(case):
 
 
 def _convolution(case):
-    """(the function, the order of axes that turns its result into minigan's layout)."""
+    """Return (a function that computes the case, the order of axes that gives its result minigan's layout)."""
     layer, transposed = case.layer, not isinstance(case.layer, Conv)
     x, weight, y = case.operands()
     arrays = channels_first.images(x), channels_first.from_minigan(layer, weight), channels_first.images(y)

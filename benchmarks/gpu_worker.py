@@ -1,7 +1,7 @@
-"""One library on a GPU, in a process of its own: libraries share neither memory pools nor an error that ends a context.
+"""Process in which one library uses a GPU, so that memory pools, and errors that end a CUDA context, are not shared.
 
-A process lives for the whole benchmark, as importing a library and opening the device take seconds; it is started anew
-after one that had to be killed.
+A process lives for the whole benchmark, as it takes seconds to import a library and to open the device. If it had to be
+killed, the next question starts a new one.
 """
 
 import gc
@@ -23,12 +23,12 @@ MODULES = {
     "torch_graph": "gpu_torch",
     "torch_compiled": "gpu_torch",
 }
-SAMPLE = 1 << 16  # elements of an array that are compared, spread over all of it
-START, LIMIT = 60, 90  # seconds for a start, and for an answer: a compiler's first step is the longest
+SAMPLE = 1 << 16  # number of elements of an array that are compared, spread over the whole array
+START, LIMIT = 60, 90  # seconds allowed for a start and for an answer; the first step of a compiler takes longest
 
 
 class Server:
-    """What a library is asked; in the process itself."""
+    """Answers to the questions of the benchmark, given inside the process of a library."""
 
     def __init__(self, peer):
         self.peer, self.run, self.compiled = peer, None, None
@@ -36,27 +36,27 @@ class Server:
         self.about = self.library.begin()
 
     def ask(self, question, *arguments):
-        """The answer of the method `question`.  `Unable`, with the reason, where there is none."""
+        """Return the answer of the method `question`; `Unable`, with the reason, if it raises."""
         try:
             return getattr(self, question)(*arguments)
-        except Exception as error:  # whatever a library may raise
+        except Exception as error:  # a library may raise anything
             self.run = None
             raise Unable(sentence(error)) from error
 
     def begin(self):
-        """What there is to know of the library and the device."""
+        """Return the versions of the library and facts about the device."""
         return self.about
 
     def works(self):
-        """Does the device still answer?  After an error of a kernel nothing in its process does."""
+        """Return whether the device still works in this process; after an error of a kernel it does not."""
         try:
             self.library.synchronize()
-        except Exception:  # that of the kernel, by whatever name
+        except Exception:  # the error of the kernel, of any type
             return False
         return True
 
     def outcome(self, case, precision):
-        """{name: NumPy array}: what the case computes, of large arrays a part."""
+        """Compute the case and return {name: NumPy array}; of a large array a part."""
         with self.library.precision(precision):
             self.run = self.library.build(self.peer, case)
             found = self.run.outcome()
@@ -64,13 +64,13 @@ class Server:
         return {name: _part(array) for name, array in found.items()}
 
     def prepare(self, case, precision):
-        """Build the case and run it until it is as fast as it gets.
+        """Build the case and run it until compilers, captures and caches are ready.
 
-        Returns {"memory": the bytes that the device has less of now}.
+        Returns {"memory": the bytes by which the free memory of the device has shrunk}.
         """
-        if self.compiled != (case, precision):  # else compiling it again would take half a minute
+        if self.compiled != (case, precision):  # otherwise keep it: compiling it again would take half a minute
             self.run = None
-        if isinstance(case, GanStep):  # graphs of operations are full of cycles; a collection takes a tenth of a second
+        if isinstance(case, GanStep):  # graphs of operations have many reference cycles; a collection takes 0.1 s
             gc.collect()
         self.library.release()
         before = self.library.free_bytes()
@@ -83,14 +83,14 @@ class Server:
         return {"memory": before - self.library.free_bytes()}
 
     def turn(self, seconds):
-        """Mean seconds of a step, over as many as are expected to take `seconds`, at least one."""
+        """Return the mean seconds of a step, over as many steps as are expected to take `seconds`, at least one."""
         calls = max(1, round(seconds / self.estimate))
         with self.library.precision(self.precision):
             self._steps(max(1, calls // 4))
             return self._steps(calls) / calls
 
     def _steps(self, calls):
-        """Seconds of so many steps, from an idle device to an idle device."""
+        """Return the seconds of `calls` steps, from an idle device to an idle device."""
         self.library.synchronize()
         start = time.perf_counter()
         for _ in range(calls):
@@ -100,19 +100,19 @@ class Server:
 
 
 class Process:
-    """A `Server` in a process of its own, which is started when it is first needed."""
+    """Connection to a `Server` in a process of its own, which is started when it is first needed."""
 
     def __init__(self, peer):
         self.peer, self.process, self.about = peer, None, None
 
     def send(self, question, *arguments):
-        """Ask, without waiting for the answer."""
+        """Send a question, without waiting for the answer."""
         self._start()
-        with suppress(ConnectionError):  # if it has died, the answer says so
+        with suppress(ConnectionError):  # if the process has died, `answer` raises
             self.pipe.send((question, *arguments))
 
     def answer(self):
-        """Of the question that was sent, see `Server.ask`; unusable where the library cannot be used at all."""
+        """Return the answer to the question that was sent; `Unable`, with the reason, if there is none."""
         if self.about is None:
             self.about = self._received(START)
         return self._received(LIMIT)
@@ -147,22 +147,22 @@ class Process:
         return answer
 
     def _died(self):
-        """Is the library unusable, as it died before it said anything?  The next question starts it anew."""
+        """Close the process, and return whether the library is unusable because it died before its first answer."""
         self.close()
         return self.about is None
 
 
 def sentence(error):
-    """An exception on one line."""
+    """Return an exception as one line of text."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"[:400]
 
 
 def _serve(pipe, peer):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
     try:
         server = Server(peer)
-    except Exception as error:  # whatever an import of another's code may raise
+    except Exception as error:  # an import of a foreign library may raise anything
         pipe.send(("unusable", sentence(error)))
         return
     pipe.send(("answer", server.about))
@@ -175,6 +175,6 @@ def _serve(pipe, peer):
 
 
 def _part(array):
-    """At most about SAMPLE elements, with an odd step, so that no axis of even length is missed."""
+    """Return about SAMPLE elements of an array; the step is odd, to visit all positions of axes of even size."""
     flat = np.ravel(array)
     return np.array(flat[:: flat.size // SAMPLE | 1])

@@ -1,4 +1,4 @@
-"""How much memory this process holds, and has held at most."""
+"""Resident memory of this process, now and at its peak."""
 
 import sys
 from pathlib import Path
@@ -7,14 +7,14 @@ _STATUS = Path("/proc/self/status")
 
 
 def resident():
-    """Bytes resident now; the most so far where the system does not say."""
+    """Return the resident bytes, or the peak where the system does not give the present number."""
     return _status("VmRSS") or _most()
 
 
 def peak():
-    """The most bytes that were resident at a time.
+    """Return the largest number of bytes that were resident at a time.
 
-    On Linux not from getrusage, which a child that was started from a larger process inherits from it.
+    On Linux it is not taken from getrusage: a process inherits that number from a larger process that started it.
     """
     return _status("VmHWM") or _most()
 

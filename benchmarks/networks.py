@@ -1,9 +1,9 @@
-"""The networks of the workloads, described without any library, so that each can build them its own way.
+"""Networks of the workloads, described without any library, so that each library can build them in its own way.
 
-A network is a tuple of layers.  Shapes are those of one sample, (H, W, C) for images; weights are in minigan's layout,
-which peers turn into theirs: convolutions (kH, kW, C_in, C_out), transposed ones (kH, kW, C_out, C_in).
-Convolutions are padded by (kernel - 1) / 2 on every side, which every library can do without a copy, and transposed
-ones put their odd pixel after: stride s divides or multiplies the sides by s.
+A network is a tuple of layers. Shapes are those of one sample, (H, W, C) for images. Weights have minigan's layout,
+which each peer converts to its own: (kH, kW, C_in, C_out) for convolutions, (kH, kW, C_out, C_in) for transposed ones.
+Convolutions are padded by (kernel - 1) / 2 on every side, which every library can do without a copy; a stride of s
+divides the sides by s, or multiplies them in a transposed convolution, whose extra pixels are at the bottom and right.
 """
 
 import math
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Gemm:
-    """A product of matrices (rows, inner) @ (inner, columns)."""
+    """Product of matrices (rows, inner) @ (inner, columns)."""
 
     rows: int
     inner: int
@@ -25,7 +25,7 @@ class Gemm:
 
 @dataclass(frozen=True)
 class Dense:
-    """Fully connected, from samples of one shape to samples of another."""
+    """Fully connected layer, from samples of one shape to samples of another."""
 
     inputs: tuple
     outputs: tuple
@@ -74,7 +74,7 @@ class ConvTranspose:
 
 @dataclass(frozen=True)
 class BatchNorm:
-    """Normalised over the batch, eps = 1e-5, with gamma and beta."""
+    """Batch normalisation, with eps = 1e-5, gamma and beta."""
 
     channels: int
     eps = 1e-5
@@ -85,7 +85,7 @@ class BatchNorm:
 
 @dataclass(frozen=True)
 class LeakyReLU:
-    """x where x > 0, slope * x elsewhere; ReLU if the slope is 0."""
+    """Leaky ReLU: x where x > 0, slope * x elsewhere; a ReLU if the slope is 0."""
 
     slope: float
 
@@ -95,21 +95,21 @@ class LeakyReLU:
 
 @dataclass(frozen=True)
 class Tanh:
-    """tanh(x)."""
+    """Hyperbolic tangent."""
 
     def shapes(self):
         return {}
 
 
 def dense(inputs, outputs, width, depth, slope, last=()):
-    """`depth` hidden layers of `width` between two shapes, then the layers `last`."""
+    """Return `depth` hidden layers of `width` units between two shapes, followed by the layers `last`."""
     shapes = [inputs] + [(width,)] * depth
     hidden = [layer for a in shapes[:-1] for layer in (Dense(a, (width,)), LeakyReLU(slope))]
     return (*hidden, Dense((width,), outputs), *last)
 
 
 def dcgan_generator(side=28, latent=100, width=64):
-    """`models.dcgan.generator` for images (side, side, 1): batch norm, and one refining layer of stride 1."""
+    """Return `models.dcgan.generator` for images (side, side, 1): batch norms, and a first convolution of stride 1."""
     small, half = (side // 4, side // 4), (side // 2, side // 2)
     return (
         Dense((latent,), (*small, 4 * width), bias=False), BatchNorm(4 * width), LeakyReLU(0.2),
@@ -120,7 +120,7 @@ def dcgan_generator(side=28, latent=100, width=64):
 
 
 def dcgan_critic(side=28, width=64):
-    """`models.dcgan.discriminator` for images (side, side, 1): two convolutions and a dense layer."""
+    """Return `models.dcgan.critic` for images (side, side, 1): two convolutions and a dense layer."""
     return (
         Conv((side, side, 1), width), LeakyReLU(0.2),
         Conv((side // 2, side // 2, width), 2 * width), LeakyReLU(0.2),
@@ -129,12 +129,12 @@ def dcgan_critic(side=28, width=64):
 
 
 def initial(network, rng, dtype):
-    """A dict of weights for each layer, by name: N(0, 2 / fan_in), small biases, and gammas about 1."""
+    """Return a dict of weights for each layer: weights from N(0, 2 / fan_in), small biases, gammas around 1."""
     return [{name: _draw(name, shape, rng, dtype) for name, shape in layer.shapes().items()} for layer in network]
 
 
 def named(player, values):
-    """{"critic.0.weight": array} of a dict for each layer."""
+    """Return {"critic.0.weight": array, ...} from a dict of arrays for each layer."""
     return {f"{player}.{i}.{name}": array for i, layer in enumerate(values) for name, array in layer.items()}
 
 

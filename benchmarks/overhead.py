@@ -1,8 +1,8 @@
-"""What a run costs beside its steps: the share of its time that goes into logs, checkpoints, pictures and diagnosis.
+"""Overhead of a run: the fraction of its time that goes into logs, checkpoints, pictures and diagnosis.
 
     python benchmarks/overhead.py digits toy-ring --out benchmarks/results/overhead.json
 
-Each preset is trained as `minigan train` trains it, in full, in a folder that is removed afterwards.
+Each preset is trained in full, as `minigan train` does, in a folder that is removed afterwards.
 """
 
 import io
@@ -23,15 +23,15 @@ from minigan.report import report
 from minigan.runs import Run, train
 from minigan.trainers import load_data, trainer_for
 
-WRITTEN = ("log", "note", "save_checkpoint")  # of a Run: what must be there after a crash
-SHOWN = ("picture", "diagnose")  # of a trainer: what a user looks at
+WRITTEN = ("log", "note", "save_checkpoint")  # methods of a Run: files that must exist after a crash
+SHOWN = ("picture", "diagnose")  # methods of a trainer: output for the user
 
 
 def main(
     presets: Annotated[tuple[str, ...], tyro.conf.Positional] = ("digits",),
     out: Path | None = None,
 ):
-    """Train PRESETS, print the shares, and with --out write them as JSON."""
+    """Train PRESETS, print the fraction of time of each part, and with --out write them as JSON."""
     found = {name: shares(name) for name in presets}
     for name, parts in found.items():
         print(name, f"{parts['seconds']:.1f} s", *(f"{k} {v:.2%}" for k, v in parts["share"].items()), sep="   ")
@@ -41,7 +41,7 @@ def main(
 
 
 def shares(name):
-    """{"seconds": of the whole run, "share": {part: of it}}."""
+    """Return {"steps": of the preset, "seconds": of the whole run, "share": {part: fraction of the seconds}}."""
     config, spent = preset(name), Counter()
     with TemporaryDirectory() as folder:
         run, trainer = Run.create(Path(folder) / name, name, config), trainer_for(config, load_data(config))
@@ -58,7 +58,7 @@ def shares(name):
 
 
 def timed(function, part, spent):
-    """`function`, with its seconds added to spent[part]."""
+    """Return `function`, with the seconds of each call added to spent[part]."""
 
     def run(*given, **options):
         started = time.perf_counter()

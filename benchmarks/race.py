@@ -1,4 +1,4 @@
-"""One workload, all peers: what they compute is compared first, then they take turns."""
+"""Race of all libraries on one workload: their results are compared first, then they take turns."""
 
 from contextlib import ExitStack, closing
 
@@ -9,11 +9,16 @@ from .worker import Unable, Worker
 
 
 def run(workload, names, *, turns=15, patience=1.0):
-    """{peer: record} of the peers `names`, and of the bound.
+    """Return {peer: record} of the peers `names`, and of the bound.
 
-    A record has version and threads; seconds {median, low, high, turns}, of a step, with its quartiles; memory
-    {library, peak} in bytes; disagreement, with minigan, and where, in each dtype.  Or it has failed, the reason, and
-    unusable.
+    A record is a dict with
+
+        version, threads    of the library
+        seconds             {median, low, high, turns} of a step; low and high are quartiles
+        memory              {library, peak} in bytes
+        disagreement        {dtype: {relative, where}}: the largest difference from minigan's result
+
+    or, of a peer that cannot take part, with failed, the reason, and unusable, whether this holds for every workload.
     """
     records = {name: {} for name in [*names, peers.BOUND]}
     with ExitStack() as stack:
@@ -27,13 +32,13 @@ def run(workload, names, *, turns=15, patience=1.0):
 
 
 def summary(workload, records):
-    """The records of a workload and what they are about, as a JSON-able dict."""
+    """Return the records of a workload with its description, as a dict that JSON can hold."""
     about = {"name": workload.name, "about": workload.about, "unit": workload.unit, "scale": workload.scale}
     return about | {"dtype": workload.dtype, "flops": arithmetic.flops(workload), "peers": records}
 
 
 def _compare(workload, workers, records):
-    """Leave "disagreement" in the records, and "failed" where it is above the tolerance."""
+    """Add "disagreement" to the records, and "failed" where it is above the tolerance."""
     for variant in workloads.judged(workload):
         _compare_on(variant, workers, records)
 
@@ -54,7 +59,7 @@ def _compare_on(workload, workers, records):
 
 
 def _take_turns(workers, records, turns, patience):
-    """Leave "seconds" in the records.  Every other round goes backwards: each follows each other one."""
+    """Add "seconds" to the records; the order is reversed in every second round."""
     measured = {name: [] for name in _each(records, lambda name: workers[name].warm_up(), workers)}
     for i in range(turns):
         order = [name for name in measured if "failed" not in records[name]][:: 1 if i % 2 == 0 else -1]
@@ -66,7 +71,7 @@ def _take_turns(workers, records, turns, patience):
 
 
 def _memory(name, workload, record):
-    """Of a fresh process that does nothing but a few steps."""
+    """Return the memory of a new process that only runs a few steps, as a part of a record."""
     if name == peers.BOUND or "failed" in record:
         return {}
     try:
@@ -77,7 +82,7 @@ def _memory(name, workload, record):
 
 
 def _each(records, function, names=None):
-    """{name: function(name)} of those that can; the others' records get the reason."""
+    """Return {name: function(name)}; if it raises `Unable`, the reason goes into the record of that name instead."""
     found = {}
     for name in records if names is None else names:
         try:

@@ -1,4 +1,4 @@
-"""The results as text.  They are the dict that results.json holds; see `command`."""
+"""Text of the results, which are the dict that results.json holds; see `command`."""
 
 import math
 
@@ -12,7 +12,7 @@ _NAMES = peers.NAMES | {peers.BOUND: "sgemm bound"}
 
 
 def table(results):
-    """The lines that are printed: every workload, then what follows from them."""
+    """Return the lines to print: the table of every workload, then means and ratios."""
     lines = [_header(results), ""]
     lines += [line for found in results["workloads"] for line in [*_workload(found), ""]]
     for part in (_means, _penalties, _updates, _growth):
@@ -21,14 +21,14 @@ def table(results):
 
 
 def ratios(found):
-    """{peer: its median over the reference's} of one workload's summary; empty without the reference."""
+    """Return {peer: its median divided by the reference's} of one workload's summary; empty without the reference."""
     medians = _medians(found)
     reference = medians.get(peers.REFERENCE)
     return {p: m / reference for p, m in medians.items() if p != peers.BOUND} if reference else {}
 
 
 def mean_ratio(results, ours):
-    """(the geometric mean of one peer's ratios, of how many workloads); those that are ASIDE do not count."""
+    """Return (the geometric mean of one peer's ratios, the number of workloads); workloads in ASIDE do not count."""
     counted = [ratios(found) for found in results["workloads"] if found["name"] not in ASIDE]
     logs = [math.log(of[ours]) for of in counted if ours in of]
     return math.exp(math.fsum(logs) / len(logs)) if logs else math.nan, len(logs)
@@ -64,7 +64,7 @@ def _row(found, peer, record):
 
 
 def _means(results):
-    """How our peers do over all workloads."""
+    """Yield the mean ratio of minigan, and of minigan captured, over all workloads."""
     for ours in (p for p in peers.NAMES if p.startswith("minigan")):
         mean, n = mean_ratio(results, ours)
         if n:
@@ -72,7 +72,7 @@ def _means(results):
 
 
 def _penalties(results):
-    """What a step with a penalty costs, in steps without."""
+    """Yield the time of a step with a penalty, divided by that of the step without."""
     named = {found["name"]: found for found in results["workloads"]}
     for penalised, plain in PENALISED.items():
         if penalised in named and plain in named:
@@ -90,8 +90,8 @@ def _updates(results):
 
 def _growth(results):
     for axis, found in results["scaling"].items():
-        slopes = {p: f"{scaling.exponent(seconds):.2f}" for p, seconds in found.items() if len(seconds) > 1}
-        yield f"cost grows with the {axis} to the power of: " + _listed(slopes)
+        exponents = {p: f"{scaling.exponent(seconds):.2f}" for p, seconds in found.items() if len(seconds) > 1}
+        yield f"cost grows with the {axis} to the power of: " + _listed(exponents)
 
 
 def _listed(values):
@@ -99,5 +99,5 @@ def _listed(values):
 
 
 def _medians(found):
-    """{peer: median seconds} of those that were measured."""
+    """Return {peer: median seconds} of the peers that were measured."""
     return {p: r["seconds"]["median"] for p, r in found["peers"].items() if "seconds" in r}

@@ -1,7 +1,7 @@
-"""One library on one workload, in a process of its own.
+"""Process in which one library runs one workload.
 
-A process for each, because libraries change the one they are in: minigan the allocator's thresholds, others the number
-of threads, which all that run beside them would feel.
+Each library has a process of its own, because libraries change settings of their process: minigan the thresholds of the
+allocator, others the number of threads.
 """
 
 import signal
@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_info
 
 from . import memory, peers, timing
 
-WARM_UP = 5  # steps: compilers compile in the first, a captured step is replayed from the fourth on
+WARM_UP = 5  # steps: a compiler needs the first, and a captured step is only replayed from the fourth on
 
 
 class Unable(Exception):
-    """This workload cannot be run by this peer, with the reason; unusable: nor can any other."""
+    """Error with the reason why a peer cannot run a workload; `unusable` if it cannot run any."""
 
     def __init__(self, reason, unusable=False):
         super().__init__(reason)
@@ -24,26 +24,26 @@ class Unable(Exception):
 
 
 class Worker:
-    """The process, ready to be asked.  Every method raises `Unable` with the reason if the other side fails."""
+    """A running process; every method raises `Unable`, with the reason, if the library or the process fails."""
 
     def __init__(self, peer, workload):
         context = get_context("spawn")  # a forked child would share the loaded libraries
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, peer, workload), daemon=True)
         self.process.start()
-        theirs.close()  # so that a child that died is an end of file
+        theirs.close()  # so that the end of the child closes the pipe
         self.about = self._answer()
 
     def gradients(self, workload):
-        """See `peers`; of a workload that may differ from the one that is timed."""
+        """Return the gradients of a workload, which may be another than the one that is timed; see `peers`."""
         return self._ask("gradients", workload)
 
     def warm_up(self):
-        """Some steps.  Returns {"library": bytes resident once it was imported, "peak": the most at a time so far}."""
+        """Run some steps; return {"library": resident bytes after its import, "peak": most resident bytes so far}."""
         return self._ask("warm_up")
 
     def turn(self, patience):
-        """Mean seconds of a step, see `timing.turn`."""
+        """Return the mean seconds of a step; see `timing.turn`."""
         return self._ask("turn", patience)
 
     def close(self):
@@ -51,7 +51,7 @@ class Worker:
         self.process.join()
 
     def _ask(self, *question):
-        with suppress(ConnectionError):  # if it has died, the answer says so
+        with suppress(ConnectionError):  # if the process has died, _answer raises
             self.pipe.send(question)
         return self._answer()
 
@@ -66,10 +66,10 @@ class Worker:
 
 
 def _serve(pipe, peer, workload):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to handle; it ends and closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it and closes the pipe
     try:
         module = peers.load(peer)
-    except Exception as error:  # whatever an import of another's code may raise
+    except Exception as error:  # an import of a foreign library may raise anything
         pipe.send(("unusable", _sentence(error)))
         return
     try:
@@ -106,6 +106,6 @@ def _answer(run, question, *arguments, library):
 
 
 def _sentence(error):
-    """An exception on one line."""
+    """Return an exception as one line of text."""
     lines = str(error).strip().splitlines() or [""]
     return f"{type(error).__name__}: {lines[0]}"[:160]

@@ -1,4 +1,4 @@
-"""What is measured: steps of a GAN, and a chain of small operations."""
+"""Workloads that are measured: steps of a GAN, and a chain of small operations."""
 
 from dataclasses import dataclass, replace
 
@@ -12,20 +12,25 @@ ADAM = {"lr": 1e-4, "betas": (0.5, 0.9)}
 
 @dataclass(frozen=True)
 class Data:
-    """What a step is given: real samples, noise, and the penalty's points between real and fake, all drawn before."""
+    """Input of a step, drawn beforehand: real samples, noise, positions of the penalty's points, and weights."""
 
     real: np.ndarray  # (N, *shape)
     z: np.ndarray  # (N, latent)
-    between: np.ndarray  # (N, 1, ..., 1)
+    between: np.ndarray  # (N, 1, ..., 1): 0 at the generated sample, 1 at the real one
     weights: dict  # {player: a dict of arrays for each layer}
 
 
 @dataclass(frozen=True)
 class GanStep:
-    """One update of each of `players`, by Adam, from the same weights on the same data.
+    """One update of each of `players` by Adam, always from the same weights on the same data.
 
-    loss: the name of one of `gan.losses`.  penalty: "gradient_penalty", of weight 10, "r1_r2", of weight 1, or None.
-    What is compared: the players' losses, penalties included, and the gradients of all their weights.
+    Libraries are compared by the losses of the players, penalties included, and the gradients of all their weights.
+
+    Attributes:
+        loss: Name of one of `gan.losses`.
+        penalty: "gradient_penalty", with weight 10, "r1_r2", with weight 1, or None.
+        unit: Unit in which times are printed.
+        scale: Number of these units in a second.
     """
 
     name: str
@@ -38,10 +43,10 @@ class GanStep:
     players: tuple = ("critic", "generator")
     dtype: str = "float32"
     unit = "ms"
-    scale = 1e3  # of seconds
+    scale = 1e3
 
     def data(self):
-        """Its `Data`, always the same."""
+        """Return the `Data` of the step, which are the same every time."""
         rng = np.random.default_rng(0)
         shape, latent = self.critic[0].inputs, self.generator[0].inputs
         return Data(
@@ -54,10 +59,11 @@ class GanStep:
 
 @dataclass(frozen=True)
 class Chain:
-    """y = x * x * ... on 8 float64: what an engine adds to an operation that costs nothing.
+    """Chain y = x * x * ... on 8 float64, which measures the overhead of an engine per operation.
 
-    order: 0 for the value, 1 for its gradient too, 2 for the gradient of that in turn.
-    What is compared: the last of these.
+    Attributes:
+        order: 0 for the value, 1 for its gradient too, 2 for the gradient of that gradient too. Libraries are compared
+            by the highest of these derivatives.
     """
 
     name: str
@@ -72,12 +78,12 @@ class Chain:
         return 1e6 / self.length
 
     def data(self):
-        """x, (8,)."""
+        """Return x, (8,)."""
         return np.linspace(0.9999, 1.0001, 8)
 
 
 def dcgan(name, about, *, side=28, batch=64, width=64, players=("critic",), penalty="gradient_penalty"):
-    """A WGAN step on images (side, side, 1)."""
+    """Return a WGAN step on images (side, side, 1)."""
     generator, critic = networks.dcgan_generator(side, width=width), networks.dcgan_critic(side, width)
     return GanStep(name, about, generator, critic, batch, "wasserstein", penalty, players)
 
@@ -112,13 +118,13 @@ ALL = {
         _toy("toy-rpgan", "toy: 3x128, batch 256, one RpGAN + R1 + R2 update of D and G", "relativistic", "r1_r2"),
     )
 }  # fmt: skip
-PENALISED = {"toy-critic": "toy-critic-plain", "dcgan-critic": "dcgan-critic-plain"}  # what a penalty costs
+PENALISED = {"toy-critic": "toy-critic-plain", "dcgan-critic": "dcgan-critic-plain"}  # the same without penalty
 UPDATES = ("toy-vanilla", "toy-rpgan")  # shown as updates per second
 ASIDE = {*PENALISED.values(), *UPDATES}  # not in the mean of all ratios
 
 
 def judged(workload):
-    """The variants on which libraries must agree before this workload is timed, see `agreement`."""
+    """Return the variants on which libraries must agree before this workload is timed; see `agreement`."""
     if workload.dtype == "float64":
         return [workload]
     players = {player: _smooth(getattr(workload, player)) for player in ("generator", "critic")}
@@ -130,7 +136,7 @@ def _smooth(network):
 
 
 def tiny(workload):
-    """The same workload with little to compute, still enough to tell right from wrong."""
+    """Return the same workload with little to compute, but enough to notice a wrong result."""
     if isinstance(workload, Chain):
         return replace(workload, length=5)
     if isinstance(workload.critic[0], networks.Conv):

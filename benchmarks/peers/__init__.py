@@ -2,21 +2,22 @@
 
 A module has
 
-    version()                of the library
-    refuses(workload)        why it cannot do this workload, in a few words, or None
-    build(workload)          an object ready to run it from `workload.data()`, with two methods:
-        step()                   what is timed
-        gradients()              {name: NumPy array in minigan's layout}: the losses and gradients that this step takes
-                                 at the initial weights; for a `Chain`, {"value": ...}
+    version()                returns the version of the library
+    refuses(workload)        returns why the library cannot run this workload, in a few words, or None
+    build(workload)          returns an object that runs it on `workload.data()`, with two methods:
+        step()                   one step, which is timed
+        gradients()              returns {name: NumPy array in minigan's layout}: losses and gradients of this step at
+                                 the initial weights; for a `Chain`, {"value": array}
 
-Each writes the workload as its users would, and computes nothing that the step does not need: the generator's step
-takes no gradient of the critic's weights.  A module imports its library at once: that fails where it is missing.
+Each module writes the workload as users of the library would, and computes nothing that the step does not need: the
+generator's step computes no gradient of the critic's weights. Importing a module imports its library, which fails if
+that is not installed.
 """
 
 from importlib import import_module
 
-BOUND = "sgemm"  # is a module too, without gradients
-OURS, REFERENCE = "minigan_eager", "torch_eager"  # results are compared with ours, times with the reference's
+BOUND = "sgemm"  # a module like the others, but without gradients()
+OURS, REFERENCE = "minigan_eager", "torch_eager"  # standards for results and for times
 NAMES = {
     "minigan_eager": "minigan",
     "minigan_captured": "minigan captured",
@@ -30,5 +31,5 @@ NAMES = {
 
 
 def load(name):
-    """The module of a peer, of NAMES or BOUND.  ImportError, or what its library raises, where it cannot be used."""
+    """Import and return the module of a peer, one of NAMES or BOUND; may raise whatever the library's import raises."""
     return import_module(f".{name}", __name__)

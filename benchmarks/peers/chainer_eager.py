@@ -1,7 +1,7 @@
-"""Chainer, whose last release is older than NumPy 2: define-by-run functions, `chainer.grad`, its own Adam.
+"""Chainer: define-by-run functions, `chainer.grad`, and its own Adam.
 
-Its build is as old: pip install "setuptools<70" wheel six filelock protobuf, then
-pip install --no-build-isolation --no-deps chainer.
+Its last release is older than NumPy 2, see `numpy_1`, and it does not build with a recent setuptools. To install it:
+pip install "setuptools<70" wheel six filelock protobuf, then pip install --no-build-isolation --no-deps chainer.
 """
 
 import warnings
@@ -57,7 +57,7 @@ class GanRun:
         return found
 
     def backward(self, player):
-        """(loss, the gradients of that player's weights)."""
+        """Return (the loss of a player, the gradients of that player's weights)."""
         loss = self.losses[player]()
         return loss, chainer.grad([loss], _flat(self.weights[player]))
 
@@ -69,10 +69,11 @@ class GanRun:
         if kind is None:
             return loss
         if kind == "gradient_penalty":
-            slope = self.slope(self.between * real + (1 - self.between) * fake)
-            penalty = F.mean(F.square(F.sqrt(F.sum(F.square(F.reshape(slope, (len(slope), -1))), axis=1)) - 1))
+            gradient = self.input_gradient(self.between * real + (1 - self.between) * fake)
+            squares = F.square(F.reshape(gradient, (len(gradient), -1)))
+            penalty = F.mean(F.square(F.sqrt(F.sum(squares, axis=1)) - 1))
         else:
-            penalty = sum(0.5 * F.sum(F.square(self.slope(x))) / len(x) for x in (real, fake))
+            penalty = sum(0.5 * F.sum(F.square(self.input_gradient(x))) / len(x) for x in (real, fake))
         return loss + PENALTY_WEIGHT[kind] * penalty
 
     def generator_loss(self):
@@ -80,7 +81,7 @@ class GanRun:
         real = self.play("critic", self.real) if self.workload.loss == "relativistic" else None
         return GENERATOR_LOSS[self.workload.loss](fake, real)
 
-    def slope(self, x):
+    def input_gradient(self, x):
         x = chainer.Variable(x)
         return chainer.grad([F.sum(self.play("critic", x))], [x], enable_double_backprop=True)[0]
 
@@ -91,7 +92,7 @@ class GanRun:
 
 
 class ChainRun:
-    """The chain, and as many derivatives of it as its order says."""
+    """The chain and its derivatives, up to the order of the workload."""
 
     def __init__(self, workload):
         self.workload, self.data = workload, workload.data()

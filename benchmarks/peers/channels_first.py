@@ -1,4 +1,4 @@
-"""minigan's layout to that of PyTorch, Chainer and DeZero, and back: images (N, C, H, W), weights (out, in, ...)."""
+"""Conversion to the layout of PyTorch and Chainer and back: images (N, C, H, W), weights (out, in, ...)."""
 
 import numpy as np
 
@@ -6,12 +6,12 @@ from .. import networks
 
 
 def images(array):
-    """(N, H, W, C) to (N, C, H, W); samples that are no images stay as they are."""
+    """Convert images (N, H, W, C) to (N, C, H, W); other samples stay as they are."""
     return np.ascontiguousarray(np.moveaxis(array, -1, 1)) if array.ndim == 4 else array
 
 
 def from_minigan(layer, array):
-    """A parameter of a layer."""
+    """Convert a parameter of a layer from minigan's layout."""
     if array.ndim == 4:
         array = array.transpose(3, 2, 0, 1)
     elif isinstance(layer, networks.Dense):
@@ -21,7 +21,7 @@ def from_minigan(layer, array):
 
 
 def to_minigan(layer, array):
-    """The gradient of a parameter of a layer."""
+    """Convert the gradient of a parameter of a layer to minigan's layout."""
     if array.ndim == 4:
         array = array.transpose(2, 3, 1, 0)
     elif isinstance(layer, networks.Dense):
@@ -31,12 +31,12 @@ def to_minigan(layer, array):
 
 
 def named(player, layers, gradients):
-    """{"critic.0.weight": array in minigan's layout} of an iterator of gradients, in the order of the parameters."""
+    """Return {"critic.0.weight": array in minigan's layout, ...} from gradients in the order of the parameters."""
     found = [{name: to_minigan(layer, next(gradients)) for name in layer.shapes()} for layer in layers]
     return networks.named(player, found)
 
 
 def _order(shape):
-    """The elements of a sample (H, W, C), numbered as they lie, in the order in which (C, H, W) reads them."""
+    """Return the positions of the elements of a sample (H, W, C) in the order in which (C, H, W) has them."""
     index = np.arange(np.prod(shape)).reshape(shape)
     return (np.moveaxis(index, -1, 0) if len(shape) == 3 else index).ravel()

@@ -1,4 +1,4 @@
-"""DeZero, the framework of a book on building one; the chain only, see `refuses`."""
+"""DeZero, the framework of a book about building one; it runs only the chain, see `refuses`."""
 
 from importlib.metadata import version as installed
 
@@ -16,7 +16,7 @@ def version():
 
 
 def refuses(workload):
-    """Its scalars are arrays without dimensions, which NumPy 2 no longer takes for weak."""
+    """Refuse all except a `Chain`: NumPy 2 turns float32 into float64 beside DeZero's scalars, 0-dimensional arrays."""
     return None if isinstance(workload, Chain) else "with NumPy 2 its float32 becomes float64"
 
 
@@ -25,7 +25,7 @@ def build(workload):
 
 
 class ChainRun:
-    """The chain, and as many derivatives of it as its order says."""
+    """The chain and its derivatives, up to the order of the workload."""
 
     def __init__(self, workload):
         self.workload, self.data = workload, workload.data()

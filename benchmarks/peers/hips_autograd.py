@@ -1,6 +1,6 @@
-"""HIPS autograd: NumPy code, differentiated; dense networks only.
+"""HIPS autograd, which differentiates NumPy code; dense networks only.
 
-Its own Adam is a whole training loop, so a step of Adam is written out in NumPy.
+Its own Adam is a whole training loop, so this module has a step of Adam in NumPy.
 """
 
 from importlib.metadata import version as installed
@@ -58,7 +58,7 @@ class GanRun:
 
 
 class ChainRun:
-    """The chain, and as many derivatives of it as its order says, each a function of the one before."""
+    """The chain and its derivatives, up to the order of the workload, each made from the previous function."""
 
     def __init__(self, workload):
         self.workload, self.data = workload, workload.data()
@@ -84,7 +84,7 @@ def _zeros(layers):
 
 
 def _adam(p, g, m, v, t):
-    """One step of Adam, in place."""
+    """Take one step of Adam, in place."""
     b1, b2 = ADAM["betas"]
     m += (1 - b1) * (g - m)
     v += (1 - b2) * (g * g - v)

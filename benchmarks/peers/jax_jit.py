@@ -1,6 +1,6 @@
-"""JAX: the whole step, Adam included, as one jitted function whose buffers are donated.
+"""JAX: the whole step, Adam included, as one jitted function with donated buffers.
 
-Its batch norm keeps no running statistics, which would have to be handed through every function.
+Its batch norm keeps no running statistics, because every function would have to pass them on.
 """
 
 import jax
@@ -13,7 +13,7 @@ from ..workloads import ADAM, Chain
 from .transforms import OTHER, Losses
 
 jax.config.update("jax_platforms", "cpu")
-jax.config.update("jax_enable_x64", True)  # allows float64, float32 stays what it is
+jax.config.update("jax_enable_x64", True)  # permits float64; float32 stays float32
 
 
 def version():
@@ -21,7 +21,7 @@ def version():
 
 
 def refuses(workload):
-    return "it measures the overhead of an engine, which a compiler has not" if isinstance(workload, Chain) else None
+    return "it measures an engine's overhead, which a compiler does not have" if isinstance(workload, Chain) else None
 
 
 def build(workload):
@@ -62,7 +62,7 @@ class JitRun:
 
 
 def _adam(p, g, m, v, t):
-    """One step of Adam on trees of arrays."""
+    """Return the parameters and both moments, trees of arrays, after one step of Adam."""
     (b1, b2), lr = ADAM["betas"], ADAM["lr"]
     m = jax.tree.map(lambda m, g: b1 * m + (1 - b1) * g, m, g)
     v = jax.tree.map(lambda v, g: b2 * v + (1 - b2) * g * g, v, g)
@@ -76,5 +76,5 @@ def _convolve(layer, weight, x):
     layout = ("NHWC", "HWIO", "NHWC")
     if isinstance(layer, networks.Conv):
         return lax.conv_general_dilated(x, weight, (s, s), [(p, p)] * 2, dimension_numbers=layout)
-    around = [(k - 1 - p, k - 1 - p + s - 1)] * 2  # of the input, spread out by the stride
+    around = [(k - 1 - p, k - 1 - p + s - 1)] * 2  # padding of the input, after its dilation by the stride
     return lax.conv_transpose(x, weight, (s, s), around, dimension_numbers=layout, transpose_kernel=True)

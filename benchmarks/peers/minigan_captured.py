@@ -1,11 +1,11 @@
-"""minigan with `captured=True`: a step is recorded once and replayed without Python, but for Adam."""
+"""minigan with `captured=True`: a step is recorded once and replayed without Python, except for Adam."""
 
 import numpy as np
 
 import minigan as mg
 
 from ..workloads import Chain
-from .minigan_eager import GameRun, chain, refuses, version  # noqa: F401  (part of what a peer is)
+from .minigan_eager import GameRun, chain, refuses, version  # noqa: F401  (every peer has these functions)
 
 
 def build(workload):
@@ -13,13 +13,13 @@ def build(workload):
 
 
 class CapturedGame(GameRun):
-    """Steps of a `Game` that is captured; the first three are slower."""
+    """Steps of a captured `Game`; the first three are slower."""
 
     captured = True
 
 
 class CapturedChain:
-    """The chain, as a program of NumPy calls."""
+    """The chain, recorded as a program of NumPy calls."""
 
     def __init__(self, workload):
         self.x = mg.tensor(workload.data(), requires_grad=True)

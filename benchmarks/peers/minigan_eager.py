@@ -1,4 +1,4 @@
-"""minigan as its users write it: a `gan.Game`."""
+"""minigan as its users write it, with a `gan.Game`."""
 
 import numpy as np
 
@@ -22,7 +22,7 @@ def build(workload):
 
 
 class GameRun:
-    """Steps of a `Game` of its own."""
+    """Steps of a `Game`."""
 
     captured = False
 
@@ -65,7 +65,7 @@ class GameRun:
 
 
 class ChainRun:
-    """The chain, and as many derivatives of it as its order says."""
+    """The chain and its derivatives, up to the order of the workload."""
 
     def __init__(self, workload):
         self.workload, self.data = workload, workload.data()
@@ -78,7 +78,7 @@ class ChainRun:
 
 
 class Keeper:
-    """In the place of an optimizer: keeps the gradients instead of following them."""
+    """Stand-in for an optimizer, which keeps the gradients and changes no parameter."""
 
     pool = None
 
@@ -90,7 +90,7 @@ class Keeper:
 
 
 class Given:
-    """In the place of a random generator: the points of the penalty that all peers share."""
+    """Stand-in for a random generator, which draws the points of the penalty that all peers share."""
 
     def __init__(self, between):
         self.between = between
@@ -103,13 +103,13 @@ class Given:
 
 
 def network(layers, weights):
-    """An `nn.Sequential` of these layers, with copies of these weights."""
+    """Return an `nn.Sequential` of these layers, with copies of these weights."""
     modules = [module for layer, own in zip(layers, weights, strict=True) for module in _modules(layer, own)]
     return nn.Sequential(*modules)
 
 
 def penalty(workload, between):
-    """What a `Game` takes as its penalty."""
+    """Return the penalty of a workload as a `Game` takes it: a function of (critic, real, fake), or None."""
     if workload.penalty is None:
         return None
     weight, p = PENALTY_WEIGHT[workload.penalty], gan.penalties
@@ -120,7 +120,7 @@ def penalty(workload, between):
 
 
 def chain(workload, x):
-    """The highest derivative that a `Chain` asks for, of a leaf Tensor x."""
+    """Return the highest derivative of a `Chain` with respect to x, a Tensor that requires a gradient."""
     y = x
     for _ in range(workload.length):
         y = y * x
@@ -131,14 +131,14 @@ def chain(workload, x):
 
 
 def named(player, module, gradients):
-    """{"critic.0.weight": array}: numbered as in the workload, where a flattening or reshaping is no layer."""
+    """Return {"critic.0.weight": array, ...}, numbered as in the workload, which has no layers Flatten and Reshape."""
     counted = [m for m in module if not isinstance(m, nn.Flatten | nn.Reshape)]
     index = {p: f"{i}.{name}" for i, m in enumerate(counted) for name, p in m.named_parameters()}
     return {f"{player}.{index[p]}": g for p, g in zip(module.parameters(), gradients, strict=True)}
 
 
 def _modules(layer, weights):
-    """The modules that stand for one layer of a workload."""
+    """Return the modules for one layer of a workload."""
     dtype = {"dtype": next(iter(weights.values())).dtype} if weights else {}
     match layer:
         case networks.Dense():

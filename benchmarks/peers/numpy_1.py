@@ -1,6 +1,6 @@
-"""Names that NumPy 2 took away, put back for libraries that were last released before it.
+"""Names that NumPy 2 removed, restored for libraries whose last release is older: Chainer and DeZero.
 
-Only in the process of such a peer: nothing else may come to depend on them.
+Only the processes of these two peers call `restore`, so that nothing else comes to depend on these names.
 """
 
 import numpy as np
@@ -14,6 +14,7 @@ _TYPES = {
 
 
 def restore():
+    """Add the removed names to `numpy`."""
     for name, meaning in (_NAMES | {"sctypes": _TYPES}).items():
         if name not in vars(np):
             setattr(np, name, meaning)

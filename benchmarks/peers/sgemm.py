@@ -1,4 +1,4 @@
-"""The bound that BLAS sets: the products of a workload's shapes by themselves, in NumPy."""
+"""Lower bound by BLAS: only the matrix products of a workload, in NumPy."""
 
 from collections import Counter
 
@@ -34,7 +34,7 @@ class Products:
 
 
 def _operands(product, dtype):
-    """Two matrices and room for their product, laid out as in a step: the gradients read one of them transposed."""
+    """Return two matrices and a buffer for their product; for gradients one matrix is transposed, as in a step."""
     rng, g = np.random.default_rng(0), product.gemm
     x, w, y = (rng.random(s).astype(dtype) for s in ((g.rows, g.inner), (g.inner, g.columns), (g.rows, g.columns)))
     left, right = {"F": (x, w), "W": (x.T, y), "D": (y, w.T)}[product.kind]

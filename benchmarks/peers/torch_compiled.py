@@ -1,7 +1,7 @@
 """PyTorch with `torch.compile` around the loss of each player.
 
-AOTAutograd cannot differentiate a compiled function twice, so the penalty takes its inner gradient with
-`torch.func.grad`, inside of what is compiled.
+AOTAutograd cannot differentiate a compiled function twice, so the penalty computes its inner gradient with
+`torch.func.grad`, inside the compiled function.
 """
 
 import torch
@@ -13,7 +13,7 @@ version = torch_eager.version
 
 
 def refuses(workload):
-    return "it measures the overhead of an engine, which a compiler has not" if isinstance(workload, Chain) else None
+    return "it measures an engine's overhead, which a compiler does not have" if isinstance(workload, Chain) else None
 
 
 def build(workload):
@@ -21,7 +21,7 @@ def build(workload):
 
 
 class CompiledRun(torch_eager.GanRun):
-    """The same steps, compiled."""
+    """Steps of the two players, with compiled losses."""
 
     def __init__(self, workload):
         super().__init__(workload)

@@ -47,7 +47,7 @@ class GanRun:
         return found
 
     def backward(self, player):
-        """Leave the gradients of one player's loss in its weights."""
+        """Compute the gradients of one player's loss into its weights, and return the loss."""
         self.critic.requires_grad_(player == "critic")
         self.adam[player].zero_grad()
         loss = self.losses[player]()
@@ -62,11 +62,11 @@ class GanRun:
         if self.workload.penalty is None:
             return loss
         if self.workload.penalty == "gradient_penalty":
-            slope = self.input_gradient(self.between * real + (1 - self.between) * fake)
-            penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
+            gradient = self.input_gradient(self.between * real + (1 - self.between) * fake)
+            penalty = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         else:
-            slopes = self.input_gradient(real), self.input_gradient(fake)
-            penalty = sum(0.5 * s.square().sum() / len(s) for s in slopes)
+            gradients = self.input_gradient(real), self.input_gradient(fake)
+            penalty = sum(0.5 * g.square().sum() / len(g) for g in gradients)
         return loss + PENALTY_WEIGHT[self.workload.penalty] * penalty
 
     def generator_loss(self):
@@ -80,7 +80,7 @@ class GanRun:
 
 
 class ChainRun:
-    """The chain, and as many derivatives of it as its order says."""
+    """The chain and its derivatives, up to the order of the workload."""
 
     def __init__(self, workload):
         self.workload, self.data = workload, torch.tensor(workload.data())
@@ -111,12 +111,12 @@ GENERATOR_LOSS = {
 
 
 def network(layers, weights):
-    """An `nn.Sequential` of these layers, with copies of these weights."""
+    """Return an `nn.Sequential` of these layers, with copies of these weights."""
     return nn.Sequential(*(m for layer, own in zip(layers, weights, strict=True) for m in _modules(layer, own)))
 
 
 def _modules(layer, weights):
-    """The modules that stand for one layer of a workload."""
+    """Return the modules for one layer of a workload."""
     match layer:
         case networks.Dense():
             i, o = layer.shapes()["weight"]

@@ -1,6 +1,6 @@
-"""The steps as pure functions of the weights, for libraries that differentiate functions: JAX and HIPS autograd.
+"""Losses as pure functions of the weights, for libraries that differentiate functions: JAX and HIPS autograd.
 
-Both compute with a NumPy of their own, in minigan's layout.
+Both have a NumPy of their own and use minigan's layout.
 """
 
 from dataclasses import dataclass
@@ -12,10 +12,13 @@ from ..workloads import PENALTY_WEIGHT, GanStep
 
 @dataclass(frozen=True)
 class Losses:
-    """The losses of a workload, each with that player's weights as first argument.
+    """Losses of a workload, each a function whose first argument is the weights of that player.
 
-    np: the library's NumPy; grad: its gradient of a scalar function in the first argument;
-    convolve(layer, weight, x): of `Conv` and `ConvTranspose`, or None.
+    Args:
+        workload: The step.
+        np: The library's NumPy.
+        grad: The library's function that differentiates a scalar function with respect to its first argument.
+        convolve: Function (layer, weight, x) for `Conv` and `ConvTranspose`, or None.
     """
 
     workload: GanStep
@@ -28,11 +31,11 @@ class Losses:
         fake = self.play(w.generator, generator, z)
         loss = self._critic_loss(self.play(w.critic, weights, real), self.play(w.critic, weights, fake))
         if w.penalty == "gradient_penalty":
-            slope = self._slope(weights, between * real + (1 - between) * fake)
-            norms = np.sqrt(np.sum(np.square(slope.reshape(len(slope), -1)), axis=1))
+            gradient = self._input_gradient(weights, between * real + (1 - between) * fake)
+            norms = np.sqrt(np.sum(np.square(gradient.reshape(len(gradient), -1)), axis=1))
             loss = loss + PENALTY_WEIGHT[w.penalty] * np.mean(np.square(norms - 1))
         if w.penalty == "r1_r2":
-            squares = [np.sum(np.square(self._slope(weights, x))) / len(x) for x in (real, fake)]
+            squares = [np.sum(np.square(self._input_gradient(weights, x))) / len(x) for x in (real, fake)]
             loss = loss + PENALTY_WEIGHT[w.penalty] * 0.5 * sum(squares)
         return loss
 
@@ -46,7 +49,7 @@ class Losses:
         return np.mean(np.logaddexp(0, self.play(w.critic, critic, real) - fake))
 
     def play(self, layers, weights, x):
-        """What a network makes of x."""
+        """Return the output of a network for x."""
         for layer, own in zip(layers, weights, strict=True):
             x = self._apply(layer, own, x)
         return x
@@ -59,7 +62,7 @@ class Losses:
             "relativistic": lambda: np.mean(np.logaddexp(0, fake - real)),
         }[self.workload.loss]()
 
-    def _slope(self, weights, x):
+    def _input_gradient(self, weights, x):
         return self.grad(lambda x: self.np.sum(self.play(self.workload.critic, weights, x)))(x)
 
     def _apply(self, layer, weights, x):

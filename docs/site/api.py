@@ -1,155 +1,119 @@
-"""The reference: one page of Markdown for each public module, its text and signatures from the source's docstrings.
+"""The reference: one page for each public package, whose entries autodoc writes from the source.
 
-minigan's docstrings are Markdown in all but name (tables, code in backticks, `<x, y>`, |x|), so they are read as that,
-and not as reStructuredText, in which half of them would be errors.
+`docstrings.py` says how a docstring becomes reStructuredText.
 """
 
-import ast
-import dataclasses
 import inspect
-import re
-import textwrap
 from importlib import import_module
 
+import numpy.typing
+
 MODULES = {
-    "minigan": "tensors, and their derivatives",
-    "minigan.ops": "the operations",
-    "minigan.nn": "layers, modules and initialisers",
+    "minigan": "tensors and their derivatives",
+    "minigan.ops": "operations",
+    "minigan.nn": "modules, layers and initialisers",
     "minigan.optim": "optimizers, averages of weights, schedules",
-    "minigan.models": "generators and critics",
     "minigan.gan": "losses, penalties, the training step, diagnosis",
-    "minigan.data": "named sets, files, toy mixtures, minibatches",
-    "minigan.metrics": "what a generator is worth",
-    "minigan.check": "oracles for derivatives, and claims",
+    "minigan.models": "generators and critics",
+    "minigan.data": "named data sets, files, toy mixtures, minibatches",
+    "minigan.metrics": "measures of a generator, with their floors",
+    "minigan.check": "checks of derivatives, and claims",
     "minigan.viz": "pictures",
+    "minigan.presets": "configurations, and presets with their sources",
+    "minigan.trainers": "the trainer of each family of models",
+    "minigan.runs": "runs: training, checkpoints, samples, evaluation",
+    "minigan.scale": "sweeps of runs, and training on several processes",
+    "minigan.protocols": "published evaluation protocols",
+    "minigan.interchange": "weights and graphs for other libraries, and from them",
     "minigan.random": "random numbers",
-    "minigan.experiment": "runs, presets, trainers",
-    "minigan.interchange": "weights and graphs for other libraries, and theirs here",
-    "minigan.protocols": "published evaluations",
+    "minigan.capture": "capture of a training step, and its errors",
+    "minigan.profile": "time and memory of each operation",
+    "minigan.report": "pages that show a run, or compare several",
+    "minigan.types": "types that signatures name",
 }
+# Public modules that a package neither imports nor lists: they take time to import, or need another library.
+INNER = {
+    "minigan.scale": ("grid", "jobs", "mpi", "protocol", "results", "sweep"),
+    "minigan.interchange": ("torch", "onnx"),
+}
+FORMER = {"minigan.experiment"}  # names that still work, with a warning
 
 
 def write(folder):
-    """Write folder/index.md and a page for every module."""
+    """Write folder/index.md and a page for every package."""
     folder.mkdir()
-    lines = [f"* [{name}]({name}.md): {what}" for name, what in MODULES.items()]
+    lines = [f"* [{name}]({name}.rst): {purpose}" for name, purpose in MODULES.items()]
     toctree = ["```{toctree}", ":hidden:", "", *MODULES, "```"]
     (folder / "index.md").write_text("\n".join(["# Reference", "", *lines, "", *toctree, ""]))
-    for name in MODULES:
-        (folder / f"{name}.md").write_text("\n".join(module(import_module(name), "#")))
+    pages = {name: [] for name in MODULES}
+    for module, members in entries().items():
+        pages[page(module)] += section(module, members)
+    for name, lines in pages.items():
+        (folder / f"{name}.rst").write_text("\n".join(lines))
 
 
-def module(m, level):
-    """A module's text and all that it exports; of a package also the modules that it offers, one level below."""
-    yield f"{level} {m.__name__}\n\n```{{py:currentmodule}} {m.__name__}\n```\n"
-    yield prose(inspect.getdoc(m) or "")
-    exported = [(name, getattr(m, name)) for name in names(m)]
-    for name, thing in exported:
-        if not inspect.ismodule(thing):
-            yield from entry(name, thing)
-    for _, thing in exported:
-        if inspect.ismodule(thing) and thing.__name__ not in MODULES:
-            yield from module(thing, level + "#")
+def entries():
+    """Return {module: [names to enter below it]}; a thing that several modules export stands below the first."""
+    found, entered = {}, set()
+    waiting = list(MODULES)
+    for module in waiting:
+        exported = [(name, getattr(import_module(module), name)) for name in names(module)]
+        inner = [thing.__name__ for _, thing in exported if inspect.ismodule(thing)]
+        inner += [f"{module}.{name}" for name in INNER.get(module, ()) if is_importable(f"{module}.{name}")]
+        waiting += [name for name in inner if name not in waiting]
+        members = [(name, thing) for name, thing in exported if not inspect.ismodule(thing)]
+        found[module] = [name for name, thing in members if id(thing) not in entered]
+        entered |= {id(thing) for _, thing in members if hasattr(thing, "__module__")}  # equal numbers are one object
+    return found
 
 
-def names(m):
-    """What a module offers: __all__; or what a package imports from its own modules; or what a module defines."""
-    if hasattr(m, "__all__"):
-        return m.__all__
-    if hasattr(m, "__path__"):
-        body = ast.parse(inspect.getsource(m)).body
-        own = [a.asname or a.name for s in body if isinstance(s, ast.ImportFrom) and s.level for a in s.names]
-        return list(dict.fromkeys(own + _defined(m)))
-    return _defined(m)
+def is_importable(module):
+    """Return whether the libraries that a module needs are installed."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        print(f"{module} is left out of the reference: {error}")
+        return False
+    return True
 
 
-def _defined(m):
-    """Public functions and classes of a module, and the instances of its own classes."""
-    return [
-        name
-        for name, thing in vars(m).items()
-        if not name.startswith("_")
-        and m.__name__ == (getattr(thing, "__module__", None) if callable(thing) else type(thing).__module__)
-    ]
+def names(module):
+    """Return the public names of a module, without the types of NumPy that it hands on and without former names."""
+    m = import_module(module)
+    defined = [name for name, thing in vars(m).items() if getattr(thing, "__module__", None) == module]
+    public = getattr(m, "__all__", [name for name in defined if not name.startswith("_")])
+    return [name for name in public if f"{module}.{name}" not in FORMER and not hasattr(numpy.typing, name)]
+
+
+def missing(inventory):
+    """Return the names for which an inventory, as Sphinx writes one, has no entry."""
+    return [f"{m}.{name}" for m, members in entries().items() for name in members if f"{m}.{name}" not in inventory]
+
+
+def page(module):
+    """Return the page on which a module stands: its own, or that of the package around it."""
+    return module if module in MODULES else page(module.rpartition(".")[0])
+
+
+def section(module, members):
+    """Yield the lines of a module: its docstring and its members."""
+    yield from [module, ("=" if module in MODULES else "-") * len(module), ""]
+    yield f".. {'py:currentmodule' if is_hidden(module) else 'automodule'}:: {module}\n"
+    for name in members:
+        yield from entry(name, getattr(import_module(module), name))
+
+
+def is_hidden(module):
+    """Return whether another object has the module's name, as the function `minigan.profile` has."""
+    package, _, name = module.rpartition(".")
+    return bool(package) and not inspect.ismodule(getattr(import_module(package), name))
 
 
 def entry(name, thing):
-    """The directive of a class, a function or a constant; one without a text of its own is not shown."""
+    """Yield the directive of a class with its members, of a function, or of a constant (its value only if short)."""
     if inspect.isclass(thing):
-        inside = [text for item in vars(thing).items() for text in member(*item)]
-        yield from directive("class", f"{name}{constructor(thing)}", inspect.getdoc(thing), inside)
+        yield f".. auto{'exception' if issubclass(thing, BaseException) else 'class'}:: {name}\n   :members:\n"
     elif inspect.isroutine(thing):
-        yield from directive("function", f"{name}{signature(thing)}", inspect.getdoc(thing))
-    elif hasattr(thing, "source"):
-        yield from directive("data", name, thing.source)
-
-
-def member(name, thing):
-    """A public method or property that has a docstring."""
-    if name.startswith("_") or not (doc := inspect.getdoc(thing)):
-        return
-    if isinstance(thing, property) or hasattr(thing, "func"):
-        yield from directive("property", name, doc)
-    elif isinstance(thing, (classmethod, staticmethod)):
-        yield from directive("method", f"{name}{signature(thing.__func__, isinstance(thing, classmethod))}", doc)
-    elif inspect.isfunction(thing):
-        yield from directive("method", f"{name}{signature(thing, True)}", doc)
-
-
-def directive(kind, heading, doc, inside=()):
-    fence = "`" * (4 if inside else 3)
-    yield f"{fence}{{py:{kind}}} {heading}\n"
-    yield prose(doc or "", re.findall(r"\w+", heading.partition("(")[2]))
-    yield from inside
-    yield f"{fence}\n"
-
-
-def constructor(cls):
-    """The arguments of a class: its fields, if it is a dataclass, else those of its own __init__."""
-    if dataclasses.is_dataclass(cls):
-        return f"({', '.join(map(_field, dataclasses.fields(cls)))})"
-    return signature(cls.__init__, True) if inspect.isfunction(cls.__init__) else ""
-
-
-def _field(field):
-    return field.name if field.default is dataclasses.MISSING else f"{field.name}={field.default!r}"
-
-
-def signature(function, bound=False):
-    """As the source has it, so that a default reads `np.float32`; without the first argument if that is bound."""
-    try:
-        source = textwrap.dedent(inspect.getsource(function))
-        arguments = next(node.args for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef))
-    except (OSError, TypeError, SyntaxError, StopIteration):
-        return "(...)"
-    if bound:
-        del (arguments.posonlyargs or arguments.args)[:1]
-    return f"({ast.unparse(arguments)})"
-
-
-def prose(doc, parameters=()):
-    """A docstring as Markdown: what would be markup by accident is escaped, each parameter starts a line of its own."""
-    lines = []
-    for line in doc.splitlines():
-        start = re.match(r"([*\w]+(?:, [*\w]+)*): ", line)
-        if start and set(re.findall(r"\w+", start[1])) <= set(parameters):
-            lines += ["", f"`{start[1]}`: {inline(line[start.end() :], parameters)}"]
-        else:
-            is_code = line.startswith("    ") and (not lines or not lines[-1] or lines[-1].startswith("    "))
-            lines.append(line if is_code else inline(line, parameters))
-    return "\n".join(lines) + "\n"
-
-
-def inline(line, parameters):
-    """A line of prose: names in backticks become links, where there is something to link to."""
-    parts = re.split(r"`([^`]*)`", line)  # every second part is code
-    return "".join(
-        code(part, parameters) if i % 2 else re.sub(r"([\\*_<$\[])", r"\\\1", part) for i, part in enumerate(parts)
-    )
-
-
-def code(text, parameters):
-    if not re.fullmatch(r"[A-Za-z_][\w.]*", text) or text in parameters:
-        return f"`{text}`"
-    inside = f"minigan.{text.split('.')[0]}" in MODULES and "." in text
-    return f"{{py:obj}}`{text} <minigan.{text}>`" if inside else f"{{py:obj}}`{text}`"
+        yield f".. autofunction:: {name}\n"
+    else:
+        yield f".. autodata:: {name}\n" + ("   :no-value:\n" if len(repr(thing)) > 60 else "")

@@ -3,7 +3,7 @@
     python docs/site/build.py
 
 Needs `pip install -e ".[docs]"`, and npm for MathJax.  Once npm has fetched that, neither this nor the site needs a
-network.  Every warning is an error.
+network.  Every warning is an error, and so is a public name without an entry in the reference.
 """
 
 import shutil
@@ -18,6 +18,7 @@ import api  # noqa: E402
 import nbformat  # noqa: E402
 from contents import ROOT, TUTORIALS, colab  # noqa: E402
 from sphinx.cmd.build import main as sphinx  # noqa: E402
+from sphinx.util.inventory import InventoryFile  # noqa: E402
 
 from minigan import verify  # noqa: E402
 
@@ -40,13 +41,22 @@ def main():
     if not vendor(BUILD / "vendored" / "mathjax"):
         print("npm is missing or cannot fetch MathJax: the site's formulas will be shown as TeX")
     status = sphinx(["-b", "html", "-c", str(HERE), "-W", "--keep-going", "-q", str(SOURCE), str(HTML)])
+    if status == 0 and (absent := api.missing(inventory(HTML / "objects.inv"))):
+        print(f"the reference has no entry for {', '.join(absent)}")
+        return 1
     if status == 0:
         print(f"site: {HTML / 'index.html'}")
     return status
 
 
+def inventory(path):
+    """Return the names of everything in Python that the site has an entry for."""
+    found = InventoryFile.loads(path.read_bytes(), uri="").data
+    return {name for kind, entries in found.items() if kind.startswith("py:") for name in entries}
+
+
 def assemble(folder):
-    """The pages, laid out as in the repository, so that the links between them hold; and the reference."""
+    """Write the pages, laid out as in the repository so that the links between them hold, and the reference."""
     (folder / "docs").mkdir(parents=True)
     for page in [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs").glob("*.png")]:
         shutil.copy(page, folder / "docs")
@@ -64,7 +74,7 @@ def assemble(folder):
 
 
 def for_the_site(notebook):
-    """A link in the place of the badge, which is a picture from elsewhere; and the chapter's figure that moves."""
+    """Replace the badge, a picture from elsewhere, by a link, and insert the chapter's interactive figure."""
     book = nbformat.read(notebook, 4)
     chapter = book.cells[1]
     heading, rest = chapter.source.split("\n", 1)
@@ -77,12 +87,12 @@ def for_the_site(notebook):
 
 
 def moving(invitation, name):
-    """The place of a figure that a script draws."""
+    """Return the Markdown of a place in which a script draws a figure."""
     return f'{invitation}\n\n<div class="interactive" data-figure="{name}"></div>'
 
 
 def vendor(folder):
-    """MathJax and its font, as the pages load them, at the versions in package.json.  Is it there?"""
+    """Copy MathJax and its font to where the pages load them from; return whether npm has fetched them."""
     if not fetched():
         folder.mkdir(parents=True)
         return False
@@ -95,7 +105,7 @@ def vendor(folder):
 
 
 def fetched():
-    """Are the packages there, perhaps only now, from npm?"""
+    """Return whether the packages of package.json are here, after an attempt to fetch them from npm."""
     if (PACKAGES / "mathjax").exists():
         return True
     if shutil.which("npm") is None:

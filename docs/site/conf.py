@@ -1,21 +1,39 @@
-"""The settings of the site; build.py runs Sphinx with them."""
+"""Settings of the site; build.py runs Sphinx with them."""
 
 import re
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent / "scripts"))
+sys.path[:0] = [str(HERE), str(HERE.parent / "scripts")]
 
 from contents import REPOSITORY, ROOT  # noqa: E402
 
 project = "minigan"
 author = copyright = "the minigan authors"
-extensions = ["myst_nb", "sphinx_copybutton"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "myst_nb",
+    "sphinx_copybutton",
+    "docstrings",
+]
 exclude_patterns = ["README.md"]
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 myst_dmath_double_inline = True
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True  # a default reads `np.float32`
+autodoc_typehints_format = "short"
+autodoc_inherit_docstrings = False  # a method that a subclass only overrides is explained once
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False  # the signature has the type
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
+
 nb_execution_mode = "off"  # the notebooks hold their outputs
 nb_merge_streams = True
 nb_code_prompt_show = "Show the solution"
@@ -37,7 +55,7 @@ mathjax_path = "mathjax/tex-chtml.js"
 mathjax4_config = {
     "loader": {"paths": {"mathjax-newcm": "[mathjax]/newcm"}},
     "output": {"displayOverflow": "linebreak"},
-    # Screen readers get MathML, of which they make their own speech.
+    # Screen readers get MathML, which they read aloud in their own way.
     "options": {
         "menuOptions": {"settings": {"enrich": False, "speech": False, "braille": False, "assistiveMml": True}}
     },
@@ -45,7 +63,7 @@ mathjax4_config = {
 
 
 def link_to_repository(app, name, source):
-    """A link to a folder leads to its page, one to a file that is no page of the site to the repository."""
+    """Point a link to a folder at its page, and a link to a file that is not on the site at the repository."""
     folder = Path(app.env.doc2path(name)).parent
 
     def target(match):

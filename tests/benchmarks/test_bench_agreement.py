@@ -1,4 +1,4 @@
-"""Every workload gives the same losses and gradients in minigan, in a captured game and in PyTorch; never timed."""
+"""Agreement of losses and gradients of every workload in minigan, in a captured game and in PyTorch."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The networks are those of `models`, and their products are counted right."""
+"""The networks of the benchmark equal those of `models`, and their products are counted correctly."""
 
 import dataclasses
 
@@ -10,15 +10,15 @@ from minigan import models, nn
 from minigan.random import Generator
 
 MODELS = {
-    "dcgan-critic": (models.dcgan.generator, models.dcgan.discriminator, {}),
-    "dense-128": (models.dense.generator, models.dense.discriminator, {"width": 128}),
-    "dense-1024": (models.dense.generator, models.dense.discriminator, {"width": 1024}),
+    "dcgan-critic": (models.dcgan.generator, models.dcgan.critic, {}),
+    "dense-128": (models.dense.generator, models.dense.critic, {"width": 128}),
+    "dense-1024": (models.dense.generator, models.dense.critic, {"width": 1024}),
 }
 POINTS = {"image_shape": (2,), "width": 128, "depth": 3, "slope": 0}
 
 
 def skeleton(network):
-    """What decides a network's cost: its layers, their weights and strides."""
+    """Return the layers of a network with the shapes of their weights and their strides, which decide its cost."""
     layers = [layer for layer in network.children() if not isinstance(layer, nn.Flatten | nn.Reshape)]
     return [
         (type(layer).__name__, [p.shape for p in layer.parameters()], getattr(layer, "options", {}).get("stride"))
@@ -38,7 +38,7 @@ def test_the_toys_are_those_of_the_models():
     built = peers.load(peers.OURS).build(workloads.ALL["toy-critic"]).networks
     expected = models.dense.generator(2, output="linear", rng=Generator(0), **POINTS)
     assert skeleton(built["generator"]) == skeleton(expected)
-    assert skeleton(built["critic"]) == skeleton(models.dense.discriminator(rng=Generator(0), **POINTS))
+    assert skeleton(built["critic"]) == skeleton(models.dense.critic(rng=Generator(0), **POINTS))
 
 
 def test_the_data_are_the_same_every_time():
@@ -49,7 +49,7 @@ def test_the_data_are_the_same_every_time():
 
 
 class Whole:
-    """In the place of PyTorch's tracker of modules, which cannot stand an inner `torch.autograd.grad`."""
+    """Stand-in for PyTorch's tracker of modules, which fails at an inner `torch.autograd.grad`."""
 
     parents = ("Global",)
 
@@ -65,8 +65,8 @@ GAN_STEPS = [name for name, w in workloads.ALL.items() if isinstance(w, workload
 
 @pytest.mark.parametrize("name", GAN_STEPS)
 def test_the_products_are_those_that_pytorch_counts(name):
-    """With a penalty PyTorch does more than it must: the second derivative of a ReLU is a tensor of zeros, which it
-    takes back through the critic; and for R1 + R2 it evaluates the critic where the loss has done so."""
+    """With a penalty PyTorch computes more than it needs: it propagates the second derivative of a ReLU, a tensor of
+    zeros, through the critic, and for R1 + R2 it evaluates the critic again at the samples of the loss."""
     torch = pytest.importorskip("torch")
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -82,7 +82,7 @@ def test_the_products_are_those_that_pytorch_counts(name):
     expected, samples = arithmetic.flops(workload), {None: 0, "gradient_penalty": 1, "r1_r2": 2}[workload.penalty]
     layers = [layer.gemm(samples * workload.batch).flops for layer in workload.critic if hasattr(layer, "gemm")]
     expected += 2 * sum(layers[:-1]) + (workload.penalty == "r1_r2") * sum(layers)
-    # Its second derivative of a convolution computes 6x6 elements of a 5x5 weight's gradient, and cuts.
+    # Its second derivative of a convolution computes 6x6 elements of a 5x5 weight's gradient, of which it drops some.
     tolerance = 0.03 if workload.penalty and isinstance(workload.critic[0], networks.Conv) else 0
     assert counter.get_total_flops() == pytest.approx(expected, rel=tolerance)
 

@@ -1,4 +1,4 @@
-"""The benchmark of GPUs without one: both libraries compute on the CPU, and nothing of their time is judged."""
+"""The benchmark of GPUs, run without a GPU: both libraries compute on the CPU, and no time is judged."""
 
 import dataclasses
 import json
@@ -34,13 +34,13 @@ POINTS = {player: networks.dense((2,), (n,), 4, 1, 0) for player, n in (("genera
 STEP = dataclasses.replace(workloads.ALL["toy-critic"], **POINTS, batch=4)
 
 
-# --- what is measured
+# --- the cases
 
 
 def test_the_large_networks_are_those_of_the_models():
     for described, made, end in (
         (gpu_cases.dcgan_generator, models.dcgan.generator, (64, 64, 3)),
-        (gpu_cases.dcgan_critic, models.dcgan.discriminator, (1,)),
+        (gpu_cases.dcgan_critic, models.dcgan.critic, (1,)),
     ):
         network = described(width=4)
         expected = [p.shape for p in made(image_shape=(64, 64, 3), width=4, rng=Generator(0)).parameters()]
@@ -70,7 +70,7 @@ def test_bytes_of_a_product_a_convolution_and_a_step():
     assert gpu_roofline.moved(conv) == 4 * (3 * 128 + 25 * 8 + 3 * 64)
     layers = (networks.Dense((2,), (3,)), networks.LeakyReLU(0.2), networks.Dense((3,), (1,)))
     step = dataclasses.replace(STEP, critic=layers, generator=layers[2:], penalty=None)
-    first, last = 8 * (2 + 3) + 6, 8 * (3 + 1) + 3  # numbers that a product of each layer touches, on 2 * 4 samples
+    first, last = 8 * (2 + 3) + 6, 8 * (3 + 1) + 3  # numbers in the arrays of one product of each layer
     expected = (4 * (3 + 1) + 3) + 2 * first + 3 * last + 7 * (6 + 3 + 3 + 1)
     assert gpu_roofline.moved(step) == 4 * expected
     assert gpu_cases.flops(step) == arithmetic.flops(step)
@@ -87,7 +87,7 @@ def test_the_roofline_is_the_slower_of_the_two_limits():
 
 
 class Answers:
-    """In the place of a process: answers by a table."""
+    """Stand-in for a process, which answers from a table."""
 
     def __init__(self, log, name, value=1.0, seconds=1.0, fails=()):
         self.log, self.name, self.value, self.seconds, self.fails = log, name, value, seconds, fails
@@ -261,7 +261,7 @@ esac""",
     ],
 )
 def test_the_script_of_a_gpu_machine(machine, status, said, asked, tmp_path):
-    """On a machine of stubs: what it calls, and that whatever fails is its own failure."""
+    """The script calls its tools in order, and fails if one of them fails; the tools are stubs."""
     for folder in ("bin", "repository/.ci", "repository/tests/gpu"):
         (tmp_path / folder).mkdir(parents=True)
     for name, text in STUBS.items():
@@ -277,16 +277,16 @@ def test_the_script_of_a_gpu_machine(machine, status, said, asked, tmp_path):
     assert asked in log.read_text()
 
 
-# --- the whole
+# --- the whole benchmark
 
 
 @pytest.fixture
 def on_the_cpu(monkeypatch):
-    """Both libraries, on the CPU."""
+    """Use the CPU as the device of both libraries."""
     torch = pytest.importorskip("torch")
     from benchmarks import gpu_torch
 
-    # PyTorch's own testing tools, which tests/oracles imports, forbid what a program may do: to set its flags.
+    # PyTorch's testing tools, which tests/oracles imports, forbid to set its flags, which programs may do.
     monkeypatch.setitem(torch.backends.flags_frozen.__globals__, "__allow_nonbracketed_mutation_flag", True)
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -306,7 +306,7 @@ def on_the_cpu(monkeypatch):
 
 
 class Inside(gpu_worker.Process):
-    """A process that is none."""
+    """Stand-in for a process, which runs in this one."""
 
     def send(self, *question):
         self.question = question
