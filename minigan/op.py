@@ -1,4 +1,4 @@
-"""How an operation is declared: a kernel on arrays, and one vjp per differentiable argument.
+"""Declaration of operations: a kernel on arrays, and one vjp per differentiable argument.
 
     @op(x=lambda g, out: g * (1 - out * out))
     def tanh(x):

@@ -44,7 +44,7 @@ class Chapter:
 
     @property
     def holds(self) -> bool:
-        """Whether the chapter ran to its end, checked at least one claim, and every claim holds."""
+        """Return whether the chapter ran to its end, checked at least one claim, and every claim holds."""
         return self.error is None and bool(self.results) and all(result.holds for result in self.results)
 
     def __repr__(self) -> str:

@@ -33,7 +33,6 @@ MODULES = {
 }
 # Public modules that a package neither imports nor lists: they take time to import, or need another library.
 INNER = {
-    "minigan.scale": ("grid", "jobs", "mpi", "protocol", "results", "sweep"),
     "minigan.interchange": ("torch", "onnx"),
 }
 FORMER = {"minigan.experiment"}  # names that still work, with a warning

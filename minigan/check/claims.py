@@ -57,7 +57,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether the sides agree within the tolerance, and every wrong variant, of which there is one, does not."""
+        """Return whether the sides agree within the tolerance, and the wrong variants, at least one, do not."""
         return self.distance <= self.tolerance and bool(self.controls) and not self.missed
 
     @property

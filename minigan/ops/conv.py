@@ -39,7 +39,7 @@ class ConvGeometry:
 
     @cached_property
     def is_pointwise(self):
-        """Whether the convolution is one matrix product over all pixels."""
+        """Return whether the convolution is one matrix product over all pixels."""
         return self.kernel == self.stride == (1, 1) and self.padding == ((0, 0), (0, 0))
 
 

@@ -50,7 +50,7 @@ class Facts:
 
     @property
     def finished(self) -> bool:
-        """Whether all steps were taken."""
+        """Return whether all steps were taken."""
         return self.step >= self.config.steps
 
     @property

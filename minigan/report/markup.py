@@ -1,4 +1,4 @@
-"""HTML that is safe against injection: text is escaped unless it is `Html`, and a page allows no script but its own."""
+"""HTML that is safe against injection: text is escaped unless it is `Html`, and a page runs only its own scripts."""
 
 from __future__ import annotations
 

@@ -49,8 +49,11 @@ def run(jobs: Sequence[Job], processes: int, *, name: str, unit: str = "job", ou
     """Do all `jobs`, so many at a time, each process with BLAS in one thread.
 
     Args:
-        name, unit: the title of the progress bar, and its word for a job.
-        output: where the progress bar goes; stderr by default.
+        jobs: The jobs; each is pickled and called in a process of the pool.
+        processes: Number of jobs that run at a time.
+        name: Title of the progress bar.
+        unit: Word for a job in the progress bar.
+        output: File for the progress bar; stderr by default.
     """
     bar = tqdm(total=len(jobs), unit=unit, file=output, desc=name, dynamic_ncols=True)
     with bar, _environment(ONE_THREAD), _pool(min(processes, len(jobs))) as pool:
@@ -68,12 +71,14 @@ def run_on_slurm(jobs: Sequence[Job], settings: Mapping[str, Any], folder: Path,
     """Submit all `jobs` by submitit and wait for them.
 
     Args:
-        settings: what submitit's AutoExecutor takes, and `cluster`, which may be "debug" or "local".
-        folder: for Slurm's scripts and logs.
+        jobs: The jobs; each is pickled and called in a job of Slurm.
+        settings: Parameters of submitit's AutoExecutor, and `cluster`, which may be "debug" or "local".
+        folder: Folder for Slurm's scripts and logs.
+        name: Name of the jobs, and title of the progress bar.
 
     Raises:
-        RunError: without submitit.
-        ValueError: if submitit refuses the settings.
+        RunError: If submitit is not installed.
+        ValueError: If submitit refuses the settings.
     """
     try:
         import submitit

@@ -117,12 +117,14 @@ def run(grid: Grid, out: PathLike, *, processes: int | None = None, slurm: bool 
     """Run all of `grid` that the folder `out` does not hold yet, and return the lines of the table.
 
     Args:
-        out: gets table.csv, table.txt, figure.png and runs/.
-        processes: how many at a time on this machine; by default one for each core.
-        slurm: submit the runs to Slurm instead.
+        grid: The settings and seeds to run.
+        out: Folder for table.csv, table.txt, figure.png and runs/.
+        processes: Number of runs at a time on this machine; by default one for each core.
+        slurm: Whether to submit the runs to Slurm instead.
 
     Raises:
-        ValueError, RunError: before anything is run, for settings that do not fit.
+        ValueError: If settings do not fit, before anything is run.
+        RunError: If the folder holds a run of other settings, before anything is run.
     """
     processes = jobs.processes_for(processes)
     planned = jobs_of(grid, out)
