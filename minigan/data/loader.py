@@ -81,6 +81,10 @@ class Loader:
         full, rest = divmod(self._count, self.batch_size)
         return full + (rest > 0 and not self.drop_last)
 
+    def __repr__(self) -> str:
+        place = f"epoch {self.epoch}, position {self.position}"
+        return f"Loader({self._count:,} samples, batch_size={self.batch_size}, {place})"
+
     def __iter__(self) -> Iterator[Any]:
         """Yield the batches that are left of the current epoch: all at its start, the rest after a resume."""
         epoch = self.epoch

@@ -247,3 +247,9 @@ def test_a_seed_stands_for_its_generator_and_numpy_generators_are_refused_by_nam
     for make in (lambda rng: Loader(np.arange(10), 3, rng), lambda rng: Stream(ring(), 3, rng)):
         with pytest.raises(TypeError, match=r"rng must be a minigan.random.Generator, .* got numpy's Generator"):
             make(np.random.default_rng(0))
+
+
+def test_a_loader_says_where_it_is():
+    loader = Loader(np.zeros((1200, 2)), 100, 0)
+    loader.next_batch()
+    assert repr(loader) == "Loader(1,200 samples, batch_size=100, epoch 0, position 100)"
