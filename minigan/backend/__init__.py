@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from ..types import Array, DTypeLike, Number, Shape
     from .interface import Backend, CudaBackend
 
-_BY_TYPE: dict[type[Any], Backend] = {numpy_backend.ndarray: numpy_backend}
-_BY_NAME: dict[str, Backend] = {"cpu": numpy_backend}
+# Pyright takes the function `matmul` of a backend for the submodule of the same name.
+_NUMPY: Backend = numpy_backend  # pyright: ignore[reportAssignmentType]
+_BY_TYPE: dict[type[Any], Backend] = {numpy_backend.ndarray: _NUMPY}
+_BY_NAME: dict[str, Backend] = {"cpu": _NUMPY}
 ndarray = numpy_backend.ndarray
 
 
@@ -38,7 +40,7 @@ def register_type(array_type: type[Any], backend: Backend) -> None:
 
 def of(array: Any) -> Backend:
     """Return the backend of `array`: NumPy's for scalars and for every type that no backend is registered for."""
-    return _BY_TYPE.get(type(array), numpy_backend)
+    return _BY_TYPE.get(type(array), _NUMPY)
 
 
 @overload
@@ -71,7 +73,7 @@ def _register_cuda() -> None:
             "older than CUDA 13"
         ) from error
     cupy_backend.begin()
-    register(cupy_backend, cupy_backend.ndarray)
+    register(cupy_backend, cupy_backend.ndarray)  # pyright: ignore[reportArgumentType]
 
 
 def works(device: str) -> bool:
@@ -104,7 +106,7 @@ def fill(target: Array, values: Any) -> None:
     target[...] = move(as_array(values), device_of(target))
 
 
-def full_like(array: Array, value: Number, shape: Shape, dtype: DTypeLike = None) -> Array:
+def full_like(array: Array, value: Number, shape: Shape, dtype: DTypeLike | None = None) -> Array:
     """Return a new array of `shape`, filled with a number, on the device of `array`; its dtype by default."""
     filled = np.full_like(array, value, dtype, shape=shape or (1,))  # CuPy takes shape=() for the shape of `array`
     return filled if shape else filled.reshape(())

@@ -38,7 +38,7 @@ def place(calls: Sequence[Call], made: Sequence[Array], kept: Sequence[Array]) -
             if last[key] == i:
                 free.setdefault(movable[key].nbytes, []).append(blocks[key])
 
-    def moved(value):
+    def moved(value: Any) -> Any:
         if isinstance(value, np.ndarray):
             return _at(blocks[id(owner(value))], value) if id(owner(value)) in blocks else value
         if isinstance(value, tuple | list):

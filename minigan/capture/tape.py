@@ -134,7 +134,8 @@ class Taped(NDArrayOperatorsMixin):
         if method == "at":
             function(*inputs)
             self.tape.changed.append(inputs[0])
-            return self.tape.write(function, *inputs)
+            self.tape.write(function, *inputs)
+            return None
         if out is None:
             result = self.tape.keep(np.asarray(function(*inputs, **options)))  # a scalar would have no memory
         else:
@@ -215,7 +216,7 @@ class Taped(NDArrayOperatorsMixin):
     def __index__(self) -> NoReturn:
         _refuse("its use as an index")
 
-    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> NoReturn:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NoReturn:
         _refuse("a conversion to a NumPy array")
 
 
@@ -271,7 +272,7 @@ def _refill_all(targets, function, args):
 _OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return `value` with plain arrays in place of taped ones."""
     if isinstance(value, Taped):
         return value.array

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from ...types import Array, DTypeLike
     from ..interface import Order
 
-DEVICE = "cuda"
+DEVICE: str = "cuda"
 
 
-def array(data: Any, dtype: DTypeLike = None, order: Order = "K") -> Array:
+def array(data: Any, dtype: DTypeLike | None = None, order: Order = "K") -> Array:
     """Return a new array with a copy of `data`."""
     if type(data) is not ndarray:
         _refuse_while_captured()

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from ...types import Array, DTypeLike
     from ..interface import Order
 
-DEVICE = "cpu"
+DEVICE: str = "cpu"
 
 keep_freed_memory()
 
 
-def array(data: Any, dtype: DTypeLike = None, order: Order = "K") -> Array:
+def array(data: Any, dtype: DTypeLike | None = None, order: Order = "K") -> Array:
     """Return a new array with a copy of `data`."""
     return np.array(data, dtype, order=order)
 

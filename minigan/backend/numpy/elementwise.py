@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ...types import Array
+
+# x is `Any` where its real part is needed: NumPy's types have no `real` for an array of unknown dtype.
 
 __all__ = ["gate", "leaky_relu", "scale_pixels", "sigmoid", "softplus"]
 
 
-def leaky_relu(x: Array, slope: float) -> Array:
+def leaky_relu(x: Any, slope: float) -> Array:
     """Return x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
     if x.dtype.kind == "c":
         return np.where(x.real > 0, x, slope * x)
@@ -22,7 +26,7 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return np.maximum(x, y, out=y if y.ndim else None)
 
 
-def gate(x: Array, mask: Array, slope: float) -> Array:
+def gate(x: Any, mask: Array, slope: float) -> Array:
     """Return x where `mask`, an array of its shape, is true, slope * x elsewhere."""
     # By products: on random signs a masked copy is 25 times slower, because the processor mispredicts its branches.
     if not slope:
@@ -32,13 +36,13 @@ def gate(x: Array, mask: Array, slope: float) -> Array:
     return np.multiply(x, factor, out=factor) if x.dtype == factor.dtype and factor.ndim else x * factor
 
 
-def sigmoid(x: Array) -> Array:
+def sigmoid(x: Any) -> Array:
     """Return 1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
     e = np.exp(-_magnitude(x))
     return np.where(x.real >= 0, 1.0, e) / (1.0 + e)
 
 
-def softplus(x: Array) -> Array:
+def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
 

@@ -35,6 +35,6 @@ def square_sum(x: Array) -> Any:
     return vector @ vector
 
 
-def numbers(arrays: Sequence[Array]) -> list[float]:
+def numbers(arrays: Sequence[Any]) -> list[float]:
     """Return the values of arrays of shape () as a list of Python numbers."""
     return [a.item() for a in arrays]
