@@ -9,7 +9,7 @@ import pytest
 from strict_device import StrictArray, capturing, same_bits
 
 from minigan import data, nn, presets
-from minigan.gan import training
+from minigan.gan import game
 from minigan.random import Generator
 from minigan.runs import Run, train
 from minigan.trainers import load_data, trainer_for, translation
@@ -56,7 +56,7 @@ def test_steps_of_a_preset(name, monkeypatch):
     there, here = on("strict", name), on("cpu", name)
     for _ in range(2):
         assert there.step() == here.step()
-    for module in (training, autoencoder, translation):
+    for module in (game, autoencoder, translation):
         monkeypatch.setattr(module, "descend", without_report)
     ahead(there, 1)
     with capturing():
