@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from ...types import Array
 
-# x is `Any` where its real part is needed: NumPy's types have no `real` for an array of unknown dtype.
+# Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
 __all__ = ["gate", "leaky_relu", "scale_pixels", "sigmoid", "softplus"]
 
