@@ -74,7 +74,8 @@ def _drawing(method: Method) -> Method:
     @wraps(method)
     def draw(self, *args, **options):
         if self.device != "cpu":
-            return named(self.device).draw(method, self, *args, **options)
+            device: Any = named(self.device)  # every backend except NumPy's has `draw`
+            return device.draw(method, self, *args, **options)
         if ACTIVE.tape is None:
             return method(self, *args, **options)
         return ACTIVE.tape.draw(partial(method, self, *args, **options))

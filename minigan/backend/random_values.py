@@ -1,30 +1,43 @@
-"""Conversion of Philox words to numbers, to the bit, by the rules of `backend.random`.
+"""Conversion of Philox words to numbers, by the rules that `backend.random` specifies to the bit.
 
-Each writer turns the lanes of some blocks, uint64 (2, blocks), into the rows of `out`; the lanes are its scratch space.
+Each writer turns the lanes of some blocks, uint64 (2, blocks), into the rows of `out`, and overwrites the lanes.
 """
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .philox import HALF, interleave
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
-def write_uniform32(even, odd, out):
+    from ..types import Array
+    from .philox import Words
+
+
+def write_uniform32(even: Words, odd: Words, out: Array) -> None:
+    """Write uniform float32 numbers in [0, 1), four from each block."""
     bits = np.empty(out.shape, dtype=np.uint32)
     interleave(even, odd, bits)
     bits >>= np.uint32(8)
-    # 24 bits leave the sign clear, and conversion from signed integers is the fast one.
+    # 24 bits leave the sign bit clear, and the conversion from signed integers is faster.
     np.multiply(bits.view(np.int32), np.float32(2.0**-24), out=out, dtype=np.float32, casting="unsafe")
 
 
-def write_words(even, odd, out):
+def write_words(even: Words, odd: Words, out: Array) -> None:
+    """Write the 64-bit words, two from each block."""
     odd <<= HALF
     odd |= even
     out[:, 0], out[:, 1] = odd
 
 
-def write_uniform64(even, odd, out):
+def write_uniform64(even: Words, odd: Words, out: Array) -> None:
+    """Write uniform float64 numbers in [0, 1), two from each block."""
     odd <<= HALF
     odd |= even
     odd >>= np.uint64(11)
@@ -32,7 +45,8 @@ def write_uniform64(even, odd, out):
         np.multiply(word, 2.0**-53, out=out[:, column])
 
 
-def write_normal32(even, odd, out):
+def write_normal32(even: Words, odd: Words, out: Array) -> None:
+    """Write standard normal float32 numbers, four from each block."""
     radius = _radius(even)
     turns = odd.astype(np.uint32)
     cosine = _cos_turns(turns)
@@ -44,8 +58,10 @@ def write_normal32(even, odd, out):
 
 
 def _radius(words):
-    """sqrt(-2 ln u) for u = (word + 1/2) / 2^32, float32. Neither a logarithm of 0 nor a negative root can
-    occur."""
+    """Return sqrt(-2 ln u) for u = (word + 1/2) / 2^32, float32.
+
+    No logarithm of 0 and no root of a negative number can occur.
+    """
     u = words.view(np.int64).astype(np.float32)
     u *= np.float32(2.0**-32)
     u += np.float32(2.0**-33)
@@ -76,8 +92,8 @@ def _log(u):
 def _cos_turns(turns):
     """Return cos(2 pi t) for t = int32(turns) / 2^32, float32, to 2e-7.
 
-    cos(2 pi t) = sin(2 pi (1/4 - |t|)), whose argument lies within a quarter of a turn for every t: there
-    the Taylor series to the 13th power is exact to 1e-9.
+    cos(2 pi t) = sin(2 pi (1/4 - |t|)), and the argument of this sine is at most a quarter of a turn for every t: in
+    this range the Taylor series to the 13th power is exact to 1e-9.
     """
     angle = turns.view(np.int32).astype(np.float32)
     np.abs(angle, out=angle)
@@ -99,7 +115,8 @@ def _polynomial(x, coefficients):
     return result
 
 
-def write_normal64(even, odd, out):
+def write_normal64(even: Words, odd: Words, out: Array) -> None:
+    """Write standard normal float64 numbers, two from each block."""
     write_uniform64(even, odd, out)
     radius = np.sqrt(-2 * np.log(1 - out[:, 0]))
     angle = out[:, 1] * (2 * math.pi)
@@ -107,9 +124,11 @@ def write_normal64(even, odd, out):
     np.multiply(radius, np.sin(angle), out=out[:, 1])
 
 
-def write_integers(low, span, even, odd, out):
-    """floor(word * span / 2^64) + low from the word's two halves: with span <= 2^32 no product passes 64
-    bits."""
+def write_integers(low: int, span: int, even: Words, odd: Words, out: Array) -> None:
+    """Write floor(word * span / 2^64) + low, computed from the two halves of each word.
+
+    With span <= 2^32 no product exceeds 64 bits.
+    """
     even *= np.uint64(span)
     even >>= HALF
     odd *= np.uint64(span)
@@ -119,5 +138,11 @@ def write_integers(low, span, even, odd, out):
         np.add(value, np.int64(low), out=out[:, column])
 
 
-UNIFORM = {np.dtype(np.float32): (4, write_uniform32), np.dtype(np.float64): (2, write_uniform64)}
-NORMAL = {np.dtype(np.float32): (4, write_normal32), np.dtype(np.float64): (2, write_normal64)}
+UNIFORM: dict[np.dtype[Any], tuple[int, Callable[..., None]]] = {
+    np.dtype(np.float32): (4, write_uniform32),
+    np.dtype(np.float64): (2, write_uniform64),
+}
+NORMAL: dict[np.dtype[Any], tuple[int, Callable[..., None]]] = {
+    np.dtype(np.float32): (4, write_normal32),
+    np.dtype(np.float64): (2, write_normal64),
+}

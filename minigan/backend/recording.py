@@ -1,7 +1,7 @@
 """The recording in progress, if any, to which the kernels of every backend report.
 
 `minigan.capture` records a step and replays it.  While it records, kernels must report random draws and changes in
-place, since both have to happen anew in every replay.
+place, since every replay must repeat both.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import Any
 
 
 class CaptureError(RuntimeError):
-    """A step that cannot be captured, or a call that does not fit the captured one; the message names the cause."""
+    """The error for a step that cannot be captured, or for a call that does not fit the captured step."""
 
 
 class _Active(local):
-    tape: Any = None  # of this thread: a recording, or recorded draws that are handed out again
+    tape: Any = None  # of this thread: a recording, or recorded draws that are returned again
 
 
 ACTIVE = _Active()

@@ -81,7 +81,7 @@ class Captured:
             self._fill(inputs)
             self._check(inputs) if self.calls == 2 else self.program.play()
             outputs = self.outputs
-        self.calls += 1  # a call that raised does not count, so that no unchecked program is replayed
+        self.calls += 1  # only now: after a call that raised, the program is still unchecked
         return outputs
 
     def _record(self, inputs):
@@ -108,12 +108,12 @@ class Captured:
         with self._beginning_again():
             expected = self.program.play_and_run(lambda: self.step(*inputs))
             expected = _leaves(_mapped(lambda output: _released(self.program, output), expected))
-            for path, (replayed, run) in enumerate(zip(_leaves(self.outputs), expected, strict=True)):
+            for k, (replayed, run) in enumerate(zip(_leaves(self.outputs), expected, strict=True)):
                 if not np.array_equal(*[backend.move(x, "cpu") for x in (replayed, run)], equal_nan=True):
                     raise CaptureError(
-                        f"output {path} of the replayed step is not what the step computes: it depends on something "
-                        "that changed since it was captured and is no input, such as a Python number; give it as an "
-                        "array of shape ()"
+                        f"output {k} of the replayed step differs from the output of the step itself: it depends on "
+                        "something that changed since it was captured and is no input, such as a Python number; make "
+                        "that number an input, as an array of shape ()"
                     )
 
     @contextmanager

@@ -1,12 +1,15 @@
 """A tape of NumPy calls: arrays that record every call on them, so that the calls can be repeated.
 
-A `Taped` array stands for memory that stays where it is.  Every NumPy function that meets one is computed at once, and
-written on the tape together with the memory that it read and the memory that it filled; playing the tape repeats the
-calls on what that memory holds by then.  A view needs no call at all.
-What would bring a value into Python, where it could decide what is computed, is refused.
+A `Taped` array stands for memory that keeps its address.  Every NumPy function that is called with one is computed at
+once, and recorded on the tape together with the memory that it read and the memory that it filled; playing the tape
+repeats the calls on the values that the memory holds then.  A view needs no call at all.
+A conversion of a value to a Python object is refused, since Python could decide by it which calls to make.
 """
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
@@ -17,73 +20,87 @@ from ..backend.numpy import elementwise as numpy_elementwise
 from ..backend.recording import CaptureError
 from .placement import arrays, owner, place
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, NoReturn
+
+    from ..backend.interface import Backend
+    from ..types import Array, Axis, DTypeLike, Number
+    from .placement import Call
+
 
 class Tape:
     """The recorded calls in order, the random draws among them, and the memory that they make and change."""
 
-    def __init__(self):
-        self.calls, self.drawn = [], []
-        self.made, self.changed = [], []
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.drawn: list[Array] = []
+        self.made: list[Array] = []
+        self.changed: list[Array] = []
 
-    def write(self, function, *args, **options):
+    def write(self, function: Callable[..., Any], *args: Any, **options: Any) -> None:
+        """Record a call."""
         self.calls.append((function, args, options))
 
-    def fill(self, target, function, *args, **options):
-        """Record that `function` makes a new array, to be written into `target`."""
+    def fill(self, target: Array, function: Callable[..., Any], *args: Any, **options: Any) -> Taped:
+        """Record that the result of `function` is a new array, to be written into `target`, and return it as taped."""
         self.write(_refill, target, function, args, options)
         return self.keep(target)
 
-    def keep(self, array):
+    def keep(self, array: Array) -> Taped:
         """Return a new array as a taped one."""
         self.made.append(array)
         return Taped(array, self)
 
-    def draw(self, function):
-        """Return the array that `function` draws, and record the draw, which gives other numbers in every play."""
+    def draw(self, function: Callable[[], Array]) -> Taped:
+        """Return the array that `function` draws, and record the draw, which gives new numbers in every replay."""
         self.drawn.append(function())
         return self.fill(self.drawn[-1], function)
 
-    def changing(self, array):
+    def changing(self, array: Any) -> None:
         """Do nothing: every call on a taped array is recorded anyway."""
 
-    def adopted(self, given):
-        """Return an operation's arguments as taped arrays, parameters included, since replays must see them change."""
+    def adopted(self, given: Sequence[Any]) -> list[Any]:
+        """Return the arguments of an operation as taped arrays, since a replay must read new values of parameters."""
         for a in given:
             if isinstance(a, np.generic):
                 raise CaptureError(
-                    f"a captured step must not compute with NumPy numbers such as {a!r}: NumPy makes them of an array "
-                    "of shape () before an operation sees it; multiply the Tensor by the array itself"
+                    f"a captured step must not compute with NumPy numbers such as {a!r}: NumPy makes them of an "
+                    "array of shape () before an operation sees it, and they would never change; multiply the Tensor "
+                    "by the array itself"
                 )
         return [Taped(a, self) if type(a) is np.ndarray else a for a in given]
 
-    def outside(self):
-        """Return the arrays that the calls change without having made them, such as running statistics."""
+    def outside(self) -> list[Array]:
+        """Return the arrays that the calls change but did not make, such as running statistics."""
         own = {id(owner(target)) for target in self.made}
         return [target for target in self.changed if id(owner(target)) not in own]
 
-    def close(self, outputs):
-        """Return functions that repeat all calls; of the arrays that they make, `outputs` keep their memory."""
+    def close(self, outputs: Sequence[Array]) -> list[Callable[[], Any]]:
+        """Return functions that repeat all calls; among the arrays that they make, only `outputs` keep their memory."""
         calls = place(self.calls, self.made, [*outputs, *self.drawn])
-        self.calls = self.made = None
+        self.calls, self.made = [], []
         return [partial(function, *args, **options) for function, args, options in calls]
 
 
 class Draws:
-    """Recorded random draws, handed out again in the same order."""
+    """Recorded random draws, returned again in the same order."""
 
-    def __init__(self, drawn):
-        self.left = iter(drawn)
+    def __init__(self, drawn: Sequence[Array]) -> None:
+        self.left: Iterator[Array] = iter(drawn)
 
-    def draw(self, function):
+    def draw(self, function: Callable[[], Array]) -> Array:
+        """Return a copy of the next recorded draw instead of drawing."""
         drawn = next(self.left, None)
         if drawn is None:
             raise CaptureError("a captured step must draw as often at every call as when it was recorded")
         return drawn.copy()
 
-    def changing(self, array):
+    def changing(self, array: Any) -> None:
         """Do nothing: the change was reported when the step was recorded."""
 
-    def adopted(self, given):
+    def adopted(self, given: Sequence[Any]) -> Sequence[Any]:
+        """Return the arguments of an operation unchanged."""
         return given
 
 
@@ -92,27 +109,33 @@ class Taped(NDArrayOperatorsMixin):
 
     __slots__ = ("array", "tape")
 
-    def __init__(self, array, tape):
+    array: Array
+    tape: Tape
+
+    def __init__(self, array: Array, tape: Tape) -> None:
         self.array, self.tape = array, tape
 
-    shape = property(lambda self: self.array.shape)
-    ndim = property(lambda self: self.array.ndim)
-    size = property(lambda self: self.array.size)
-    dtype = property(lambda self: self.array.dtype)
-    base = property(lambda self: self.array.base)
-    real = property(lambda self: self._view(self.array.real))
-    T = property(lambda self: self._view(self.array.T))
+    shape: property = property(lambda self: self.array.shape)
+    ndim: property = property(lambda self: self.array.ndim)
+    size: property = property(lambda self: self.array.size)
+    dtype: property = property(lambda self: self.array.dtype)
+    base: property = property(lambda self: self.array.base)
+    real: property = property(lambda self: self._view(self.array.real))
+    T: property = property(lambda self: self._view(self.array.T))
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.array)
 
-    def __array_ufunc__(self, ufunc, method, *inputs, out=None, **options):
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, out: Any = None, **options: Any
+    ) -> Taped | None:
         function = getattr(ufunc, method)
         inputs, options = _plain(inputs), _plain(options)
         if method == "at":
             function(*inputs)
             self.tape.changed.append(inputs[0])
-            return self.tape.write(function, *inputs)
+            self.tape.write(function, *inputs)
+            return None
         if out is None:
             result = self.tape.keep(np.asarray(function(*inputs, **options)))  # a scalar would have no memory
         else:
@@ -122,7 +145,7 @@ class Taped(NDArrayOperatorsMixin):
         self.tape.write(function, *inputs, out=result.array, **options)
         return result
 
-    def __array_function__(self, function, types, args, options):
+    def __array_function__(self, function: Any, types: Any, args: Any, options: Any) -> Any:
         args, options = _plain(args), _plain(options)
         result = function(*args, **options)
         if function in _OF_THE_TYPE:
@@ -133,95 +156,97 @@ class Taped(NDArrayOperatorsMixin):
             return Taped(result, self.tape)
         return self.tape.fill(result, function, *args, **options)
 
-    def __getitem__(self, key):
+    def __getitem__(self, key: Any) -> Taped:
         key = _plain(key)
         part = self.array[key]
         if isinstance(part, np.ndarray) and np.may_share_memory(part, self.array):
             return Taped(part, self.tape)
         return self.tape.fill(np.asarray(part), np.ndarray.__getitem__, self.array, key)
 
-    def __setitem__(self, key, value):
+    def __setitem__(self, key: Any, value: Any) -> None:
         key, value = _plain(key), _plain(value)
         self.array[key] = value
         self.tape.write(np.ndarray.__setitem__, self.array, key, value)
 
-    def reshape(self, *shape):
+    def reshape(self, *shape: Any) -> Taped:
         part = self.array.reshape(*shape)
         if np.may_share_memory(part, self.array):
             return Taped(part, self.tape)
         return self.tape.fill(part, np.ndarray.reshape, self.array, *shape)
 
-    def astype(self, dtype, copy=True):
+    def astype(self, dtype: DTypeLike, copy: bool = True) -> Taped:
         return self.tape.fill(self.array.astype(dtype), np.ndarray.astype, self.array, dtype)
 
-    def repeat(self, repeats, axis=None):
+    def repeat(self, repeats: int, axis: int | None = None) -> Taped:
         return self.tape.fill(self.array.repeat(repeats, axis), np.ndarray.repeat, self.array, repeats, axis)
 
-    def transpose(self, *axes):
+    def transpose(self, *axes: Any) -> Taped:
         return self._view(self.array.transpose(*axes))
 
-    def swapaxes(self, a, b):
+    def swapaxes(self, a: int, b: int) -> Taped:
         return self._view(self.array.swapaxes(a, b))
 
-    def sum(self, axis=None, keepdims=False):
-        return np.add.reduce(self, axis=axis, keepdims=keepdims)
+    def sum(self, axis: Axis = None, keepdims: bool = False) -> Taped:
+        add: Any = np.add  # NumPy's types know no `__array_ufunc__`
+        return add.reduce(self, axis=axis, keepdims=keepdims)
 
-    def max(self, axis=None, keepdims=False, initial=None):
-        return np.maximum.reduce(self, axis=axis, keepdims=keepdims, initial=initial)
+    def max(self, axis: Axis = None, keepdims: bool = False, initial: Number | None = None) -> Taped:
+        maximum: Any = np.maximum
+        return maximum.reduce(self, axis=axis, keepdims=keepdims, initial=initial)
 
-    def mean(self, axis=None, keepdims=False):
+    def mean(self, axis: Axis = None, keepdims: bool = False) -> Taped:
         result = np.asarray(self.array.mean(axis, keepdims=keepdims))
         return self.tape.fill(result, np.ndarray.mean, self.array, axis, keepdims=keepdims)
 
-    def std(self, axis=None):
+    def std(self, axis: Axis = None) -> Taped:
         return self.tape.fill(np.asarray(self.array.std(axis)), np.ndarray.std, self.array, axis)
 
-    def _view(self, part):
+    def _view(self, part: Array) -> Taped:
         return Taped(part, self.tape)
 
-    def item(self):
+    def item(self) -> NoReturn:
         _refuse("item()")
 
-    def __bool__(self):
+    def __bool__(self) -> NoReturn:
         _refuse("its truth")
 
-    def __float__(self):
+    def __float__(self) -> NoReturn:
         _refuse("float()")
 
-    def __index__(self):
+    def __index__(self) -> NoReturn:
         _refuse("its use as an index")
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NoReturn:
         _refuse("a conversion to a NumPy array")
 
 
 class _TapedBackend:
-    """NumPy's kernels, each recorded as one call."""
+    """The kernels of the NumPy backend, each recorded as one call."""
 
     DEVICE = "cpu"
 
-    def __getattr__(self, name):
-        if name in numpy_elementwise.__all__:  # their calls go straight into their places
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in numpy_elementwise.__all__:  # the NumPy calls in these write straight into the recorded memory
             return getattr(numpy_elementwise, name)
         return partial(_kernel, getattr(numpy_backend, name))
 
-    def matmul(self, a, b):
-        """Compute straight into the recorded memory; the result of another kernel is copied there."""
+    def matmul(self, a: Any, b: Any) -> Any:
+        """Compute a @ b straight into the recorded memory; the results of other kernels are copied there."""
         return a @ b
 
-    def square_sum(self, x):
+    def square_sum(self, x: Any) -> Any:
         """Compute by array operations, since a NumPy number would have no memory of its own."""
         return numpy_backend.square_sum(x)
 
-    def add_at(self, out, key, x):
-        """Add by the ufunc, which records the array that it changes."""
+    def add_at(self, out: Any, key: Any, x: Any) -> None:
+        """Add x to out[key] by the ufunc, which records that `out` changes."""
         np.add.at(out, key, x)
 
-    def to_numpy(self, a):
+    def to_numpy(self, a: Any) -> NoReturn:
         _refuse("numpy()")
 
 
-register_type(Taped, _TapedBackend())
+register_type(Taped, cast("Backend", _TapedBackend()))  # its `__getattr__` provides the rest
 
 
 def _kernel(function, *args):
@@ -243,10 +268,11 @@ def _refill_all(targets, function, args):
         target[...] = result
 
 
-_OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}  # not of the values
+# Functions whose results depend on types and shapes alone, not on values.
+_OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return `value` with plain arrays in place of taped ones."""
     if isinstance(value, Taped):
         return value.array
@@ -257,8 +283,8 @@ def _plain(value):
     return value
 
 
-def _refuse(what):
+def _refuse(what: str) -> NoReturn:
     raise CaptureError(
-        f"a captured step must not look at its values, but {what} was asked for: what Python would decide by it could "
-        "not be decided anew at every replay"
+        f"a captured step must not look at its values, but {what} was asked for: a replay runs no Python code, so it "
+        "could not repeat a decision that depends on the value"
     )

@@ -1,5 +1,7 @@
 """The CuPy backend without a GPU: its launches on the emulator and its products on a fake cuBLAS, against NumPy's."""
 
+from inspect import signature
+
 import numpy as np
 import pytest
 from fake_cupy import installed
@@ -10,6 +12,7 @@ from strict_device import StrictArray, on_device
 import minigan as mg
 from minigan import backend, gan, models, optim
 from minigan.backend import numpy as numpy_backend
+from minigan.backend.interface import Backend
 from minigan.ops.conv import ConvGeometry
 from minigan.random import Generator
 
@@ -39,6 +42,26 @@ def agree(name, arrays, *others, tolerance=None):
         assert (one.shape, one.dtype) == (other.shape, other.dtype)
         limit = tolerance or TOLERANCE[one.dtype.name]
         np.testing.assert_allclose(one.get(), other, rtol=limit, atol=limit * 10)
+
+
+# --- the interface
+
+LISTED = [name for name in vars(Backend) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", LISTED)
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_each_backend_provides_what_the_interface_lists(device, name):
+    """Its functions take the arguments that are listed, by the same names; those of `blocks` have a position only."""
+    _, *listed = signature(getattr(Backend, name)).parameters.values()
+    given = signature(getattr(backend.named(device), name))
+    given.bind(*listed)
+    if name != "blocks":
+        assert list(given.parameters) == [p.name for p in listed]
+
+
+def test_the_interface_lists_kernels():
+    assert {"matmul", "conv2d", "adam", "add_at"} < set(LISTED)
 
 
 # --- convolution

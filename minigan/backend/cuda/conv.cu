@@ -1,7 +1,8 @@
-// Receptive fields as the rows of a matrix, and the adjoint.
+// im2col, which writes receptive fields as the rows of a matrix, and its adjoint col2im.
 //
-// The column matrix is (N * OH * OW, kH * kW * C), a row for each output pixel.  This one layout serves the whole trio
-// without a copy, on row-major operands, W = w.reshape(kH * kW * C, C_out) and Y = y.reshape(N * OH * OW, C_out):
+// The column matrix is (N * OH * OW, kH * kW * C), with a row for each output pixel.  This one layout serves all three
+// functions without a copy, on the row-major operands W = w.reshape(kH * kW * C, C_out) and
+// Y = y.reshape(N * OH * OW, C_out):
 //     conv2d             Y = im2col(x) W
 //     conv_transpose2d   x = col2im(Y W^T)
 //     conv2d_weight      W = im2col(x)^T Y      (over chunks of the batch: += )
@@ -12,12 +13,12 @@
 #include "kernels.cuh"
 
 struct Axis {
-    int input, kernel, stride, before, dilation, output;  // before: the padding on that side
+    int input, kernel, stride, before, dilation, output;  // before: the padding before the image
 };
 
 struct Geometry {
     Axis y, x;
-    int channels, pixel;  // pixel: from one pixel of x to the next, in elements; the channels of all groups
+    int channels, pixel;  // pixel: elements from one pixel of x to the next, the channels of all groups
 };
 
 inline __device__ float plus(float a, float b) { return a + b; }

@@ -1,4 +1,4 @@
-// From a data set that lies on the device as bytes to numbers.
+// Conversion to floating point of a data set that lies on the device as bytes.
 #include "kernels.cuh"
 
 // Pixels from 0 to 255 as numbers from -1 to 1, with the bits of minigan.data.scale: a quotient, unlike a product, is

@@ -1,4 +1,4 @@
-// One number in, one number out.
+// Elementwise functions.
 #include "kernels.cuh"
 
 // x where x > 0, slope * x elsewhere, and NaN stays NaN.  With slope = 0 an infinity below 0 is 0, not NaN.

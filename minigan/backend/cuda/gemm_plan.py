@@ -1,10 +1,12 @@
-"""Plans of matrix products: how to ask BLAS, which stores matrices by columns, for a product in any layout.
+"""Plans of matrix products: the arguments with which BLAS, which stores matrices by columns, serves any layout.
 
-The memory of a row-major matrix, read by columns, is its transpose.  So out = a @ b with a row-major out is asked for
-as out^T = b^T a^T, b first, and nothing is transposed in memory: a row-major operand, a transposed view and a slice of
-a wider matrix differ only in a flag and in the leading dimension, the distance between two columns in memory.
-Only integers are dealt with here, so all of it is tested where there is no GPU.
+The memory of a row-major matrix, read by columns, is its transpose.  So out = a @ b with a row-major out is computed
+as out^T = b^T a^T, with b first, and nothing is transposed in memory: a row-major operand, a transposed view and a
+slice of a wider matrix differ only in a flag and in the leading dimension, the distance between two columns in memory.
+This module computes with integers alone, so all of it is tested without a GPU.
 """
+
+from __future__ import annotations
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -16,16 +18,18 @@ LARGEST = 2**31 - 1  # cublasGemmEx takes C ints
 class Matrix(NamedTuple):
     """The layout of a 2-D array: its shape, its strides in bytes, the size of an element."""
 
-    shape: tuple
-    strides: tuple
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
     itemsize: int
 
 
 class Plan(NamedTuple):
     """The arguments of gemm(transa, transb, m, n, k, alpha, first, lda, second, ldb, beta, out, ldc).
 
-    b_first: is b the first operand, and a the second?
-    copies: those of "a", "b", "out" that no leading dimension describes; the plan is for C-ordered copies of them.
+    Attributes:
+        b_first: Whether b is the first operand and a the second.
+        copies: The names among "a", "b" and "out" of matrices that no leading dimension describes; the plan is for
+            C-ordered copies of them.
     """
 
     transa: int
@@ -37,23 +41,25 @@ class Plan(NamedTuple):
     ldb: int
     ldc: int
     b_first: bool
-    copies: tuple
+    copies: tuple[str, ...]
 
 
 @lru_cache(maxsize=4096)  # a training step asks for the same few products every time
-def plan(a, b, out):
+def plan(a: Matrix, b: Matrix, out: Matrix) -> Plan:
     """Return the `Plan` of out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out, for any alpha and beta.
 
-    ValueError if the shapes do not fit, or a length does not fit a C int.
+    Raises:
+        ValueError: If the shapes do not fit, or a length does not fit into a C int.
     """
     _check(a, b, out)
     (m, k), n = a.shape, b.shape[1]
     layouts, copies = {}, []
     for name, matrix in {"a": a, "b": b, "out": out}.items():
-        layouts[name] = layout(matrix)
-        if layouts[name] is None:
+        found = layout(matrix)
+        if found is None:
             copies.append(name)
-            layouts[name] = (True, max(matrix.shape[1], 1))
+            found = True, max(matrix.shape[1], 1)
+        layouts[name] = found
     by_rows, ldc = layouts["out"]
     (trans_a, lda), (trans_b, ldb) = [(T if rows != by_rows else N, ld) for rows, ld in (layouts["a"], layouts["b"])]
     if by_rows:
@@ -61,10 +67,10 @@ def plan(a, b, out):
     return Plan(trans_a, trans_b, m, n, k, lda, ldb, ldc, False, tuple(copies))
 
 
-def layout(matrix):
-    """Return (stored by rows?, leading dimension), or None if the matrix is stored neither by rows nor by columns.
+def layout(matrix: Matrix) -> tuple[bool, int] | None:
+    """Return whether the matrix is stored by rows, and its leading dimension; None for any other layout.
 
-    An axis of length 1 has no stride that matters, so a strided vector is always one or the other.
+    The stride of an axis of length 1 does not matter, so a strided vector is always stored by rows or by columns.
     """
     (rows, columns), (down, right), size = matrix
     if rows == 0 or columns == 0:

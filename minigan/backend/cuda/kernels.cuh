@@ -1,7 +1,7 @@
-// What all kernels share.  Compiled by NVRTC (no header of the host may be included), by nvcc, and by g++ in the tests.
+// Common header of all kernels.  It is compiled by NVRTC (which has no host headers), by nvcc, and by g++ in the tests.
 //
 // REAL is the type of the numbers, float unless -DREAL=double, and part of every name: KERNEL(adam) is adam_float.
-// Numbers among the arguments are long long or double, which is what CuPy makes of Python's int and float; sizes count
+// Numbers among the arguments are long long or double, because CuPy passes Python's int and float as these; sizes count
 // elements.  Arrays are in C order and channels are the last axis, so that neighbouring threads touch neighbouring
 // addresses.  A launch has any number of blocks, of at most BLOCK threads: every loop strides over the whole grid.
 #ifndef MINIGAN_KERNELS
@@ -17,13 +17,14 @@
 #define PLAIN_KERNEL(name) extern "C" __global__ void __launch_bounds__(BLOCK) name
 #define KERNEL(name) PLAIN_KERNEL(NAME(name, REAL))
 
-// Each i below `size` for one thread of a one-dimensional grid.
+// Loop over every i below `size`, each in one thread of a one-dimensional grid.
 #define EACH(i, size)                                                                            \
     for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x, i##_end = (size),       \
                    i##_step = gridDim.x * (long long)blockDim.x;                                 \
          i < i##_end; i += i##_step)
 
-// The same over a matrix of `columns`, with the column c of i: one division for each thread, not for each element.
+// The same loop over a matrix with `columns` columns, where c is the column of i: one division for each thread, not for
+// each element.
 #define EACH_IN_COLUMN(i, c, size, columns)                                                      \
     for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x, i##_end = (size),       \
                    i##_step = gridDim.x * (long long)blockDim.x, c = i % (columns),              \
@@ -49,8 +50,8 @@ static __device__ Value sum_over_y(Value value) {
 
 // store(slab, column, sum of value(i, column) over the slab's rows), i running over a matrix (rows, columns).
 // blockIdx.x and threadIdx.x stride over the columns, threadIdx.y and the slabs blockIdx.y over the rows.
-// A thread takes rows of the two halves in turn, so that what cancels between them, real and generated samples, cancels
-// to 0.
+// A thread takes rows of the two halves in turn, so that terms that cancel between the halves (real and generated
+// samples) cancel to exactly 0.
 template <typename Value, typename Function, typename Store>
 static __device__ void sum_columns(long long rows, long long columns, Function value, Store store) {
     const long long half = rows / 2, width = blockDim.x, step = gridDim.y * (long long)blockDim.y;

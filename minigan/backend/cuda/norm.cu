@@ -8,7 +8,7 @@ struct Pair {
 
 static __device__ Pair operator+(Pair p, Pair q) { return {p.a + q.a, p.b + q.b}; }
 
-// out[s] = the sum of (x - mean)^2 over slab s = blockIdx.y of the rows, over `divisor`: the second pass.
+// Second pass: out[s] = the sum of (x - mean)^2 over slab s = blockIdx.y of the rows, divided by `divisor`.
 KERNEL(squared_deviations)(const REAL *__restrict__ x, const REAL *__restrict__ mean, REAL *__restrict__ out,
                            long long rows, long long columns, double divisor) {
     sum_columns<REAL>(
@@ -23,8 +23,8 @@ KERNEL(normalize)(const REAL *__restrict__ x, const REAL *__restrict__ gamma, co
     EACH_IN_COLUMN(i, c, size, columns) out[i] = (x[i] - mean[c]) * inv[c] * gamma[c] + beta[c];
 }
 
-// sums (slabs, 2, columns): those of g, which is d beta, and of g * (x - mean) * inv, which is d gamma.  Many slabs are
-// summed by column_sums, as a matrix (slabs, 2 * columns).
+// sums (slabs, 2, columns): the sum of g, which is d beta, and the sum of g * (x - mean) * inv, which is d gamma.
+// column_sums adds several slabs, as a matrix (slabs, 2 * columns).
 KERNEL(normalize_sums)(const REAL *__restrict__ g, const REAL *__restrict__ x, const REAL *__restrict__ mean,
                        const REAL *__restrict__ inv, REAL *__restrict__ sums, long long rows, long long columns) {
     sum_columns<Pair>(

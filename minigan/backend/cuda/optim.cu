@@ -1,4 +1,4 @@
-// Updates of parameters in place.  The numbers are the host's, rounded to REAL as CuPy rounds a Python number.
+// Updates of parameters in place.  Scalars come from the host and are rounded to REAL, as CuPy rounds Python numbers.
 #include "kernels.cuh"
 
 // Adam (Kingma and Ba 2015, algorithm 1); both bias corrections are in eps and lr, see minigan.optim.Adam:

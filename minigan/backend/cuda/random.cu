@@ -1,9 +1,9 @@
 // Philox4x32-10 and its mapping to values, to the bit as minigan/backend/random.py specifies them.
 //
-// A draw is given the key, that is the seed, and the number of its first block: counter + *moved, or just counter where
+// A draw gets the key, that is the seed, and the number of its first block: counter + *moved, or counter alone if
 // `moved` is null.  In a captured graph key and counter are constants, and `moved` lies on the device, where it is
-// written before every replay.  A draw uses one block for every 4 elements of uniform_float and normal_float, for every
-// 2 of the others, rounded up.
+// written before every replay.  A draw uses one block for every 4 elements of uniform_float and normal_float, and for
+// every 2 elements of the others, rounded up.
 // Source: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
 #include "kernels.cuh"
 
@@ -33,12 +33,12 @@ static __device__ Lanes block(long long key, long long counter, const Word *move
     return scramble({{unsigned(number), unsigned(number >> 32), 0, 0}}, Word(key));
 }
 
-// The bijection itself, on `blocks` counters of four lanes: for the known answers that its authors publish.
+// The bijection itself, on `blocks` counters of four lanes, for tests with the known answers of its authors.
 PLAIN_KERNEL(philox)(const Lanes *__restrict__ counters, Lanes *__restrict__ out, long long blocks, long long key) {
     EACH(b, blocks) out[b] = scramble(counters[b], Word(key));
 }
 
-// out = the number before high, or low + width * u if that is less: uniform on [low, high).
+// Uniform on [low, high): out = low + width * u, or the number before high if that is smaller.
 PLAIN_KERNEL(uniform_float)(float *__restrict__ out, long long size, long long key, long long counter,
                             const Word *__restrict__ moved, double low, double width, double last) {
     EACH(b, (size + 3) / 4) {
@@ -61,8 +61,8 @@ PLAIN_KERNEL(uniform_double)(double *__restrict__ out, long long size, long long
     }
 }
 
-// Horner's rule, highest power first.  Every operation is rounded: products and sums are not to be fused, or the bits
-// would be others than the CPU's.
+// Horner's rule, highest power first.  Every operation is rounded: fused products and sums would give other bits than
+// the CPU's.
 template <int N>
 static __device__ float polynomial(float x, const float (&coefficients)[N]) {
     float result = coefficients[0];

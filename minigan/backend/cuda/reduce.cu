@@ -1,8 +1,8 @@
-// Sums, without atomics: the order of the additions follows from the launch alone.
+// Sums without atomics: the order of the additions follows from the launch alone.
 #include "kernels.cuh"
 
-// out[s] = the sum of slab s = blockIdx.y of the rows of x (rows, columns), over `divisor`.  With many rows, launch
-// many slabs and sum out (slabs, columns) by a second launch with one.
+// out[s] = the sum of slab s = blockIdx.y of the rows of x (rows, columns), divided by `divisor`.  With many rows,
+// launch many slabs and sum out (slabs, columns) by a second launch with one.
 KERNEL(column_sums)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns,
                     double divisor) {
     sum_columns<REAL>(

@@ -1,8 +1,8 @@
-// Sums into places that are named more than once, without atomics: the same bits every time.
+// Sums into elements that an index may name more than once, without atomics: the same bits every time.
 #include "kernels.cuh"
 
-// out[index[i]] += x[i] for all i below `size`; `order` sorts `index`, stably.  The first thread of equal indices, in
-// that order, adds all of theirs: as many threads work as there are different places.
+// out[index[i]] += x[i] for all i below `size`; `order` is the stable argsort of `index`.  The thread of the first of
+// several equal indices adds the values of all of them: as many threads work as there are different indices.
 KERNEL(add_at)(REAL *__restrict__ out, const long long *__restrict__ index, const long long *__restrict__ order,
                const REAL *__restrict__ x, long long size) {
     EACH(i, size) {

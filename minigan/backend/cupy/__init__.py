@@ -1,8 +1,12 @@
-"""The backend of NVIDIA GPUs: CuPy's arrays, our kernels, and cuBLAS for matrix products.
+"""The backend of NVIDIA GPUs: CuPy's arrays, minigan's CUDA kernels, and cuBLAS for matrix products.
 
-Imported when the device "cuda" is first asked for, see `minigan.backend.named`.  What is not here, CuPy does: NumPy's
-functions hand its arrays over to it.
+It is imported when the device "cuda" is first used, see `minigan.backend.named`.  CuPy computes everything else, since
+NumPy's functions dispatch to it when they are called with its arrays.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import cupy
 from cupy import asarray, ndarray
@@ -20,28 +24,34 @@ from .random import draw
 from .reduce import numbers, square_sum, sum_leading
 from .scatter import add_at
 
-DEVICE = "cuda"
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...types import Array, DTypeLike
+    from ..interface import Order
+
+DEVICE: str = "cuda"
 
 
-def array(data, dtype=None, order="K"):
+def array(data: Any, dtype: DTypeLike | None = None, order: Order = "K") -> Array:
     """Return a new array with a copy of `data`."""
     if type(data) is not ndarray:
         _refuse_while_captured()
     return cupy.array(data, dtype, order=order)
 
 
-def to_numpy(a):
+def to_numpy(a: Array) -> Array:
     """Return a copy of the array on the host."""
     return cupy.asnumpy(a)
 
 
-def from_numpy(a):
+def from_numpy(a: Array) -> Array:
     """Return a copy of the NumPy array on the device; CuPy stages it in pinned memory, so the host need not wait."""
     return array(a)
 
 
-def _refuse_while_captured():
-    """Refuse a copy from the host: a graph would read that memory again at every replay, when it holds other values."""
+def _refuse_while_captured() -> None:
+    """Refuse a copy from the host: every replay of a graph would read that memory, which may hold other values then."""
     if ACTIVE.tape is not None:
         raise CaptureError(
             "a captured step must not copy from the host to the GPU: move what it needs there before, and give what "
@@ -49,27 +59,28 @@ def _refuse_while_captured():
         )
 
 
-def device_count():
+def device_count() -> int:
     """Return the number of GPUs."""
     return cupy.cuda.runtime.getDeviceCount()
 
 
-def begin():
-    """Compute a small product to check the device: a driver without a compiler or cuBLAS looks like a GPU too.
+def begin() -> None:
+    """Check the device by a small product, since CuPy finds a GPU even if its compiler or cuBLAS is missing.
 
-    DeviceError, in a sentence, if it does not.
+    Raises:
+        DeviceError: If the product fails or is wrong; the message is one sentence.
     """
     try:
         device_count()
         ones = cupy.ones((2, 2), "float32")
         works = sum_leading(matmul(ones, ones), 2).item() == 8
         cause = "it computes wrong sums"
-    except Exception as error:  # whatever the driver, the compiler or a loader raises
+    except Exception as error:  # the driver, the compiler and the loaders raise errors of many types
         works, cause = False, f"{type(error).__name__}: {error}".partition("\n")[0]
     if not works:
         raise DeviceError(
             f'device "cuda": CuPy {cupy.__version__} is installed, but no GPU works with it ({cause}); see with '
-            'nvidia-smi whether there is one, and install what fits its driver: pip install "minigan[cuda13]", or '
-            '"minigan[cuda12]" for one older than CUDA 13'
+            "nvidia-smi whether there is one, and install the packages that fit its driver: "
+            'pip install "minigan[cuda13]", or "minigan[cuda12]" for a driver older than CUDA 13'
         )
     explain_full_memory()

@@ -1,10 +1,13 @@
-"""Convolution on a GPU: im2col by our kernels and cuBLAS's GEMM, in chunks of the batch that stay in cache.
+"""Convolution on a GPU: im2col by CUDA kernels and a GEMM of cuBLAS, in chunks of the batch that stay in cache.
 
-The layouts, and why nothing is transposed: `cuda/conv.cu`.
+`cuda/conv.cu` describes the layouts, and why nothing is transposed.
 """
+
+from __future__ import annotations
 
 from functools import lru_cache
 from math import prod
+from typing import TYPE_CHECKING
 
 import cupy
 import numpy as np
@@ -13,15 +16,19 @@ from ..cuda.cublas import address
 from . import launch
 from .matmul import gemm
 
+if TYPE_CHECKING:
+    from ...ops.conv import ConvGeometry
+    from ...types import Array
+
 CHUNK_BYTES = 32 << 20  # of the column matrix: it stays in the second-level cache of large devices
 
-VECTORS = {"float32": ("float4", 4), "float64": ("double2", 2)}  # what a thread moves at once where it can, 16 bytes
+VECTORS = {"float32": ("float4", 4), "float64": ("double2", 2)}  # 16 bytes, which a thread moves at once where possible
 AXIS = np.dtype([(name, np.int32) for name in ("input", "kernel", "stride", "before", "dilation", "output")])
-GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel", np.int32)])  # that of conv.cu
+GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel", np.int32)])  # the struct of conv.cu
 
 
-def conv2d(x, w, geometry):
-    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
+def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
+    """Return the correlation y (N, OH, OW, C_out) of x (N, H, W, C_in) with w (kH, kW, C_in / groups, C_out)."""
     x, w = _alike(x, w)
     y = cupy.empty((len(x), *geometry.output, w.shape[3]), x.dtype)
     for images, matrix, rows in _parts(x, w, y, geometry):
@@ -29,7 +36,7 @@ def conv2d(x, w, geometry):
     return y
 
 
-def conv_transpose2d(y, w, geometry):
+def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     y, w = _alike(y, w)
     x = cupy.empty((len(y), *geometry.input, w.shape[2] * geometry.groups), y.dtype)
@@ -42,7 +49,7 @@ def conv_transpose2d(y, w, geometry):
     return x
 
 
-def conv2d_weight(x, y, geometry):
+def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     x, y = _alike(x, y)
     w = cupy.zeros((*geometry.kernel, x.shape[3] // geometry.groups, y.shape[3]), x.dtype)
@@ -64,7 +71,7 @@ def _columns(images, geometry):
 def _launch(name, source, target, images, geometry, sizes):
     """Run im2col or col2im with a thread for each channel of `sizes` places in each image."""
     n, *_, channels = images.shape
-    pixel = channels * geometry.groups  # and not a stride, which means nothing where an axis has length 1
+    pixel = channels * geometry.groups  # not a stride, which is meaningless for an axis of length 1
     real, width = VECTORS[images.dtype.name]
     if channels % width or pixel % width or address(images) % 16:
         real, width = launch.REALS[images.dtype.name], 1
@@ -75,7 +82,7 @@ def _launch(name, source, target, images, geometry, sizes):
 
 @lru_cache(maxsize=1024)
 def _struct(geometry, channels, pixel):
-    """Return the geometry as the struct that kernels take.  CuPy passes a host array of size 1 by value."""
+    """Return the geometry as the struct that the kernels take.  CuPy passes a host array of size 1 by value."""
     padding = [before for before, _ in geometry.padding]
     sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
     return np.array((*zip(*sizes, strict=True), channels, pixel), GEOMETRY)
@@ -84,8 +91,8 @@ def _struct(geometry, channels, pixel):
 def _parts(x, w, y, geometry):
     """Yield views (images, matrix, rows) of x, w and y for each chunk of the batch and each group of channels.
 
-    images: (n, H, W, c), or (n * H * W, c) where receptive fields are pixels.  matrix: (kH * kW * c, C_out).
-    rows: (n * OH * OW, C_out).
+    The shapes are images (n, H, W, c), or (n * H * W, c) if every receptive field is one pixel; matrix
+    (kH * kW * c, C_out); and rows (n * OH * OW, C_out).
     """
     groups, n = geometry.groups, len(x)
     ci, co = x.shape[3] // groups, w.shape[3] // groups
@@ -102,7 +109,11 @@ def _parts(x, w, y, geometry):
 
 
 def _alike(*arrays):
-    """Return the arrays in C order and of one dtype; TypeError for an array on the host or of another dtype."""
+    """Return the arrays in C order and in one dtype.
+
+    Raises:
+        TypeError: If an array is on the host, or the dtype is not float32 or float64.
+    """
     dtype = np.result_type(*[a.dtype for a in arrays])
     if dtype.name not in launch.REALS or any(a.__class__ is not cupy.ndarray for a in arrays):
         given = ", ".join(f"{type(a).__name__} of {a.dtype}" for a in arrays)

@@ -1,17 +1,24 @@
-"""Elementwise functions on a GPU, each in one launch; CuPy would read and write memory several times."""
+"""Elementwise functions on a GPU, each in one launch, while CuPy would read and write memory several times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import cupy
 
 from ..numpy import elementwise as numpy_elementwise
 from . import launch
 
+if TYPE_CHECKING:
+    from ...types import Array
 
-def leaky_relu(x, slope):
+
+def leaky_relu(x: Array, slope: float) -> Array:
     """See `numpy_elementwise.leaky_relu`."""
     return _mapped("leaky_relu", x, slope) if _fit(x) else numpy_elementwise.leaky_relu(x, slope)
 
 
-def gate(x, mask, slope):
+def gate(x: Array, mask: Array, slope: float) -> Array:
     """See `numpy_elementwise.gate`."""
     if not _fit(x):
         return numpy_elementwise.gate(x, mask, slope)
@@ -20,17 +27,17 @@ def gate(x, mask, slope):
     return out
 
 
-def sigmoid(x):
+def sigmoid(x: Array) -> Array:
     """See `numpy_elementwise.sigmoid`."""
     return _mapped("sigmoid", x) if _fit(x) else numpy_elementwise.sigmoid(x)
 
 
-def softplus(x):
+def softplus(x: Array) -> Array:
     """See `numpy_elementwise.softplus`."""
     return _mapped("softplus", x) if _fit(x) else numpy_elementwise.softplus(x)
 
 
-def scale_pixels(pixels):
+def scale_pixels(pixels: Array) -> Array:
     """See `numpy_elementwise.scale_pixels`."""
     pixels, out = cupy.ascontiguousarray(pixels), cupy.empty(pixels.shape, "float32")
     launch.each(launch.kernel("data", "scale_pixels"), pixels.size, pixels, out, pixels.size)

@@ -1,33 +1,43 @@
-"""CUDA graphs: a GPU's work, recorded once and launched as a whole.
+"""CUDA graphs: the work of a GPU, recorded once and then launched as a whole.
 
-While a stream is being captured nothing is computed: CUDA records each launch with the addresses and numbers that it
-was given.  So memory must stay where it is; a graph therefore has a memory pool of its own.
+While a stream is being captured nothing is computed: CUDA records each launch with its addresses and numbers.  So the
+memory must keep its addresses, and each graph has its own memory pool.
 """
+
+from __future__ import annotations
 
 import gc
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 import cupy
 
 from ..recording import CaptureError
 from .memory import explained
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...types import Array
+
 
 class Graph:
-    """A recorded sequence of launches, and the pool that owns the memory in which they work."""
+    """A recorded sequence of launches, and the pool that owns the memory that they use."""
 
-    def __init__(self):
-        self._graph, self._pool = None, cupy.cuda.MemoryPool(explained(cupy.cuda.memory._malloc))
-        self._pool.set_limit(size=0)  # none: at a limit of the user's the pool would try again too
+    def __init__(self) -> None:
+        self._graph: Any = None
+        self._pool = cupy.cuda.MemoryPool(explained(cupy.cuda.memory._malloc))
+        self._pool.set_limit(size=0)  # no limit: at a limit set by the user the pool would try again too
 
-    def record(self, step):
+    def record(self, step: Callable[[], Any]) -> Any:
         """Return step(), whose launches are recorded without computing anything.
 
         Raises:
-            CaptureError: if the step does what CUDA cannot record, such as waiting for the GPU.
+            CaptureError: If the step does something that CUDA cannot record, such as waiting for the GPU.
         """
         stream = cupy.cuda.Stream(non_blocking=True)
-        cupy.get_default_memory_pool().free_all_blocks()  # what earlier calls left is not this pool's to use
+        cupy.get_default_memory_pool().free_all_blocks()  # this pool cannot use blocks of the default one
         with _without_collector(), cupy.cuda.using_allocator(self._pool.malloc), stream:
             stream.begin_capture()
             try:
@@ -35,30 +45,30 @@ class Graph:
                 self._graph = stream.end_capture()
             except BaseException as error:
                 if self._graph is None:
-                    with suppress(RuntimeError):  # the stream may be invalid already
+                    with suppress(RuntimeError):  # the capture may already be invalid
                         stream.end_capture()
                 if _is_refusal(error):
                     raise CaptureError(
                         "a captured step must not wait for the GPU: it looked at a value (a branch, item(), numpy()), "
-                        f"or did what CUDA cannot record ({error})"
+                        f"or did something that CUDA cannot record ({error})"
                     ) from error
                 raise
         return outputs
 
-    def launch(self):
-        """Compute all that was recorded, on the current stream."""
+    def launch(self) -> None:
+        """Compute everything that was recorded, on the current stream."""
         self._graph.launch()
 
 
-def word():
-    """Return uint64 memory of shape (1,) outside every graph's pool, which might lend it to a temporary."""
+def word() -> Array:
+    """Return a uint64 array of shape (1,) from the default pool; a graph's pool could reuse it for a temporary."""
     with cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
         return cupy.empty((1,), "uint64")
 
 
 @contextmanager
 def _without_collector():
-    """Hold back the garbage collector: it could free memory of another pool, and so wait for the device."""
+    """Disable the garbage collector: it could free memory of another pool, which would wait for the device."""
     enabled = gc.isenabled()
     gc.disable()
     try:

@@ -1,46 +1,64 @@
-"""Launches of our CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and keeps the result on disk.
+"""Launches of minigan's CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and caches the result on disk.
 
-How many threads there are follows from shapes alone, never from the device, and so does the order of every sum: the
-same bits on every GPU, as far as its arithmetic is the same.
+The number of threads depends on shapes alone, never on the device, and so does the order of every sum: all GPUs with
+the same arithmetic give the same bits.
 """
 
+from __future__ import annotations
+
 from functools import cache
+from typing import TYPE_CHECKING
 
 import cupy
 
 from ..cuda import source
 
-BLOCK = 256  # threads; BLOCK of kernels.cuh
-MOST_BLOCKS = 4096  # a few rounds of the largest devices; beyond that, threads stride
-ABREAST = 32  # columns that a block sums at a time: a warp reads neighbouring addresses
-ROWS_EACH = 16  # rows for each thread of a sum, before more blocks share it
-MOST_SLABS = 64
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-REALS = {"float32": "float", "float64": "double"}  # what the kernels compute with, as C calls it
+    from ...types import Array
+
+BLOCK = 256  # threads; BLOCK of kernels.cuh
+MOST_BLOCKS = 4096  # enough to fill the largest devices several times; each thread strides over the rest
+ABREAST = 32  # columns that a block sums at a time, so that a warp reads neighbouring addresses
+ROWS_EACH = 16  # rows that each thread of a sum adds at least, before the sum is divided among more blocks
+MOST_SLABS = 64  # slabs of rows into which a sum is divided at most
+
+REALS = {"float32": "float", "float64": "double"}  # dtypes that the kernels compute with: their C types
 
 
 @cache
-def kernel(file, name, real="float"):
+def kernel(file: str, name: str, real: str = "float") -> Any:
     """Return the function `name` of `file`.cu, compiled for numbers of the C type `real`."""
     return _module(file, real).get_function(name)
 
 
 @cache
-def _module(file, real):
+def _module(file: str, real: str) -> Any:
     return cupy.RawModule(code=source(file), options=(f"-DREAL={real}",))
 
 
-def each(kernel, size, *arguments):
-    """Run `kernel` with a thread for each of `size` elements; nothing to do if there are none."""
+def each(kernel: Any, size: int, *arguments: Any) -> None:
+    """Run `kernel` with a thread for each of `size` elements; do nothing if there are none."""
     if size:
         kernel((min(-(-size // BLOCK), MOST_BLOCKS),), (BLOCK,), arguments)
 
 
-def sums(file, name, inputs, *, parts=1, divisor=None):
-    """Return sums over the rows of the matrices with which `inputs` begins: parts * columns numbers.
+def sums(file: str, name: str, inputs: Sequence[Any], *, parts: int = 1, divisor: float | None = None) -> Array:
+    """Return the sums that a kernel forms over the rows of `inputs[0]` and of the other matrices among the inputs.
 
-    The rows are divided into slabs whose sums are summed by a second launch; `divisor`, if the kernel takes one,
-    divides in the last.
+    The rows are divided into slabs, and a second launch adds the sums of the slabs.
+
+    Args:
+        file: The file of the kernel.
+        name: The name of the kernel, without its type.
+        inputs: The first arguments of the kernel, which begin with a matrix.
+        parts: The number of sums that the kernel forms for each column.
+        divisor: The number that the last launch divides the sums by, for a kernel that takes one.
+
+    Returns:
+        An array of parts * columns numbers.
     """
     (rows, columns), dtype = inputs[0].shape, inputs[0].dtype
     real = REALS[dtype.name]
@@ -57,6 +75,6 @@ def sums(file, name, inputs, *, parts=1, divisor=None):
     return total
 
 
-def _over_columns(kernel, columns, slabs, arguments):
+def _over_columns(kernel: Any, columns: int, slabs: int, arguments: Sequence[Any]) -> None:
     width = min(columns, ABREAST)
     kernel((-(-columns // width), slabs), (width, BLOCK // width), arguments)

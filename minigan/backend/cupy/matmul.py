@@ -1,11 +1,20 @@
 """Matrix products on a GPU, by cuBLAS."""
 
+from __future__ import annotations
+
 import threading
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import cupy
 
 from ..cuda.cublas import WORKSPACE_BYTES, Cublas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from ...types import Array
 
 
 class _Precision:
@@ -15,8 +24,8 @@ class _Precision:
 
 
 @contextmanager
-def precision(name):
-    """Compute products of float32 in "fp32" or "tf32" inside the context."""
+def precision(name: str) -> Iterator[None]:
+    """Compute products of float32 matrices in the precision "fp32" or "tf32" inside the context."""
     if name not in ("fp32", "tf32"):
         raise ValueError(f"precision must be fp32 or tf32, got {name!r}")
     before, _Precision.float32 = _Precision.float32, name
@@ -26,8 +35,8 @@ def precision(name):
         _Precision.float32 = before
 
 
-def matmul(a, b):
-    """Return a @ b.  A matrix b is multiplied by all leading axes of a at once; CuPy does batches of matrices."""
+def matmul(a: Array, b: Array) -> Array:
+    """Return a @ b.  A matrix b is multiplied by all leading axes of a at once; CuPy multiplies batches of matrices."""
     if b.ndim != 2 or a.ndim < 2 or a.dtype != b.dtype or a.dtype.name not in ("float32", "float64"):
         return a @ b
     rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])
@@ -35,7 +44,7 @@ def matmul(a, b):
     return out if a.ndim == 2 else out.reshape(*a.shape[:-1], b.shape[1])
 
 
-def gemm(a, b, out, beta=0.0):
+def gemm(a: Array, b: Array, out: Array, beta: float = 0.0) -> Array:
     """Compute out = a @ b + beta * out on the current stream, for float32 or float64 matrices in any layout."""
     if not a.__class__ is b.__class__ is cupy.ndarray:
         raise TypeError(f"a product needs both factors on the GPU, got {type(a).__name__} and {type(b).__name__}")
@@ -46,14 +55,15 @@ def gemm(a, b, out, beta=0.0):
 class _Handles(threading.local):
     """The cuBLAS handles, one for each host thread and device, with the workspaces that they use."""
 
-    def __init__(self):
-        self.by_device = {}
+    def __init__(self) -> None:
+        self.by_device: dict[int, tuple[Cublas, Any]] = {}
 
 
 _handles = _Handles()
 
 
-def _blas():
+def _blas() -> Cublas:
+    """Return the handle of this thread and of the current device, set to the current stream."""
     device = cupy.cuda.runtime.getDevice()
     if device not in _handles.by_device:
         workspace = cupy.cuda.alloc(WORKSPACE_BYTES)

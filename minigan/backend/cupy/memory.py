@@ -1,29 +1,42 @@
-"""The error for a full GPU: which array did not fit, and what to do."""
+"""The error for a full GPU, which says how large the array was and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import cupy
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
 
 class DeviceMemoryError(MemoryError):
-    """An array that does not fit into the GPU's memory; `halvings` of the batch size may make it fit."""
+    """The error for an array that does not fit into the GPU's memory.
 
-    def __init__(self, message, halvings):
+    Attributes:
+        halvings: The number of times to halve the batch size so that the array may fit.
+    """
+
+    def __init__(self, message: str, halvings: int) -> None:
         super().__init__(message)
         self.halvings = halvings
 
 
-def explain_full_memory():
+def explain_full_memory() -> None:
     """Make CuPy raise `DeviceMemoryError` from now on when there is no room for an array."""
     cupy.cuda.set_allocator(explained(cupy.cuda.get_allocator()))
 
 
-def explained(allocate):
-    """Return `allocate`, a function of a number of bytes, with `DeviceMemoryError` when there is no room.
+def explained(allocate: Callable[[int], Any]) -> Callable[[int], Any]:
+    """Return `allocate`, a function of a number of bytes, with `DeviceMemoryError` raised when there is no room.
 
-    A pool whose memory comes from it does not try again: it would first give back blocks that are free for now, but
-    that a graph which is being recorded has used and will use.
+    A pool that gets its memory from this function does not try again after the error.  Before a second attempt it
+    would release the blocks that are free at the moment, although a graph that is being recorded has used them, and
+    will use them in every launch.
     """
 
-    def explaining(size):
+    def explaining(size: int) -> Any:
         try:
             return allocate(size)
         except cupy.cuda.memory.OutOfMemoryError as error:

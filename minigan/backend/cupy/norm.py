@@ -1,4 +1,8 @@
-"""Normalisation on a GPU: kernels for batch norm, which reduces the rows of the matrix x (M, C)."""
+"""Normalisation on a GPU: kernels for batch norm, which averages the matrix x (M, C) over axis 0."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import cupy
 
@@ -6,9 +10,12 @@ from ..numpy import norm as numpy_norm
 from . import launch
 from .reduce import sum_leading
 
+if TYPE_CHECKING:
+    from ...types import Array
 
-def moments(x, axis):
-    """Return mean and biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
+
+def moments(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return the mean and the biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
     if axis or not _fit(x):
         return _general_moments(x, axis)
     x, rows = cupy.ascontiguousarray(x), float(len(x))
@@ -17,7 +24,7 @@ def moments(x, axis):
     return mean.reshape(1, -1), variance.reshape(1, -1)
 
 
-def normalize(x, gamma, beta, mean, inv):
+def normalize(x: Array, gamma: Array, beta: Array, mean: Array, inv: Array) -> Array:
     """Return (x - mean) * inv * gamma + beta."""
     if mean.shape != (1, x.shape[1]) or not _fit(x, gamma, beta, mean, inv):
         return numpy_norm.normalize(x, gamma, beta, mean, inv)
@@ -27,7 +34,9 @@ def normalize(x, gamma, beta, mean, inv):
     return out
 
 
-def normalize_gradients(g, x, gamma, mean, inv, axis):
+def normalize_gradients(
+    g: Array, x: Array, gamma: Array, mean: Array, inv: Array, axis: int
+) -> tuple[Array, Array, Array]:
     """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
     if axis or not _fit(g, x, gamma, mean, inv):
         return _general_gradients(g, x, gamma, mean, inv, axis)

@@ -1,11 +1,14 @@
 """Random numbers drawn on a GPU: the bits that `backend.random` specifies, by the kernels of `cuda/random.cu`.
 
-The counter stays on the host, where a checkpoint finds it; only the numbers are made on the device.  A captured draw
-finds its counter in memory, where it is put before every replay.
+The counter stays on the host, where a checkpoint saves it; only the numbers are made on the device.  A captured draw
+reads its counter from memory, into which it is written before every replay.
 """
+
+from __future__ import annotations
 
 from functools import partial
 from math import prod
+from typing import TYPE_CHECKING
 
 import cupy
 
@@ -13,8 +16,15 @@ from .. import random, random_values
 from ..recording import ACTIVE
 from . import launch
 
-WHOLE = {"float32": 1 - 2.0**-24, "float64": 1 - 2.0**-53}  # the number before 1: uniform on [0, 1)
-KERNELS = {  # what `random_values` writes on the CPU: (the kernel, numbers that it takes)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from ...types import Array
+
+WHOLE: dict[str, float] = {"float32": 1 - 2.0**-24, "float64": 1 - 2.0**-53}  # the largest number below 1
+# {writer on the CPU: (kernel, numbers that it takes)}
+KERNELS: dict[Any, tuple[str, tuple[float, ...]]] = {
     random_values.write_uniform32: ("uniform_float", (0.0, 1.0, WHOLE["float32"])),
     random_values.write_uniform64: ("uniform_double", (0.0, 1.0, WHOLE["float64"])),
     random_values.write_normal32: ("normal_float", ()),
@@ -23,15 +33,15 @@ KERNELS = {  # what `random_values` writes on the CPU: (the kernel, numbers that
 }
 
 
-def draw(method, generator, *args, **options):
-    """Return what `method` of the Generator draws, computed on the device; arguments are checked as on the CPU."""
+def draw(method: Callable[..., Array], generator: Any, *args: Any, **options: Any) -> Array:
+    """Return the array that `method` of the Generator draws, made on the device; it checks its arguments."""
     return method(_Device(generator._stream), *args, **options)
 
 
 class _Device:
     """A generator's stream whose numbers are drawn on the device."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: Any) -> None:
         self._stream = stream
 
     def _draw(self, shape, dtype, per_block, write):
@@ -49,7 +59,7 @@ class _Device:
 
 
 def _kernel(write):
-    if isinstance(write, partial):  # integers, of which the ends are bound
+    if isinstance(write, partial):  # of write_integers, with its bounds
         low, span = write.args
         return "integers", (int(low), int(span))
     return KERNELS[write]

@@ -1,17 +1,26 @@
 """Sums over leading axes on a GPU."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 import cupy
 import numpy as np
 
 from . import launch
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
 
-def sum_leading(x, count):
+    from ...types import Array
+
+
+def sum_leading(x: Array, count: int) -> Array:
     """Return x summed over its first `count` axes, without atomics, so that the bits are the same every time.
 
-    What cancels between the two halves of a batch, real and generated samples, cancels to 0.
+    Terms that cancel between the two halves of a batch (real and generated samples) cancel to exactly 0.
     """
     if x.dtype.name not in launch.REALS:
         return x.sum(tuple(range(count)))
@@ -22,11 +31,11 @@ def sum_leading(x, count):
     return launch.sums("reduce", "column_sums", [rows], divisor=1.0).reshape(rest)
 
 
-def square_sum(x):
-    """See `numpy_reduce.square_sum`; not CuPy's own product, which could not be captured."""
+def square_sum(x: Array) -> Any:
+    """See `numpy_reduce.square_sum`; without CuPy's own matrix product, which cannot be captured."""
     return (x * x).sum()
 
 
-def numbers(arrays):
-    """See `numpy_reduce.numbers`; the host waits for the device once."""
+def numbers(arrays: Sequence[Any]) -> list[float]:
+    """See `numpy_reduce.numbers`; the host waits for the device only once."""
     return np.stack(arrays).tolist()

@@ -1,5 +1,9 @@
 """The reference backend: NumPy arrays on the CPU.  Every other backend is tested against this one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy import asarray, ndarray
 
@@ -11,31 +15,37 @@ from .norm import moments, normalize, normalize_gradients
 from .optim import adam, approach, blocks
 from .reduce import numbers, square_sum, sum_leading
 
-DEVICE = "cpu"
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...types import Array, DTypeLike
+    from ..interface import Order
+
+DEVICE: str = "cpu"
 
 keep_freed_memory()
 
 
-def array(data, dtype=None, order="K"):
+def array(data: Any, dtype: DTypeLike | None = None, order: Order = "K") -> Array:
     """Return a new array with a copy of `data`."""
     return np.array(data, dtype, order=order)
 
 
-def add_at(out, key, x):
+def add_at(out: Array, key: Any, x: Array) -> None:
     """Add x to out[key], as often as `key` names an element."""
     np.add.at(out, key, x)
 
 
-def to_numpy(a):
+def to_numpy(a: Array) -> Array:
     """Return the array itself."""
     return a
 
 
-def from_numpy(a):
+def from_numpy(a: Array) -> Array:
     """Return the array itself."""
     return a
 
 
-def device_count():
+def device_count() -> int:
     """Return the number of GPUs: always 0."""
     return 0

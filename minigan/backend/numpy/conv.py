@@ -1,23 +1,30 @@
 """Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache, or Winograd's algorithm.
 
 With images (N, H, W, C) and kernels (kH, kW, C_in, C_out), a row of the column matrix holds one receptive field, so
-`columns @ w.reshape(-1, C_out)` is the output itself: no transposes anywhere.  The three functions are the partial
+`columns @ w.reshape(-1, C_out)` is the output itself, without any transpose.  The three functions are the partial
 derivatives of one trilinear form <y, conv(x, w)>.
 """
 
+from __future__ import annotations
+
 from functools import partial
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from . import threads, winograd
 
-CHUNK_BYTES = 4 << 20  # of the column matrix: about the second-level caches, measured flat between 2 and 8 MiB
+if TYPE_CHECKING:
+    from ...ops.conv import ConvGeometry
+    from ...types import Array
+
+CHUNK_BYTES = 4 << 20  # of the column matrix: about a second-level cache; 2 to 8 MiB are equally fast
 
 
-def conv2d(x, w, geometry):
-    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in / groups, C_out)."""
+def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
+    """Return the correlation y (N, OH, OW, C_out) of x (N, H, W, C_in) with w (kH, kW, C_in / groups, C_out)."""
     (oh, ow), n = geometry.output, len(x)
     dtype = np.result_type(x, w)
     if winograd.suits(geometry, dtype, n, *w.shape[2:]):
@@ -38,7 +45,7 @@ def _correlate(x, matrix, y, geometry, some):
         target[...] = (columns @ matrix).reshape(target.shape)
 
 
-def conv_transpose2d(y, w, geometry):
+def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     n, groups = len(y), geometry.groups
     dtype = np.result_type(y, w)
@@ -57,7 +64,7 @@ def _spread(y, taps, x, geometry, some):
     scatter_taps(_per_tap(rows, taps), geometry, x[some])
 
 
-def conv2d_weight(x, y, geometry):
+def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     dtype, n, groups = np.result_type(x, y), len(x), geometry.groups
     if winograd.suits(geometry, dtype, n, x.shape[3], y.shape[3]):
@@ -66,7 +73,7 @@ def conv2d_weight(x, y, geometry):
     for x_group, w_group, y_group in _groups(geometry, x, w, y):
         work = partial(_correlate_weight, x_group, y_group, geometry)
         chunks = _chunks(n, geometry, w_group)
-        w_group[...] = sum(threads.side_by_side(work, chunks)).reshape(w_group.shape)
+        w_group[...] = np.reshape(sum(threads.side_by_side(work, chunks)), w_group.shape)
     return w
 
 
@@ -75,7 +82,7 @@ def _correlate_weight(x, y, geometry, some):
     return im2col(x[some], geometry).T @ rows
 
 
-def im2col(x, geometry):
+def im2col(x: Array, geometry: ConvGeometry) -> Array:
     """Return every receptive field as a row: (N * OH * OW, kH * kW * C)."""
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (oh, ow), n, c = geometry.output, len(x), x.shape[3]
@@ -83,20 +90,21 @@ def im2col(x, geometry):
         return np.ascontiguousarray(x).reshape(-1, c)
     padded = _padded(x, geometry)
     a, b, d, e = padded.strides
-    if c == 1:  # the same matrix, filled by columns: rows of pixels are longer runs than the taps of one row
+    if c == 1:  # the same matrix, filled by columns: a row of pixels is a longer run of memory than a row of taps
         taps = as_strided(padded, (kh, kw, n, oh, ow), (b * dh, d * dw, a, b * sh, d * sw), writeable=False)
         return taps.reshape(kh * kw, n * oh * ow).T
     fields = as_strided(padded, (n, oh, ow, kh, kw, c), (a, b * sh, d * sw, b * dh, d * dw, e), writeable=False)
     return fields.reshape(n * oh * ow, kh * kw * c)
 
 
-def scatter_taps(columns, geometry, x):
+def scatter_taps(columns: Array, geometry: ConvGeometry, x: Array) -> None:
     """Write into x (N, H, W, C) the adjoint of taking its receptive fields.
 
-    columns: (kH * kW, N * OH * OW, C), one for each tap of the kernel, added to where the tap came from.
+    columns: (kH * kW, N * OH * OW, C), one matrix for each tap of the kernel; its values are added to the pixels that
+    the tap read.
 
-    The sum is formed in one plane for each residue of the position modulo the stride: there the pixels that a tap
-    reaches lie next to each other, and whole rows are added at once.
+    The sums are formed in one plane for each residue of the position modulo the stride: there the pixels that a tap
+    reads are neighbours in memory, and whole rows are added at once.
     """
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (oh, ow), (h, w), ((top, _), (left, _)) = geometry.output, geometry.input, geometry.padding

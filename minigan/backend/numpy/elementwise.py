@@ -1,11 +1,22 @@
 """Elementwise functions that take several NumPy calls, computed by the array's own operations on any device."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from ...types import Array
+
+# Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
 __all__ = ["gate", "leaky_relu", "scale_pixels", "sigmoid", "softplus"]
 
 
-def leaky_relu(x, slope):
+def leaky_relu(x: Any, slope: float) -> Array:
     """Return x where x > 0, slope * x elsewhere; 0 <= slope <= 1."""
     if x.dtype.kind == "c":
         return np.where(x.real > 0, x, slope * x)
@@ -15,9 +26,9 @@ def leaky_relu(x, slope):
     return np.maximum(x, y, out=y if y.ndim else None)
 
 
-def gate(x, mask, slope):
+def gate(x: Any, mask: Array, slope: float) -> Array:
     """Return x where `mask`, an array of its shape, is true, slope * x elsewhere."""
-    # Products: a masked copy of random signs is 25 times slower, for the branches that the processor mispredicts.
+    # By products: on random signs a masked copy is 25 times slower, because the processor mispredicts its branches.
     if not slope:
         return x * mask
     factor = np.multiply(mask, 1 - slope, dtype=x.real.dtype)
@@ -25,18 +36,18 @@ def gate(x, mask, slope):
     return np.multiply(x, factor, out=factor) if x.dtype == factor.dtype and factor.ndim else x * factor
 
 
-def sigmoid(x):
+def sigmoid(x: Any) -> Array:
     """Return 1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
     e = np.exp(-_magnitude(x))
     return np.where(x.real >= 0, 1.0, e) / (1.0 + e)
 
 
-def softplus(x):
+def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
 
 
-def scale_pixels(pixels):
+def scale_pixels(pixels: Array) -> Array:
     """Return uint8 numbers from 0 to 255 as float32 numbers from -1 to 1."""
     out = pixels.astype(np.float32)
     out /= 127.5

@@ -1,14 +1,20 @@
 """Matrix products on NumPy."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import threads
 
+if TYPE_CHECKING:
+    from ...types import Array
 
-def matmul(a, b):
-    """Return a @ b; a large product is divided among our threads while BLAS is kept to one."""
+
+def matmul(a: Array, b: Array) -> Array:
+    """Return a @ b; a large product is divided among minigan's threads while BLAS is kept to one thread."""
     if not threads.in_use() or a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE:
         return a @ b
     out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))

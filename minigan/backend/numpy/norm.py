@@ -1,19 +1,26 @@
-"""Normalisation on NumPy.  Kernels see a matrix (M, C): batch norm reduces its rows, layer norm its columns."""
+"""Normalisation on NumPy.  Kernels take a matrix (M, C): batch norm averages over axis 0, layer norm over axis 1."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .reduce import sum_leading
 
+if TYPE_CHECKING:
+    from ...types import Array
 
-def moments(x, axis):
-    """Return mean and biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
+
+def moments(x: Array, axis: int) -> tuple[Array, Array]:
+    """Return the mean and the biased variance of the matrix x over `axis`, in two passes; both keep that axis."""
     mean = _mean(x, axis)
     centred = x - mean
     centred *= centred
     return mean, _mean(centred, axis)
 
 
-def normalize(x, gamma, beta, mean, inv):
+def normalize(x: Array, gamma: Array, beta: Array, mean: Array, inv: Array) -> Array:
     """Return (x - mean) * inv * gamma + beta."""
     out = x - mean
     out *= inv
@@ -22,13 +29,15 @@ def normalize(x, gamma, beta, mean, inv):
     return out
 
 
-def normalize_gradients(g, x, gamma, mean, inv, axis):
+def normalize_gradients(
+    g: Array, x: Array, gamma: Array, mean: Array, inv: Array, axis: int
+) -> tuple[Array, Array, Array]:
     """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
     normal = x - mean
     normal *= inv
     d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
     h = g * gamma
-    if axis == 0:  # the means of h and of h * normal, from the sums that are there already
+    if axis == 0:  # the means of h and of h * normal follow from the two sums above
         first, second = gamma * (d_beta / len(x)), gamma * (d_gamma / len(x))
     else:
         first, second = _mean(h, axis), _mean(h * normal, axis)

@@ -1,11 +1,20 @@
-"""Updates in place that walk through memory once, in blocks that stay in cache, instead of once for every term."""
+"""Updates in place that read and write memory once, in blocks that stay in cache, instead of once for every term."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-BLOCK = 1 << 16  # elements: five float32 arrays of this size are about a second-level cache
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ...types import Array
+
+BLOCK = 1 << 16  # elements: five float32 arrays of this length fill about a second-level cache
 
 
-def blocks(first, *others):
+def blocks(first: Array, *others: Array) -> Iterator[list[Array]]:
     """Yield flat views of at most BLOCK elements of each array; an array that is written to must be contiguous."""
     if not first.flags.c_contiguous:
         yield [first, *others]
@@ -15,7 +24,7 @@ def blocks(first, *others):
         yield [a[start : start + BLOCK] for a in flat]
 
 
-def adam(p, g, m, v, beta1, beta2, eps, lr):
+def adam(p: Array, g: Array, m: Array, v: Array, beta1: float, beta2: float, eps: float, lr: float) -> None:
     """Update m <- beta1 m + (1 - beta1) g,  v <- beta2 v + (1 - beta2) g^2,  p -= lr m / (sqrt(v) + eps)."""
     term = g * (1 - beta1)
     m *= beta1
@@ -31,6 +40,6 @@ def adam(p, g, m, v, beta1, beta2, eps, lr):
     p -= term
 
 
-def approach(average, value, weight):
+def approach(average: Array, value: Array, weight: float) -> None:
     """Update average += weight * (value - average)."""
     average += weight * (value - average)

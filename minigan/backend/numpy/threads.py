@@ -1,9 +1,11 @@
 """Threads that work on slices of a batch side by side, as many as BLAS may use.
 
-NumPy copies on one core where BLAS multiplies on all, so a kernel that does both in turn leaves cores idle.  Here each
-thread copies and multiplies its own slice, by a BLAS of one thread.  Whoever limits BLAS, by OPENBLAS_NUM_THREADS or
-threadpoolctl, limits this too.
+NumPy copies on one core while BLAS multiplies on all of them, so a kernel that does both in turn leaves cores idle.
+Here each thread copies and multiplies its own slice, with BLAS kept to one thread.  A limit on the threads of BLAS, by
+OPENBLAS_NUM_THREADS or threadpoolctl, also limits these threads.
 """
+
+from __future__ import annotations
 
 import math
 import os
@@ -11,30 +13,39 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from functools import cache
 from threading import Lock
+from typing import TYPE_CHECKING
 
-LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice what it takes to wake a thread
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any, TypeVar
+
+    Item = TypeVar("Item")
+    Result = TypeVar("Result")
+
+LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice the time that it takes to wake a thread
 
 
-def count():
+def count() -> int:
     """Return the number of threads that work on one kernel."""
     return _blas().num_threads
 
 
-def side_by_side(function, items):
+def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Return [function(item) for item in items], computed in several threads; `function` must not call this again."""
     workers = min(count(), len(items))
     if workers < 2:
         return [function(item) for item in items]
-    results, left = [None] * len(items), iter(range(len(items)))
+    results: list[Any] = [None] * len(items)
+    left = iter(range(len(items)))
 
-    def work():
+    def work() -> None:
         for i in left:
             results[i] = function(items[i])
 
     with _blas().in_one_thread():
         others = [_pool().submit(work) for _ in range(workers - 1)]
         try:
-            work()  # here too: it is one thread less to wake, and one core less to find
+            work()  # this thread works too: one thread fewer has to be woken
         finally:
             wait(others)
     for other in others:
@@ -42,10 +53,10 @@ def side_by_side(function, items):
     return results
 
 
-def slices(n, most, work):
-    """Return range(n) in slices of at most `most` and at least 1; one slice if n is 0.
+def slices(n: int, most: int, work: int) -> list[slice]:
+    """Return slices of range(n) of length 1 to `most`; one empty slice if n is 0.
 
-    As many for each thread, if all together are enough `work`, in multiplications, to wake one for.
+    If the `work` of all of them, counted in multiplications, is worth waking threads, every thread gets equally many.
     """
     workers = count() if work >= LARGE else 1
     rounds = max(math.ceil(n / (max(most, 1) * workers)), 1)
@@ -53,28 +64,28 @@ def slices(n, most, work):
     return [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
 
 
-def in_use():
-    """Return whether BLAS is kept to one thread, so that a large product should be divided among our threads."""
+def in_use() -> bool:
+    """Return whether BLAS is kept to one thread, so that a large product should be divided among minigan's threads."""
     return _blas().users > 0
 
 
 class Repeated:
-    """A context around a step that is repeated: if it used our threads once, it will do so again.
+    """A context around a step that is repeated: a step that used minigan's threads once will use them again.
 
-    From then on BLAS keeps to one thread for the whole step, as after a product OpenBLAS's own threads go on spinning
-    for some 20 ms, and ours beside them would get half a core.
+    From then on BLAS is kept to one thread for the whole step.  Otherwise OpenBLAS's own threads would go on spinning
+    for some 20 ms after each product, and minigan's threads beside them would get half a core each.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._needed = False
         self._open = ExitStack()
 
-    def __enter__(self):
+    def __enter__(self) -> None:
         self._entries = _blas().entries
         if self._needed:
             self._open.enter_context(_blas().in_one_thread())
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._needed = _blas().entries > self._entries + self._needed
         self._open.close()
 
@@ -82,19 +93,19 @@ class Repeated:
 class _Blas:
     """The threads of all BLAS libraries of this process."""
 
-    def __init__(self, libraries):
+    def __init__(self, libraries: Sequence[Any]) -> None:
         self._libraries = libraries
         self._lock = Lock()
-        self._before = []
+        self._before: list[int] = []
         self.users = self.entries = 0
 
     @property
-    def num_threads(self):
+    def num_threads(self) -> int:
         numbers = self._before if self.users else self._numbers()
         return max(numbers, default=1)
 
     @contextmanager
-    def in_one_thread(self):
+    def in_one_thread(self) -> Iterator[None]:
         """Keep BLAS to one thread from the first user's entry to the last user's exit."""
         with self._lock:
             if not self.users:
@@ -119,18 +130,18 @@ class _Blas:
 
 
 @cache
-def _blas():
+def _blas() -> _Blas:
     try:
         from threadpoolctl import ThreadpoolController
-    except ImportError:  # NumPy alone is enough, on one core
+    except ImportError:  # it is optional: without it a kernel is not divided among threads
         return _Blas([])
     return _Blas(ThreadpoolController().select(user_api="blas").lib_controllers)
 
 
 @cache
-def _pool():
+def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(thread_name_prefix="minigan")
 
 
-if hasattr(os, "register_at_fork"):  # systems that cannot fork, such as Windows and WebAssembly, lack it
-    os.register_at_fork(after_in_child=_pool.cache_clear)  # a forked child has none of its threads
+if hasattr(os, "register_at_fork"):  # absent on systems that cannot fork, such as Windows and WebAssembly
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # the threads do not exist in a forked child

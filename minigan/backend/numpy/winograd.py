@@ -5,8 +5,9 @@ values at m + r - 1 points (Toom and Cook).  As a trilinear form, with one row o
 
     sum_ij y_i x_(i+j) w_j = sum_p (A y)_p (B x)_p (G w)_p:
 
-one product for each point instead of m * r.  In the plane the matrices act on rows and on columns, channels make every
-product a GEMM, and the trio of `numpy_conv` is, tile by tile of TILE x TILE outputs, the three partial derivatives
+one product for each point instead of m * r products.  In two dimensions the matrices act on rows and on columns, and
+with channels every product is a GEMM.  For each tile of TILE x TILE outputs, the three functions of `conv.py` are the
+partial derivatives of this form:
 
     y = A^T [(B x) (G w)],    x = B^T [(A y) (G w)^T],    w = G^T [(B x)^T (A y)].
 
@@ -15,28 +16,41 @@ A convolution of stride s is one of stride 1 over the s x s phases of the image,
 networks, 2016]
 """
 
+from __future__ import annotations
+
 from fractions import Fraction
 from functools import lru_cache
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from . import threads
 
-TILE = 4  # outputs a side: for 3 x 3 kernels faster than 2 and 6 on images of 8, 14, 28 and 32 pixels
-CHUNK_BYTES = 4 << 20  # of values at the points: measured flat between 2 and 4 MiB, 8 take up to 1.5 times as long
+if TYPE_CHECKING:
+    from typing import Any, TypeAlias
+
+    from ...ops.conv import ConvGeometry
+    from ...types import Array
+
+    Matrix: TypeAlias = list[list[Fraction]]
+
+TILE = 4  # outputs on each side: for 3 x 3 kernels faster than 2 and 6 on images of 8, 14, 28 and 32 pixels
+CHUNK_BYTES = 4 << 20  # of values at the points: 2 and 4 MiB are equally fast, 8 MiB take up to 1.5 times as long
 # The finite points for a kernel of r taps (the last one is infinity): the most accurate found among small fractions.
 POINTS = {2: "1/2 -1/2 5/4 -5/4", 3: "0 5/8 -5/8 3/2 -3/2", 4: "0 1/2 -1/2 1 -1 5/2", 5: "0 1 -1 2 -2 1/2 -1/2"}
 
-# Measured times, in multiply-adds of a GEMM: to bring a value to the points or back, to gather one of im2col, to begin.
+# Measured times, in multiply-adds of a GEMM: to transform one value to the points or back, to gather one value for
+# im2col, and to start Winograd's algorithm at all.
 TRANSFORM, GATHER, CALL = 40, 16, 5e6
 
 
-def suits(geometry, dtype, n, c_in, c_out):
-    """Return whether Winograd beats im2col: float32, 2 to 5 taps a side and phase, enough tiles and channels.
+def suits(geometry: ConvGeometry, dtype: np.dtype[Any], n: int, c_in: int, c_out: int) -> bool:
+    """Return whether Winograd's algorithm is faster than im2col, and accurate enough.
 
-    The error, 5e-7 to 8e-6 of the result's norm in float32 where a GEMM has 3e-7, rules out what asks for float64.
+    It must be float32, with 2 to 5 taps on each side of a phase, and enough tiles and channels.  float64 is left to
+    im2col, because the error is 5e-7 to 8e-6 of the result's norm in float32, where that of a GEMM is 3e-7.
     """
     taps = _taps(geometry)
     if geometry.groups > 1 or geometry.dilation != (1, 1) or not set(taps) <= set(POINTS) or dtype != np.float32:
@@ -49,8 +63,8 @@ def suits(geometry, dtype, n, c_in, c_out):
     return points * (products + TRANSFORM * transforms) + CALL < direct
 
 
-def conv2d(x, w, geometry):
-    """Return y (N, OH, OW, C_out), x (N, H, W, C_in) correlated with w (kH, kW, C_in, C_out)."""
+def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
+    """Return the correlation y (N, OH, OW, C_out) of x (N, H, W, C_in) with w (kH, kW, C_in, C_out)."""
     maps = _maps(geometry, np.result_type(x, w))
     kernels = maps.kernels(maps.fold(w))
     y = np.empty((len(x), *geometry.output, w.shape[3]), maps.dtype)
@@ -62,10 +76,11 @@ def conv2d(x, w, geometry):
     return y
 
 
-def conv_transpose2d(y, w, geometry):
+def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     maps = _maps(geometry, np.result_type(y, w))
-    kernels = maps.kernels(maps.fold(w).swapaxes(2, 3))  # a copy: GEMM with a transposed factor took up to 1.7 times
+    # The kernels are a copy, since a GEMM with a transposed factor took up to 1.7 times as long.
+    kernels = maps.kernels(maps.fold(w).swapaxes(2, 3))
     x = np.zeros((len(y), *geometry.input, w.shape[2]), maps.dtype)
 
     def spread(some):
@@ -75,12 +90,12 @@ def conv_transpose2d(y, w, geometry):
     return x
 
 
-def conv2d_weight(x, y, geometry):
+def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     maps = _maps(geometry, np.result_type(x, y))
-    kernels = np.zeros((maps.count, x.shape[3] * prod(geometry.stride), y.shape[3]), maps.dtype)
+    kernels: Array = np.zeros((maps.count, x.shape[3] * prod(geometry.stride), y.shape[3]), maps.dtype)
 
-    def correlate(some):
+    def correlate(some: slice) -> Array:
         return maps.images(x[some]).swapaxes(1, 2) @ maps.outputs(y[some])
 
     for part in threads.side_by_side(correlate, maps.chunks(len(x), kernels)):
@@ -94,9 +109,9 @@ def _maps(geometry, dtype):
 
 
 class _Maps:
-    """The matrices A, B and G of one geometry, which take arrays to values at points (points, rows, channels) and back.
+    """The matrices A, B and G of one geometry, which map arrays to values at points (points, rows, channels) and back.
 
-    Inside, images lie as (H, W, N, C): a row of pixels of the batch is one long row of a GEMM.
+    Inside, images have the layout (H, W, N, C), where a row of pixels of the whole batch is one long row of a GEMM.
     """
 
     def __init__(self, geometry, dtype):
@@ -109,7 +124,7 @@ class _Maps:
         self.count = prod(self.points)
 
     def chunks(self, n, kernels):
-        """Return slices of the batch whose values at the points fit in CHUNK_BYTES, or are twice the kernels' size."""
+        """Return slices of the batch whose values at the points fit in CHUNK_BYTES or twice the size of the kernels."""
         per_image = prod(self.tiles) * self.count * sum(kernels.shape[1:]) * self.dtype.itemsize
         most = max(CHUNK_BYTES, 2 * kernels.nbytes) // max(per_image, 1)
         return threads.slices(n, most, n * prod(self.tiles) * kernels.size)
@@ -174,7 +189,7 @@ class _Maps:
                 pixels = x[:, first::sh, left_most::sw].transpose(1, 2, 0, 3)
                 r, q = (top + first) // sh, (left + left_most) // sw
                 target = image[r : r + pixels.shape[0], q : q + pixels.shape[1], :, a, b]
-                yield target, pixels[: target.shape[0], : target.shape[1]]  # no window covers the pixels after
+                yield target, pixels[: target.shape[0], : target.shape[1]]  # no window covers the remaining pixels
 
     def _to_points(self, matrix, rows, channels):
         """Return (points, rows, channels): `matrix` applied to the columns of (tiles, points, tiles, pixels, N * C)."""
@@ -188,7 +203,7 @@ class _Maps:
 
 
 def _along(axis, matrix, t, out=None):
-    """Return `matrix` times t along one axis, by GEMMs on views whose rows are the last axis."""
+    """Return the product of `matrix` with t along one axis, by GEMMs on views whose rows are the last axis of t."""
     if out is None:
         out = np.empty((*t.shape[:axis], len(matrix), *t.shape[axis + 1 :]), t.dtype)
     np.matmul(matrix, np.moveaxis(t, axis, -2), out=np.moveaxis(out, axis, -2))
@@ -202,7 +217,7 @@ def _windows(t, axis, size):
 
 
 def _overlap_add(axis, matrix, t):
-    """Return the adjoint of `_windows`: the axes (tiles, size) as one, where overlapping ends of windows add up."""
+    """Return the adjoint of `_windows`: the axes (tiles, size) become one, where overlapping ends of windows add up."""
     tiles, size = t.shape[axis : axis + 2]
     tail = size - TILE
     out = np.zeros((*t.shape[:axis], tiles * TILE + tail, *t.shape[axis + 2 :]), t.dtype)
@@ -213,11 +228,11 @@ def _overlap_add(axis, matrix, t):
     return out
 
 
-def toom_cook(m, r):
+def toom_cook(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
     """Return A (n, m), B (n, n) and G (n, r) as lists of Fractions, n = m + r - 1.
 
     Row p of A and of G evaluates a polynomial at point p, and B holds the transposed inverse of the evaluation at all n
-    points.  G takes the denominators: A and B are then exact in binary.
+    points.  The denominators are put into G, so that A and B are exact in binary.
     """
     points = [Fraction(point) for point in POINTS[r].split()]
     a = [[p**i for i in range(m)] for p in points] + [[Fraction(0)] * (m - 1) + [Fraction(1)]]
