@@ -39,7 +39,7 @@ def on_line(f: Callable[..., Any], x: Any, v: Any) -> Callable[[complex], list[N
         x, v: One array or Tensor each, or sequences of them.
 
     Raises:
-        ValueError: x and v differ in shape.
+        ValueError: If x and v differ in shape.
     """
     xs = sequence(x)
     points, directions = [array(a) for a in xs], [array(a) for a in sequence(v)]

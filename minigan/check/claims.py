@@ -158,7 +158,7 @@ def claim(
             "sigmas" is max |a - b| / s, where the function returns a third value, the standard error s.
 
     Raises:
-        ValueError: The measure is unknown.
+        ValueError: If the measure is unknown.
     """
     if measure not in MEASURES:
         raise ValueError(f"claim {number}: measure must be one of {', '.join(MEASURES)}, got {measure!r}")
@@ -176,7 +176,7 @@ def check(claim: Claim) -> None:
     """Compute a claim and its wrong variants, and print the result.
 
     Raises:
-        ClaimError: The claim does not hold, or a wrong variant is not rejected.
+        ClaimError: If the claim does not hold, or a wrong variant is not rejected.
     """
     result = claim.result()
     if _collected:
@@ -192,7 +192,7 @@ def answer(claim: Claim, function: Callable[..., Any]) -> None:
 
     Args:
         claim: The claim of the exercise, whose function has a parameter `answer`.
-        function: The reader's answer, which is passed as that parameter.  If it raises NotImplementedError, the
+        function: The reader's answer, which is passed as that parameter. If it raises NotImplementedError, the
             exercise has not been tried yet.
     """
     try:

@@ -40,7 +40,7 @@ def gradients(subject: Subject, cotangents: Sequence[Variable], order: int) -> t
     """Compute the analytic gradients, and whether the outputs depend on each variable.
 
     Raises:
-        GradcheckError: Two sweeps over one graph disagree, or the backward changes an array that it was given.
+        GradcheckError: If two sweeps over one graph disagree, or the backward changes an array that it was given.
     """
     tensors = subject.tensors()
     outputs = subject.run(tensors)
@@ -74,14 +74,14 @@ def create_graph_check(
     Args:
         f, inputs, rng, names: As in `gradcheck`.
         order: The highest order of derivative.
-        rtol, atol: Two gradients a and b agree where |a - b| <= rtol * max|a| + atol.  The maximum is taken over all
+        rtol, atol: Two gradients a and b agree where |a - b| <= rtol * max|a| + atol. The maximum is taken over all
             inputs, since a gradient that should be 0 may be round-off of the others.
 
     Returns:
         The largest |a - b| / (max|a| + atol / rtol).
 
     Raises:
-        GradcheckError: Two gradients differ; the message names the input, the index and both numbers.
+        GradcheckError: If two gradients differ; the message names the input, the index and both numbers.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     worst = 0.0

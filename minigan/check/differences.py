@@ -29,7 +29,7 @@ def difference(subject: Subject, k: int, probe: Probe, cotangents: Sequence[Vari
     """Return the derivative of <cotangents, outputs> along the probe in variable k, and a bound on its round-off.
 
     Outputs are subtracted before they are multiplied by the cotangents, so one that does not change contributes exactly
-    0.  Their rounding errors are independent, so the squares of these are added.
+    0. Their rounding errors are independent, so the squares of these are added.
     """
     value, h = subject.variables[k].value, probe.h
     move = h * probe.direction(value)

@@ -45,11 +45,11 @@ def kinks(
             range, plus atol times h (a jump of the derivative too small to matter), plus round-off.
 
     Returns:
-        Booleans in the shape of f(x), or a list of such arrays if f returns several outputs.  A smooth function with
+        Booleans in the shape of f(x), or a list of such arrays if f returns several outputs. A smooth function with
         h^2 |f'''| above about 0.004 |f'| is taken for one with a kink; a smaller h tells them apart.
 
     Raises:
-        ValueError: x and v differ in shape.
+        ValueError: If x and v differ in shape.
     """
     found = bends(on_line(f, x, v), h, rtol, atol)
     return found[0] if len(found) == 1 else found

@@ -81,7 +81,7 @@ class Subject:
     def gradient(self, cotangents: list[Variable]) -> Subject:
         """Return the function one order up: variables and cotangents to the gradient of <cotangents, outputs>.
 
-        It is computed with create_graph=True.  The cotangents are variables too, since a vjp that drops the history of
+        It is computed with create_graph=True. The cotangents are variables too, since a vjp that drops the history of
         its argument g would pass otherwise: in a longer chain g is a function of x.
         """
         n = len(self.variables)
@@ -108,8 +108,8 @@ def subject(f: Callable[..., Any], inputs: Any, names: Sequence[str] | None = No
     """Return f as a Subject whose variables are the float64 inputs; f receives all other inputs as they are.
 
     Raises:
-        TypeError: An input or output is floating-point but not float64, or an output is no Tensor.
-        ValueError: No input is float64, or there are not as many names as inputs.
+        TypeError: If an input or output is floating-point but not float64, or an output is no Tensor.
+        ValueError: If no input is float64, or there are not as many names as inputs.
     """
     inputs = sequence(inputs)
     names = _names(f, inputs, names)

@@ -4,7 +4,7 @@
     R1(h) = |f(x + h v) - f(x) - h <g, v>|                       ~ h^2  if g is the gradient
     R2(h) = |f(x + h v) - f(x) - h <g, v> - h^2/2 <v, H v>|      ~ h^3  if H v is right too
 
-The power is the slope of log R over log h, at the smallest steps at which round-off does not matter.  At larger steps a
+The power is the slope of log R over log h, at the smallest steps at which round-off does not matter. At larger steps a
 gradient that is wrong by 1 % looks right, because the curvature hides the error.
 
 Sources: P. Farrell, D. Ham, S. Funke and M. Rognes, Automated derivation of the adjoint of high-level transient finite
@@ -93,13 +93,13 @@ def taylor_test(
         rng: Draws the direction; by default `numpy.random.default_rng(0)`.
 
     Returns:
-        A report with the observed powers.  A remainder that is nowhere above round-off, such as that of a linear f,
+        A report with the observed powers. A remainder that is nowhere above round-off, such as that of a linear f,
         passes with infinity.
 
     Raises:
-        TaylorTestError: A power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.
-        TypeError: x is not float64.
-        ValueError: Shapes do not agree, or f returns more than one number.
+        TaylorTestError: If a power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.
+        TypeError: If x is not float64.
+        ValueError: If shapes do not agree, or f returns more than one number.
 
     Example:
         taylor_test(lambda x: (x**3).sum(), x, 3 * x**2)

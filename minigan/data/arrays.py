@@ -85,9 +85,9 @@ def array_images(
         value_range: The range of float pixels, see `as_pixels`.
 
     Raises:
-        ArrayError: The file is malformed, or holds no images.
-        ValueError: The file does not have this part.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the file is malformed, or holds no images.
+        ValueError: If the file does not have this part.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
@@ -106,8 +106,8 @@ def as_pixels(array: Array, path: PathLike, value_range: tuple[float, float] | N
         value_range: The range of floats, (0, 1) or (-1, 1). By default (-1, 1) if any value is negative.
 
     Raises:
-        ArrayError: The array is of another kind: another dtype, NaN, values outside the range, channels first.
-        ValueError: `value_range` is another.
+        ArrayError: If the array is of another kind: another dtype, NaN, values outside the range, channels first.
+        ValueError: If `value_range` is another.
     """
     if value_range not in (None, (0, 1), (-1, 1)):
         raise ValueError(f"value_range must be (0, 1), (-1, 1) or None, got {value_range!r}")
@@ -143,8 +143,8 @@ def read_npy(path: PathLike, max_bytes: int = 1 << 32) -> Array:
         A writable array in native byte order and C order.
 
     Raises:
-        ArrayError: The file is malformed, or its array is too large or not of numbers.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the file is malformed, or its array is too large or not of numbers.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
@@ -163,9 +163,9 @@ def read_npz(path: PathLike, names: Iterable[str] | None = None, max_bytes: int 
         {name: array}.
 
     Raises:
-        ArrayError: The archive is malformed, or its arrays are too large or not of numbers.
-        KeyError: The archive does not have one of the names.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the archive is malformed, or its arrays are too large or not of numbers.
+        KeyError: If the archive does not have one of the names.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _members(path) as members:

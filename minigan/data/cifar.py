@@ -85,8 +85,8 @@ def read_cifar(path: PathLike, max_bytes: int = 1 << 30) -> tuple[Array, Array]:
         (images, labels): uint8 (N, 32, 32, 3), and int64 (N,) from 0 to 9.
 
     Raises:
-        CifarError: The file is malformed.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        CifarError: If the file is malformed.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "CIFAR-10") as file:

@@ -84,8 +84,8 @@ def download(name: str, folder: PathLike | None = None) -> Path:
         The folder, in which `load` finds the data set if it is the default.
 
     Raises:
-        ValueError: There is no such data set, or an archive in the folder is not the published one.
-        DownloadError: No mirror has a file, the folder cannot be written, or pooch is missing
+        ValueError: If there is no such data set, or an archive in the folder is not the published one.
+        DownloadError: If no mirror has a file, the folder cannot be written, or pooch is missing
             (`pip install "minigan[data]"`). It is an OSError.
     """
     if name not in _SETS:

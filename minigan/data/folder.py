@@ -81,11 +81,11 @@ def read_folder(
         max_pixels: The largest image to decode, in pixels; larger ones count as unreadable.
 
     Raises:
-        FolderError: An image cannot be read; the message names the first few.
-        ValueError: Sizes differ and no size is given, the images do not fit into memory, or `channels` is neither 1
+        FolderError: If an image cannot be read; the message names the first few.
+        ValueError: If sizes differ and no size is given, the images do not fit into memory, or `channels` is neither 1
             nor 3.
-        OSError: The folder cannot be read; IsADirectoryError if it has no image.
-        ImportError: Pillow is missing.
+        OSError: If the folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: If Pillow is missing.
     """
     if channels not in (1, 3):
         raise ValueError(f"read_folder: channels must be 1 (gray) or 3 (RGB), got {channels!r}")
@@ -106,8 +106,8 @@ def find_images(path: PathLike) -> list[Path]:
     """Return the relative paths of all images under a folder, sorted by their components.
 
     Raises:
-        OSError: The folder cannot be read; IsADirectoryError if it has no image.
-        ImportError: Pillow is missing.
+        OSError: If the folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: If Pillow is missing.
     """
     root, endings = Path(path), _endings(_pillow())
     found = []

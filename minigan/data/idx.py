@@ -68,8 +68,8 @@ def read_idx(path: PathLike, max_bytes: int = 1 << 32) -> Array:
         int32, float32 or float64.
 
     Raises:
-        IdxError: The file is malformed, or its array is too large.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        IdxError: If the file is malformed, or its array is too large.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _unpacked(path) as stream, _gzip_errors(path):
@@ -91,9 +91,9 @@ def write_idx(path: PathLike, array: ArrayLike) -> None:
         array: uint8, int8, int16, int32, float32 or float64, in any byte order, with at most 32 axes.
 
     Raises:
-        TypeError: IDX cannot hold this dtype.
-        ValueError: An axis has 2**32 or more elements, or there are too many axes.
-        OSError: The file cannot be written.
+        TypeError: If IDX cannot hold this dtype.
+        ValueError: If an axis has 2**32 or more elements, or there are too many axes.
+        OSError: If the file cannot be written.
     """
     path, array = Path(path), np.asarray(array)
     code = _CODES.get(array.dtype.newbyteorder("="))

@@ -42,9 +42,9 @@ class Loader:
             batch of an epoch, `epoch` is one higher and `position` is 0.
 
     Raises:
-        ValueError: The arrays have no samples, differ in length or lie on several devices, or `batch_size` is out of
+        ValueError: If the arrays have no samples, differ in length or lie on several devices, or `batch_size` is out of
             range.
-        TypeError: `batch_size` is not an integer.
+        TypeError: If `batch_size` is not an integer.
 
     Example:
         batches = mg.data.Loader(mg.data.load("mnist-10k"), 64, mg.random.Generator(0), transform=mg.data.scale)
@@ -116,7 +116,7 @@ class Loader:
         """Continue where the loader with this state was.
 
         Raises:
-            ValueError: The number of samples, batch_size or drop_last is another, so that other batches would follow,
+            ValueError: If the number of samples, batch_size or drop_last differs, so that other batches would follow,
                 or an entry is missing or out of range.
         """
         mine = self.state_dict()

@@ -33,7 +33,7 @@ class Mixture:
         scale: The divisor of training data, above 0.
 
     Raises:
-        ValueError: The modes have another shape or are not finite, or sigma or scale is not a positive number.
+        ValueError: If the modes have another shape or are not finite, or sigma or scale is not a positive number.
     """
 
     modes: Array
@@ -66,7 +66,7 @@ class SwissRoll:
         scale: The divisor of training data, above 0.
 
     Raises:
-        ValueError: noise or scale is not a positive number.
+        ValueError: If noise or scale is not a positive number.
     """
 
     noise: float = 0.25

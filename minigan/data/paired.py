@@ -49,7 +49,7 @@ def luma(images: Array) -> Array:
         uint8 (..., H, W, 1).
 
     Raises:
-        ValueError: The images have another dtype or number of channels.
+        ValueError: If the images have another dtype or number of channels.
 
     Source: ITU-R recommendation BT.601, section 2.5.1.
     """
@@ -82,7 +82,7 @@ def edge_map(images: Array, threshold: float = 64) -> Array:
         uint8 (N, H, W, 1): 255 at an edge, 0 elsewhere.
 
     Raises:
-        ValueError: The images have another dtype or number of channels, or the threshold is out of range.
+        ValueError: If the images have another dtype or number of channels, or the threshold is out of range.
 
     Source: I. Sobel, G. Feldman, "An isotropic 3x3 image gradient operator", 1968.
     """
@@ -110,7 +110,7 @@ def color_digits(images: Array, labels: ArrayLike) -> tuple[Array, Array]:
         labels: Integers (N,) from 0 to 9.
 
     Raises:
-        ValueError: The images have another dtype or number of channels, or the labels another number or range.
+        ValueError: If the images have another dtype or number of channels, or the labels another number or range.
     """
     _check("color_digits", images, channels=(1,))
     labels = np.asarray(labels)

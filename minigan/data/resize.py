@@ -30,8 +30,8 @@ def area_resize(images: Array, size: Pair) -> Array:
         Images (..., height, width, C) of the same dtype; uint8 means are rounded to the nearest, halves up.
 
     Raises:
-        ValueError: The size is below 1, or the images are empty.
-        TypeError: The images have another dtype.
+        ValueError: If the size is below 1, or the images are empty.
+        TypeError: If the images have another dtype.
     """
     height, width = _size(size)
     if images.ndim < 3 or not all(images.shape[-3:-1]):

@@ -160,10 +160,10 @@ def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: A
             * skip_unreadable, max_pixels: of a folder, see `read_folder`.
 
     Raises:
-        ValueError: The name or part is unknown, or a file is malformed or holds no images: then it is an IdxError,
+        ValueError: If the name or part is unknown, or a file is malformed or holds no images: then it is an IdxError,
             CifarError, ArrayError or FolderError.
-        TypeError: An option does not apply.
-        FileNotFoundError: The data set or file is missing; the message has the folder, and how to get the data.
+        TypeError: If an option does not apply.
+        FileNotFoundError: If the data set or file is missing; the message has the folder, and how to get the data.
 
     Example:
         digits = mg.data.load("mnist-10k", size=32)

@@ -39,8 +39,8 @@ class StackedDigits:
         classes: The number of classes, 1,000.
 
     Raises:
-        ValueError: The digits are of another kind, or cannot be padded equally on both sides.
-        TypeError: The size is not an integer.
+        ValueError: If the digits are of another kind, or cannot be padded equally on both sides.
+        TypeError: If the size is not an integer.
     """
 
     classes: int = 1000

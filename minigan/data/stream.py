@@ -39,8 +39,8 @@ class Stream:
         position: The number of samples drawn so far.
 
     Raises:
-        ValueError: `batch_size` is below 1.
-        TypeError: `batch_size` is not an integer.
+        ValueError: If `batch_size` is below 1.
+        TypeError: If `batch_size` is not an integer.
     """
 
     sampler: Sampler
@@ -77,7 +77,7 @@ class Stream:
         """Continue where the stream with this state was.
 
         Raises:
-            ValueError: batch_size is another, so that other batches would follow, or an entry is missing or out of
+            ValueError: If batch_size is another, so that other batches would follow, or an entry is missing or out of
                 range.
         """
         mine = self.state_dict()

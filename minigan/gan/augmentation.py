@@ -1,6 +1,6 @@
 """Differentiable augmentation: the critic sees only transformed images, both real and generated.
 
-The transformations are random but differentiable, so the generator learns through them.  As real and generated images
+The transformations are random but differentiable, so the generator learns through them. As real and generated images
 are transformed alike, the generator does not imitate the transformations, except where one of them makes two different
 distributions of images look the same to the critic (tutorial 13 shows that translation can).
 Source: Zhao et al. 2020, equations 5 to 7; the ranges are those of its appendix and code.
@@ -58,7 +58,7 @@ class Augment(nn.Module):
         rng: Draws the transformations; an integer is the seed of a new generator.
 
     Raises:
-        ValueError: A name is unknown.
+        ValueError: If a name is unknown.
     """
 
     policy: tuple[str, ...]

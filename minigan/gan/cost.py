@@ -61,7 +61,7 @@ def penalty_cost(
         pairs: The number of pairs of steps to time.
 
     Raises:
-        ValueError: The game has no penalty, or pairs is less than 1.
+        ValueError: If the game has no penalty, or pairs is less than 1.
     """
     if game.penalty is None:
         raise ValueError("penalty_cost: the game has no penalty; give one to Game(..., penalty=)")

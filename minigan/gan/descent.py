@@ -51,7 +51,7 @@ def descend(
         The terms as numbers, by name, and the norm of all gradients together.
 
     Raises:
-        FloatingPointError: A term or a gradient is NaN or infinite.  No weight has changed then, so `gan.explain_nan`
+        FloatingPointError: If a term or a gradient is NaN or infinite. No weight has changed then, so `gan.explain_nan`
             can run the step again and name the operation that caused it.
     """
     *numbers, square = of(square).numbers([term.data for term in terms.values()] + [square])

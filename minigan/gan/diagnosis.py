@@ -4,8 +4,8 @@
     findings = diagnosis.examine_setup(game)                    # before the first step
     findings = diagnosis.examine(game, real, z, labels, step=t)   # every k-th step, with the batch of that step
 
-An examination measures a few ratios without units (`probe.Vitals`) and compares them with thresholds.  A symptom has to
-last for several examinations before it becomes a finding, and is reported once until it goes away.  Nothing in the game
+An examination measures a few ratios without units (`probe.Vitals`) and compares them with thresholds. A symptom has to
+last for several examinations before it becomes a finding, and is reported once until it goes away. Nothing in the game
 changes: a run with a diagnosis equals one without, to the bit.
 """
 
@@ -60,15 +60,15 @@ class Diagnosis:
 
     Args:
         train, held_out: Training samples and unseen samples (N, ...), scaled as the critic sees them, with which to
-            look for memorising.  Without them it is not looked for: only unseen data tell a copy from a good sample.
+            look for memorising. Without them it is not looked for: only unseen data tell a copy from a good sample.
         patience: The number of examinations in a row that must show a symptom.
 
     Attributes:
         course: The measurements so far, one `probe.Vitals` per examination.
 
     Raises:
-        ValueError: Only one of train and held_out is given, or patience is less than 1.
-        TypeError: The samples are integers.
+        ValueError: If only one of train and held_out is given, or patience is less than 1.
+        TypeError: If the samples are integers.
     """
 
     patience: int
@@ -111,7 +111,7 @@ class Diagnosis:
         Args:
             game: The game, which does not change.
             real, z, labels: The batch of the latest step: real samples (N, ...), noise (N, latent), and classes (N,) or
-                None.  No random number is drawn.
+                None. No random number is drawn.
             step: The number of the step, for the findings; by default the number of this examination.
         """
         step = len(self.course) + 1 if step is None else step

@@ -50,9 +50,9 @@ class Game:
             the generator minimises together with its loss, such as the L1 distance to a target (Isola et al. 2017,
             equation 4).
         captured: Record the computation of each player's gradients and replay it, which gives the same numbers faster
-            where networks are small; see `minigan.capture`.  Every batch must then have the same shape, labels must be
+            where networks are small; see `minigan.capture`. Every batch must then have the same shape, labels must be
             on a GPU, a weight of the penalty that changes must be an array of shape (), and the loss and the penalty
-            must not be replaced.  With "if possible", the first CaptureError becomes a warning, and the game goes on
+            must not be replaced. With "if possible", the first CaptureError becomes a warning, and the game goes on
             without replay.
 
     Attributes:
@@ -60,7 +60,7 @@ class Game:
         gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
 
     Raises:
-        ValueError: penalty_interval is less than 1.
+        ValueError: If penalty_interval is less than 1.
 
     Example:
         game = gan.Game(generator, critic, optim.Adam(generator.parameters()), optim.Adam(critic.parameters()),
@@ -128,9 +128,9 @@ class Game:
             The critic's loss as "critic_loss", and the penalty, where it was due, as "penalty".
 
         Raises:
-            TypeError: The samples are integers; `mg.data.scale` converts uint8 pixels.
-            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
-            FloatingPointError: The step is not finite; no weight has changed.
+            TypeError: If the samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: If the shapes do not fit the networks; the message says so if real and z are swapped.
+            FloatingPointError: If the step is not finite; no weight has changed.
         """
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
@@ -159,10 +159,10 @@ class Game:
             The generator's loss as "generator_loss", and the content's as "content" if there is one.
 
         Raises:
-            TypeError: The real samples are integers; `mg.data.scale` converts uint8 pixels.
-            ValueError: Real samples are needed and missing, or the shapes do not fit the networks; the message says so
+            TypeError: If the real samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: If real samples are needed and missing, or the shapes do not fit the networks; the message tells
                 if z and real are swapped.
-            FloatingPointError: The step is not finite; no weight has changed.
+            FloatingPointError: If the step is not finite; no weight has changed.
         """
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
@@ -181,7 +181,7 @@ class Game:
             inputs: The arguments of `critic_terms` or `generator_terms`, in their order.
 
         Raises:
-            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
+            ValueError: If the shapes do not fit the networks; the message says so if real and z are swapped.
         """
         try:
             return self._gradients[player](*inputs)

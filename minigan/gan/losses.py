@@ -3,7 +3,7 @@
     critic(real_logits, fake_logits)         minimised by the critic D (Goodfellow et al.: the discriminator)
     generator(fake_logits, real_logits)      minimised by the generator G; only `relativistic` uses real_logits
 
-Logits are the outputs of D before any sigmoid, one number per sample: shape (N, 1) or (N,).  They are never broadcast.
+Logits are the outputs of D before any sigmoid, one number per sample: shape (N, 1) or (N,). They are never broadcast.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Loss:
             fake_logits: The critic's outputs at generated samples, with the same number of axes.
 
         Raises:
-            ValueError: The shapes would have to be broadcast, such as (N, 1) against (N,); or, for a loss that pairs
+            ValueError: If the shapes would have to be broadcast, such as (N, 1) against (N,); or, for a loss that pairs
                 samples, they differ at all.
         """
         _check(self, real_logits, fake_logits)
@@ -69,11 +69,11 @@ class Loss:
 
         Args:
             fake_logits: The critic's outputs at generated samples, (N, 1) or (N,).
-            real_logits: The critic's outputs at real samples, of the same shape.  Needed by `relativistic`; all other
+            real_logits: The critic's outputs at real samples, of the same shape. Needed by `relativistic`; all other
                 losses ignore it.
 
         Raises:
-            ValueError: The loss pairs samples, and real_logits is missing or has another shape.
+            ValueError: If the loss pairs samples, and real_logits is missing or has another shape.
         """
         if not self.pairs:
             return self._generator(fake_logits)

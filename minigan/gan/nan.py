@@ -26,7 +26,7 @@ def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Arr
     """Name the first operation of a failed step that made NaN or infinity out of finite numbers.
 
     The weights and the batch are examined first, then the forward and the backward of the critic's step, then those of
-    the generator's.  Nothing changes, except the state of a random generator that the penalty owns.
+    the generator's. Nothing changes, except the state of a random generator that the penalty owns.
 
     Args:
         game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`

@@ -1,8 +1,8 @@
 """Penalties on the critic's gradient with respect to its input, by double backpropagation, and weight clipping.
 
 The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) with respect to x_i is
-that of D(x_i).  A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by
-name.  Norms run over all axes except the first.
+that of D(x_i). A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by
+name. Norms run over all axes except the first.
 
 A critic here is a function from samples (N, ...) to logits (N, 1) or (N,), such as a module.
 """
@@ -58,9 +58,9 @@ def gradient_penalty(
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
-        ValueError: real and fake differ in shape, a layer of the critic couples the samples of a batch, or the critic's
-            output does not depend on its input.
+        TypeError: If the samples are integers.
+        ValueError: If real and fake differ in shape, a layer of the critic couples the samples of a batch, or the
+            output of the critic does not depend on its input.
     """
     norms = _norms(critic, _between(real, fake, rng))
     return _mean_square(norms - target)
@@ -93,8 +93,8 @@ def r1(critic: TensorFunction, real: Tensor | Array) -> Tensor:
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
-        ValueError: A layer of the critic couples the samples of a batch, or its output does not depend on its input.
+        TypeError: If the samples are integers.
+        ValueError: If a layer of the critic couples the samples of a batch, or its output does not depend on its input.
     """
     return 0.5 * _mean_squared_norm(critic, _leaf(real, "real"))
 
@@ -127,9 +127,9 @@ def r1_r2(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) ->
 def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
     """Variance of the critic's scores D over the real and the generated samples together.
 
-    Gradient penalties bound the critic's gradient where there are samples.  Between modes that are far apart there are
+    Gradient penalties bound the critic's gradient where there are samples. Between modes that are far apart there are
     none, so nothing fixes the difference of the scores at two such modes, and the generator can move its samples from
-    one to the other and back for ever.  A small weight, about 0.01, damps this oscillation.
+    one to the other and back for ever. A small weight, about 0.01, damps this oscillation.
     Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out because some losses do not
     depend on it).
 
@@ -141,7 +141,7 @@ def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) ->
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
+        TypeError: If the samples are integers.
     """
     if isinstance(critic, OneBatch) and critic.holds(real, fake):
         logits = critic.logits
@@ -179,7 +179,7 @@ def clip_weights(module: nn.Module, limit: float) -> None:
     Source: Arjovsky et al. 2017, algorithm 1.
 
     Raises:
-        ValueError: The limit is not positive.
+        ValueError: If the limit is not positive.
     """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit must be positive, got {limit}")
@@ -199,7 +199,7 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
         x: A leaf Tensor (N, ...), made with requires_grad=True.
 
     Raises:
-        ValueError: A layer of the critic couples the samples of a batch, or the output does not depend on x.
+        ValueError: If a layer of the critic couples the samples of a batch, or the output does not depend on x.
     """
     with recording(True):
         logits = critic(x)

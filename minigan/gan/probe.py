@@ -37,14 +37,14 @@ class Vitals:
         apart: Probability that the critic gives a real sample a higher score than a generated one; 0.5 is chance, 1
             means that the scores do not overlap.
         critic_signal, generator_signal: Mean |d loss / d logit| of each player's loss, divided by its value at logits
-            0, where the critic knows nothing.  Always 1 for a Wasserstein loss; 0 for a loss without gradient.
+            0, where the critic knows nothing. Always 1 for a Wasserstein loss; 0 for a loss without gradient.
         gradient: Norm of the gradient of the generator's loss with respect to its weights, without `Game.content`.
         gradient_rms: The same per weight (root mean square).
         fake_gradient_norm, real_gradient_norm: Mean norm of grad_x D at generated and at real samples, times the spread
             of the real data: by how much the logits change over that distance.
         spread: Root mean square distance of the generated samples from their mean, divided by that of the real ones.
         precision, coverage: Fraction of generated samples with a real neighbour, and of real samples with a generated
-            one (Naeem et al. 2020).  The neighbourhood of a real sample reaches to the nearest tenth of the real
+            one (Naeem et al. 2020). The neighbourhood of a real sample reaches to the nearest tenth of the real
             samples.
         repeats: Fraction of the pairs of generated samples that are no farther apart than the closest thousandth of the
             pairs of real ones.

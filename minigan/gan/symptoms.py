@@ -1,8 +1,8 @@
 """Symptoms of a training run that goes wrong: for each a test of the measurements, its evidence in words, and a remedy.
 
-A symptom is a function of the latest `probe.Vitals` and of the list of the earlier ones.  It returns the evidence, or
-"" if the symptom is absent.  Thresholds are ratios without units unless they say otherwise; each is about a factor of
-two or more away from the values of healthy games.  A slow test measures how many faults are found and how many alarms
+A symptom is a function of the latest `probe.Vitals` and of the list of the earlier ones. It returns the evidence, or
+"" if the symptom is absent. Thresholds are ratios without units unless they say otherwise; each is about a factor of
+two or more away from the values of healthy games. A slow test measures how many faults are found and how many alarms
 are false.
 """
 
@@ -43,7 +43,7 @@ class Disease:
     """A fault of a training run.
 
     Args:
-        symptom: A function (now, past) that returns the evidence for the fault, or "".  It is `unseen` for faults that
+        symptom: A function (now, past) that returns the evidence for the fault, or "". It is `unseen` for faults that
             the measurements do not show and that `Diagnosis` finds in another way.
         remedy: What usually helps, as a sentence without its full stop.
     """

@@ -20,7 +20,7 @@ def undisturbed(*networks: Module) -> Iterator[None]:
     """Let networks run in any mode inside the block, and restore their modes, buffers and random generators after it.
 
     Buffers are written by a forward in training mode: the running statistics of batch norm, the vectors of spectral
-    norm.  The random generators are those that a layer owns as `rng`: of dropout, noise and augmentation.
+    norm. The random generators are those that a layer owns as `rng`: of dropout, noise and augmentation.
     """
     modules = list({module: None for network in networks for module in network.modules()})
     modes = [(module, module.training) for module in modules]

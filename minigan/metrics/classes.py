@@ -55,7 +55,7 @@ def class_balance(
         `confidence`.
 
     Raises:
-        ValueError: Probabilities are negative or do not sum to 1, or differ in the number of classes, or another
+        ValueError: If probabilities are negative or do not sum to 1, or differ in the number of classes, or another
             argument is out of range.
     """
     p = inputs.probabilities("probabilities", probabilities)

@@ -169,7 +169,7 @@ def trained_classifier(
         progress: A function of (step, steps), called after every step of training.
 
     Raises:
-        ValueError: The data set has no labels, fewer than two classes, or a class without images.
+        ValueError: If the data set has no labels, fewer than two classes, or a class without images.
     """
     if dataset.labels is None:
         raise ValueError(f"{dataset.name} has no labels: a classifier needs them")

@@ -55,7 +55,7 @@ def frechet_distance(
         halves: The number of random halves of the standard error, see `measure`.
 
     Raises:
-        ValueError: There are too few samples, or the sets do not match.
+        ValueError: If there are too few samples, or the sets do not match.
     """
     real, samples, name = _in_space(space, real, samples)
     n, d = samples.shape

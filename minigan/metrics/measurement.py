@@ -129,7 +129,7 @@ def measure_against_real(
         {name: Measurement}.
 
     Raises:
-        ValueError: There are fewer than 2 n real samples.
+        ValueError: If there are fewer than 2 n real samples.
     """
     n, rng = len(samples), as_generator(rng)
     if len(real) < 2 * n:

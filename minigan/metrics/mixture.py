@@ -70,7 +70,7 @@ def modes(
           a mode of fewer than two.
 
     Raises:
-        ValueError: Samples or centres are not points in the plane, or sigma is not positive.
+        ValueError: If samples or centres are not points in the plane, or sigma is not positive.
     """
     (samples,) = feature_sets(samples=samples)
     centres, sigma = _checked_mixture(samples, centres, sigma)

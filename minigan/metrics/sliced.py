@@ -72,7 +72,7 @@ def distance(a: Array, b: Array, axes: Array, p: float = 2) -> float:
     """Return SW_p of a (N, d) and b (M, d) along the axes (L, d), exact also for N different from M.
 
     Raises:
-        ValueError: p is below 1.
+        ValueError: If p is below 1.
     """
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p}")

@@ -86,7 +86,7 @@ def birthday_test(
         draws: The number of draws of the floor.
         halves: The number of random halves of the standard error, see `measure`.
 
-    Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution?  An empirical study", 2018 (there, by eye).
+    Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution? An empirical study", 2018 (there, by eye).
     """
     real, samples = feature_sets(real=real, samples=samples)
     n = len(samples)
