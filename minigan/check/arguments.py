@@ -22,7 +22,7 @@ def sequence(values: Any) -> list[Any]:
 
 
 def array(x: Any) -> NDArray[Any]:
-    """Return x as a NumPy array, copied from its device if need be."""
+    """Return x as a NumPy array, copied from a GPU if necessary."""
     return np.asarray(x.numpy() if isinstance(x, Tensor) else x)
 
 

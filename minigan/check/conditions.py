@@ -21,7 +21,7 @@ __all__ = ["check_function", "compare_recorded", "create_graph_check", "gradient
 
 
 def check_function(subject: Subject, order: int) -> None:
-    """Raise GradcheckError unless f leaves its inputs alone, gives the same bits twice and is finite."""
+    """Raise GradcheckError unless f does not change its inputs, gives the same bits twice and is finite."""
     what = "f" if order == 1 else f"the gradient of order {order - 1}"
     tensors = subject.tensors()
     first = [y.numpy().copy() for y in subject.run(tensors)]
@@ -68,8 +68,9 @@ def create_graph_check(
 ) -> float:
     """Check that create_graph=True gives the same gradient as create_graph=False, at every order up to `order`.
 
-    A first-order gradient check examines the gradient without create_graph, and a second-order check differentiates the
-    one with it, so an operation whose gradient is wrong only with create_graph=True passes both.
+    A first-order gradient check examines the gradient that is computed without create_graph, and a second-order check
+    differentiates the one that is computed with it. So an operation whose gradient is wrong only with create_graph=True
+    passes both.
 
     Args:
         f, inputs, rng, names: As in `gradcheck`.

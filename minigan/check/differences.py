@@ -22,7 +22,7 @@ __all__ = ["EPS", "STEP", "Probe", "along", "difference", "elements"]
 
 EPS = float(np.finfo(float).eps)
 STEP = EPS ** (1 / 3)
-ROUNDING = 32.0  # assumed error of an output, in roundings of a number of its size
+ROUNDING = 32.0  # assumed error of an output, as a multiple of the rounding error of one number of its size
 
 
 def difference(subject: Subject, k: int, probe: Probe, cotangents: Sequence[Variable]) -> tuple[float, float]:

@@ -57,15 +57,16 @@ def gradcheck(
             |a - n| / (max(|a|, |n|) + floor) <= rtol, with floor = (atol + bound on the round-off in n) / rtol and
             0/0 = 0.
         rng: Draws cotangents and directions; by default `numpy.random.default_rng(0)`, so a check is repeatable.
-        names: A name for each input, for messages; by default a Parameter's own, or that in the signature of f.
+        names: A name for each input, for messages; by default the name of a Parameter, or the name in the signature of
+            f.
 
     Returns:
-        A report with the comparison that came closest to failing, for every order and variable; print it.
+        A report with the comparison that came closest to failing, for every order and variable; `print` shows it.
 
     Raises:
         GradcheckError: If a derivative is wrong, or f cannot be checked. The message names the input, the element, both
             numbers and the likely cause.
-        TypeError: If an input or output is floating-point but not float64, or an output is no Tensor.
+        TypeError: If an input or output is floating-point but not float64, or an output is not a Tensor.
         ValueError: If order or mode is invalid, or no input is float64.
 
     Example:

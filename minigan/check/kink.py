@@ -23,7 +23,7 @@ __all__ = ["bends", "kinks"]
 
 POINTS = np.array([0.0, -1.0, -0.5, 0.5, 1.0])
 _PARABOLAS = np.stack([np.ones(5), POINTS, POINTS**2], 1)
-_MISFIT = np.eye(5) - _PARABOLAS @ np.linalg.pinv(_PARABOLAS)  # of five values: their residuals from the best parabola
+_MISFIT = np.eye(5) - _PARABOLAS @ np.linalg.pinv(_PARABOLAS)  # maps five values to their residuals from a parabola
 
 
 def kinks(

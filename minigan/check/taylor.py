@@ -31,13 +31,13 @@ __all__ = ["STEPS", "TaylorReport", "TaylorTestError", "taylor_test"]
 STEPS: NDArray[Any] = 2.0 ** -np.arange(1, 27)
 """The default steps h."""
 
-FINEST, FITTED = 8, 4  # the number of smallest usable steps, and how many of them make a slope: a factor of 8 in h
+FINEST, FITTED = 8, 4  # the number of smallest usable steps, and of consecutive ones per fit: a factor of 8 in h
 CLEAR = 100  # a remainder is usable where it is this many times the noise
 
 
 @dataclass(frozen=True)
 class TaylorReport:
-    """Result of a Taylor test; print it.
+    """Result of a Taylor test; `print` shows it as text.
 
     Attributes:
         steps: The steps h (n,).
@@ -89,12 +89,12 @@ def taylor_test(
         v: The direction, shaped like x; by default a random unit vector.
         hvp: A function from v, in the form of x, to H v, such as `lambda v: mg.hvp(f, x, v)`.
         steps: The steps h, which are multiplied by max(1, root mean square of x).
-        tol: By how much the power of R1 may be below 2, and that of R2 below 3.
+        tol: The amount by which the power of R1 may be below 2, and the power of R2 below 3.
         rng: Draws the direction; by default `numpy.random.default_rng(0)`.
 
     Returns:
-        A report with the observed powers. A remainder that is nowhere above round-off, such as that of a linear f,
-        passes with infinity.
+        A report with the observed powers. A remainder that is nowhere above round-off, such as R1 of a linear f, passes
+        with the power infinity.
 
     Raises:
         TaylorTestError: If a power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.

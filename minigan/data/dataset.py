@@ -25,12 +25,12 @@ class Dataset:
         images: uint8, shape (N, H, W, C), from 0 (background) to 255.
         labels: int64, shape (N,), or None.
         name: The name of the data set, as errors and reports show it.
-        source: The authors or the path to credit.
+        source: The authors to credit, or the path of the file.
         licence: The terms of use.
         class_names: The meaning of the labels 0, 1, ..., or () if unknown.
 
     Raises:
-        ValueError: If images or labels have another shape or dtype, or differ in number.
+        ValueError: If images or labels have another shape or dtype, or their numbers differ.
     """
 
     images: Array

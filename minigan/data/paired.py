@@ -1,4 +1,4 @@
-"""Pairs for image translation: an input image, and the image that the generator is to make of it.
+"""Pairs for image translation: an input image, and the image that the generator should make from it.
 
 All arrays are uint8. `grayscale_to_color`, `edges` and `color_digits` return (input, target), two arrays of shape
 (N, H, W, 1 or 3) in the same order.
@@ -40,7 +40,7 @@ PALETTE.flags.writeable = False
 def luma(images: Array) -> Array:
     """Return the brightness of RGB images: .299 R + .587 G + .114 B, rounded.
 
-    It is computed in 16-bit fixed point, and so the same on every machine and as Pillow's conversion to "L" gives it.
+    It is computed in 16-bit fixed point, so it is the same on every machine, and equal to Pillow's conversion to "L".
 
     Args:
         images: uint8 (..., H, W, 3).
@@ -110,7 +110,8 @@ def color_digits(images: Array, labels: ArrayLike) -> tuple[Array, Array]:
         labels: Integers (N,) from 0 to 9.
 
     Raises:
-        ValueError: If the images have another dtype or number of channels, or the labels another number or range.
+        ValueError: If the images have another dtype or number of channels, or the labels are not N integers from 0 to
+            9.
     """
     _check("color_digits", images, channels=(1,))
     labels = np.asarray(labels)

@@ -1,8 +1,8 @@
 """Penalties on the critic's gradient with respect to its input, by double backpropagation, and weight clipping.
 
 The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) with respect to x_i is
-that of D(x_i). A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by
-name. Norms run over all axes except the first.
+the gradient of D(x_i). A layer that couples the samples of a batch (batch norm in training) breaks this, and the error
+names it. Norms run over all axes except the first.
 
 A critic here is a function from samples (N, ...) to logits (N, 1) or (N,), such as a module.
 """
@@ -115,12 +115,12 @@ def r2(critic: TensorFunction, fake: Tensor | Array) -> Tensor:
 
 
 def r1_r2(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
-    """Sum of both penalties, r1(critic, real) + r2(critic, fake); in a `Game` cheaper than the two apart.
+    """Sum of both penalties, r1(critic, real) + r2(critic, fake); in a `Game` it is cheaper than two separate calls.
 
     Source: Huang et al. 2024, equation 3.
     """
     if isinstance(critic, OneBatch) and critic.holds(real, fake) and len(real) == len(fake):
-        return _mean_squared_norm(critic, critic.samples)  # of twice as many samples: the factor 1/2 is in the mean
+        return _mean_squared_norm(critic, critic.samples)  # the mean over 2 N samples contains the factor 1/2
     return r1(critic, real) + r2(critic, fake)
 
 
@@ -160,7 +160,7 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
     Args:
         critic: The critic D.
         real: Real samples (N, ...), floating-point; std(x) is the standard deviation of all their numbers.
-        rng: Draws U(0, 1), for every element anew.
+        rng: Draws U(0, 1), one number for every element.
         target: The gradient norm that is not penalised.
 
     Returns:
@@ -175,7 +175,7 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
 def clip_weights(module: nn.Module, limit: float) -> None:
     """Clip every weight of a network to [-limit, limit], in place.
 
-    Normalisation layers are left alone: a clipped gamma would switch them off.
+    The parameters of normalisation layers are not clipped, because a small gamma would switch the layer off.
     Source: Arjovsky et al. 2017, algorithm 1.
 
     Raises:
@@ -192,7 +192,7 @@ def clip_weights(module: nn.Module, limit: float) -> None:
 
 
 def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
-    """Return grad_x sum_i D(x_i), differentiable with respect to the critic's weights: the gradient of each sample.
+    """Return grad_x D(x_i) for each sample, differentiable with respect to the critic's weights.
 
     Args:
         critic: The critic D.
@@ -217,7 +217,7 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
 def _refuse_coupling(root, x):
     for node in ancestors(root, x.node.id):
         if node.op is not None and node.op.couples_samples:
-            leaves = [leaf_owning(s) for s in node.saved if hasattr(s, "base")]  # also those of a frozen critic
+            leaves = [leaf_owning(s) for s in node.saved if hasattr(s, "base")]  # `parents` lacks frozen parameters
             names = [leaf.name.rpartition(".")[0] for leaf in leaves if leaf is not None]
             layer = f"layer {names[0]!r} ({node.op.name})" if any(names) else f"a {node.op.name} of shape {node.shape}"
             raise ValueError(

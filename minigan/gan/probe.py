@@ -37,7 +37,7 @@ class Vitals:
         apart: Probability that the critic gives a real sample a higher score than a generated one; 0.5 is chance, 1
             means that the scores do not overlap.
         critic_signal, generator_signal: Mean |d loss / d logit| of each player's loss, divided by its value at logits
-            0, where the critic knows nothing. Always 1 for a Wasserstein loss; 0 for a loss without gradient.
+            0, where the critic is undecided. Always 1 for a Wasserstein loss; 0 for a loss without gradient.
         gradient: Norm of the gradient of the generator's loss with respect to its weights, without `Game.content`.
         gradient_rms: The same per weight (root mean square).
         fake_gradient_norm, real_gradient_norm: Mean norm of grad_x D at generated and at real samples, times the spread
@@ -87,9 +87,9 @@ def measure(
     Args:
         game: The game.
         real, z, labels: Real samples (N, ...), noise (N, latent) and classes (N,) or None.
-        step: The number of the step, which is passed on.
-        first: The `weight_norms` with which the game began.
-        known: Training and unseen samples, (M, d) each, among which to look for copies.
+        step: The number of the step, which is stored in the result.
+        first: The `weight_norms` before the first step.
+        known: Training and unseen samples, (M, d) each, with which to test for copies.
     """
     with np.errstate(all="ignore"):
         with undisturbed(game.generator, game.critic):
@@ -116,7 +116,7 @@ def measure(
 
 
 def weight_norms(game: Game) -> list[float]:
-    """Return the norm of all weights of the generator, and that of the critic."""
+    """Return the norm of all weights of the generator, and the norm of all weights of the critic."""
     return [_norm([p.data for p in network.parameters()]) for network in (game.generator, game.critic)]
 
 
@@ -147,7 +147,7 @@ def _play(game, real, z, labels):
 
 
 def _traced(fake):
-    """Return generated samples that a gradient can be taken with respect to, even if the generator is frozen."""
+    """Return generated samples with respect to which a gradient can be computed, even if the generator is frozen."""
     return fake if fake.requires_grad else Tensor(fake.data, requires_grad=True)
 
 
@@ -182,6 +182,6 @@ def _norm(arrays):
 
 
 def rows(x: Tensor | Array) -> NDArray[np.float64]:
-    """Return samples (N, ...) as float64 rows (N, d) on the CPU; TypeError if they are integers."""
+    """Return samples (N, ...) as float64 rows (N, d) on the CPU; raise TypeError if they are integers."""
     x = constant(x, "samples").numpy()
     return x.reshape(len(x), -1).astype(np.float64)

@@ -1,4 +1,4 @@
-"""Symptoms of a training run that goes wrong: for each a test of the measurements, its evidence in words, and a remedy.
+"""Symptoms of a failing training run: for each a test of the measurements, the evidence in words, and a remedy.
 
 A symptom is a function of the latest `probe.Vitals` and of the list of the earlier ones. It returns the evidence, or
 "" if the symptom is absent. Thresholds are ratios without units unless they say otherwise; each is about a factor of
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["DISEASES", "Disease"]
 
 ALIKE = 0.1  # spread of the samples relative to that of the data, below which they all look the same
-REPEATS = 0.2  # fraction of near pairs of samples, as five distinct samples have it; of pairs of data it is 0.001
+REPEATS = 0.2  # fraction of near pairs of samples: 0.001 for real data, 0.2 for five samples repeated equally often
 LOOKS_REAL = 0.7  # fraction of samples near real data, above which the generator has learned at least a part of them
 FEW = 0.3  # fraction of the data near a sample, below which most modes are missing
 NO_OVERLAP = 0.999  # fraction of (real, fake) pairs ranked correctly, above which the logits hardly overlap
@@ -45,7 +45,7 @@ class Disease:
     Args:
         symptom: A function (now, past) that returns the evidence for the fault, or "". It is `unseen` for faults that
             the measurements do not show and that `Diagnosis` finds in another way.
-        remedy: What usually helps, as a sentence without its full stop.
+        remedy: The usual remedy, as a sentence without its full stop.
     """
 
     symptom: Callable[[Vitals, Sequence[Vitals]], str]
@@ -123,7 +123,7 @@ def evaluation_differs(now: Vitals, past: Sequence[Vitals]) -> str:
     if now.shift > SHIFTED:
         return (
             "the samples of the generator in evaluation mode differ from those in training mode: their means and "
-            f"standard deviations are apart by {now.shift:.0%} of the variance of the data"
+            f"standard deviations differ by {now.shift:.0%} of the variance of the data"
         )
     return ""
 
@@ -173,7 +173,7 @@ DISEASES: dict[str, Disease] = {
     "critic has won": Disease(
         critic_has_won,
         "Lower the critic's learning rate or its number of steps, penalise its gradient (r1, gradient_penalty), or "
-        "blur real and generated samples alike (instance noise, augmentation)",
+        "blur real and generated samples in the same way (instance noise, augmentation)",
     ),
     "critic has lost": Disease(
         critic_has_lost,
@@ -209,4 +209,4 @@ DISEASES: dict[str, Disease] = {
         unseen, "Make the optimizer from the parameters of the network that plays, not from those of a copy"
     ),
 }
-"""Every fault by its name, which a `Finding` bears."""
+"""Every fault by its name, which is the `name` of its `Finding`."""

@@ -59,8 +59,8 @@ def smooth_labels(loss: Loss, target: float = 0.9) -> Loss:
 class InstanceNoise(nn.Module):
     """Layer that adds Gaussian noise, x + sigma n with n ~ N(0, 1), so that real and generated data overlap.
 
-    n is drawn anew for every element and call. As the first layer of a critic it treats real and generated samples
-    alike; like dropout, it does nothing in evaluation mode.
+    n is drawn anew for every element and call. As the first layer of a critic it adds noise to real and generated
+    samples in the same way; like dropout, it does nothing in evaluation mode.
     Source: Sonderby et al. 2017; Arjovsky and Bottou 2017, section 3.
 
     Args:
@@ -82,7 +82,7 @@ class InstanceNoise(nn.Module):
 
     @property
     def sigma(self) -> float:
-        """The standard deviation of the noise at this step; ValueError if it is negative."""
+        """The standard deviation of the noise at this step; negative values raise ValueError."""
         sigma = float(self.schedule(self.step))
         if not sigma >= 0:
             raise ValueError(f"InstanceNoise: sigma must be at least 0, got {sigma} at step {self.step}")
@@ -133,7 +133,7 @@ def unpack(x: Samples, m: int) -> Samples:
 
 @op(x=lambda g: g)
 def packing(x: Array) -> Array:
-    """Return x itself, as an operation by which a penalty recognises that each row consists of several samples."""
+    """Return x itself; the flag `couples_samples` of this operation tells a penalty that a row has several samples."""
     return x
 
 

@@ -2,9 +2,9 @@
 
     d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))
 
-which is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2). It depends on means and covariances only.
+It is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2), and depends on means and covariances only.
 Estimated from N samples it is too large by about c / N, where c depends on the features: compare it only at equal N,
-and read it beside its floor, which has the same bias.
+and together with its floor, which has the same bias.
 Source: D. Dowson, B. Landau, "The Frechet distance between multivariate normal distributions", 1982; M. Heusel et al.
 2017, equation 6 (FID, in Inception features); the bias: M. Chong, D. Forsyth 2020.
 """
@@ -109,7 +109,7 @@ def pca(reference: Array, k: int) -> Callable[[Array], Array]:
 def _in_space(
     space: int | Callable[..., Tensor | ArrayLike] | None, real: Tensor | ArrayLike, samples: Tensor | ArrayLike
 ) -> tuple[Array, Array, str]:
-    """Return both sets in `space`, and its name."""
+    """Return both sets in `space`, and the name of the space."""
     if callable(space):
         real, samples = feature_sets(real=space(real), samples=space(samples))
         return real, samples, "features"

@@ -1,8 +1,8 @@
 """Sliced Wasserstein distance: one-dimensional optimal transport along random directions.
 
-On a line the optimal transport joins the i-th smallest points of both sets,
-W_p^p = int_0^1 |F^-1(u) - G^-1(u)|^p du, and SW_p^p is its mean over directions on the unit sphere. At finite n it is
-biased upwards.
+On a line the optimal transport moves the i-th smallest point of one set to the i-th smallest point of the other. So
+W_p^p = int_0^1 |F^-1(u) - G^-1(u)|^p du, and SW_p^p is its mean over directions on the unit sphere. At finite n the
+estimate is biased upwards.
 
 Source: J. Rabin et al., "Wasserstein barycenter and its application to texture mixing", 2011; N. Bonneel et al. 2015.
 """
@@ -40,7 +40,7 @@ def sliced_wasserstein(
 ) -> Measurement:
     """Measure SW_p between n real samples and the n generated ones, in the units of the data.
 
-    Value, floor and standard error use the same directions; the error does not include their choice.
+    Value, floor and standard error use the same directions; the standard error does not include their random choice.
 
     Args:
         real: Real data (R, ...), R >= 2 n.

@@ -59,8 +59,8 @@ def critic(
         slope: Slope of the leaky ReLU; 0 is ReLU.
         outputs: Number of outputs for each sample.
         batch_norm: Whether to normalise before each hidden activation; not for a critic with a gradient penalty.
-        octaves: Number of frequencies of Fourier features appended to the input, for data with edges sharper than the
-            layers can draw; 0 for none.
+        octaves: Number of frequencies of the Fourier features that are appended to the input, for data with sharp
+            edges; 0 for none.
         spectral: Whether to apply spectral normalisation to every layer with weights.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
