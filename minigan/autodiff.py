@@ -359,7 +359,7 @@ def value_and_grad(
     """Return a function that computes f(*args) and its gradient with respect to args[argnums].
 
     Args:
-        f: A function whose value is a Tensor that holds one number.
+        f: A function that returns a Tensor with one number.
         argnums: The position of the argument to differentiate, or a list or tuple of positions; negative ones count
             from the end.
 

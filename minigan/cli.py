@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error that the user can correct becomes one sentence on stderr.
 
     Args:
-        arguments: The words after `minigan`; None takes those of the process.
+        arguments: The words after `minigan`; None takes the arguments of the process.
 
     Returns:
         The exit status: 0 for success, 2 for an error of the user, 130 after an interruption.

@@ -406,7 +406,7 @@ def apply_rule(rule: Any) -> Any:
 def check_dtypes(rule: Op, data: Any, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> None:
     """Raise TypeError if precisions are mixed, or if the result has another precision than the arguments.
 
-    It is called only when the dtype of a result differs from that of a Tensor among the arguments.
+    It is called only when the dtype of a result differs from the dtype of a Tensor among the arguments.
     """
     refuse_foreign(rule.name, rule.named(arrays))
     floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}

@@ -337,7 +337,7 @@ def _sums(p):
     if p.kept_bytes:
         yield f"{_bytes(p.kept_bytes)} kept for the backward, each array once, parameters not counted"
     if double:
-        yield f"{double / total:.0%} for double backprop; mg.gan.penalty_cost(game, real, z) says what a penalty costs"
+        yield f"{double / total:.0%} for double backprop; mg.gan.penalty_cost(game, real, z) measures a penalty's cost"
 
 
 def _bytes(n):

@@ -281,7 +281,7 @@ def tensor(data, requires_grad=False, *, dtype=None, device=None):
     Args:
         data: The values.
         requires_grad: Record operations on this tensor, so that gradients with respect to it can be computed.
-        dtype: The dtype of the copy (default: that of the data; Python floats give float64, as in NumPy).
+        dtype: The dtype of the copy (default: the dtype of the data; Python floats give float64, as in NumPy).
         device: "cpu" or "cuda" (default: the device of the data, and "cpu" for Python numbers and lists).
 
     Raises:

@@ -57,7 +57,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Whether the sides agree within the tolerance, and there are wrong variants, none of which does."""
+        """Whether the sides agree within the tolerance, and there are wrong variants, which are all rejected."""
         return self.distance <= self.tolerance and bool(self.controls) and not self.missed
 
     @property

@@ -51,7 +51,7 @@ def gradcheck(
             checked.
         order: The highest order of derivative.
         mode: "full" checks every element, "fast" one random unit direction per input. (With one direction over all
-            inputs together, a missing gradient of a bias would be too small to notice among those of the weights.)
+            inputs together, a missing gradient of a bias would be too small to notice next to the weights.)
         eps: The step, relative to max(1, |x|); by default the cube root of the machine epsilon, 6e-6.
         rtol, atol: The analytic derivative a and the numeric derivative n agree where
             |a - n| / (max(|a|, |n|) + floor) <= rtol, with floor = (atol + bound on the round-off in n) / rtol and

@@ -1,8 +1,8 @@
 """Resize images by area: each new pixel is the exact mean of the area that it covers.
 
 When an image is resized from H to h rows, lengths are measured in 1/h of an input pixel: a new pixel is H long and an
-input pixel h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact, are rounded once, and come
-out the same on every machine.
+input pixel h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact and rounded once, and
+the result is the same on every machine.
 """
 
 from __future__ import annotations

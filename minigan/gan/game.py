@@ -129,7 +129,7 @@ class Game:
 
         Raises:
             TypeError: If the samples are integers; `mg.data.scale` converts uint8 pixels.
-            ValueError: If the shapes do not fit the networks; the message says so if real and z are swapped.
+            ValueError: If the shapes do not fit the networks; the message tells if real and z are swapped.
             FloatingPointError: If the step is not finite; no weight has changed.
         """
         self._refuse_labels(labels)
@@ -181,7 +181,7 @@ class Game:
             inputs: The arguments of `critic_terms` or `generator_terms`, in their order.
 
         Raises:
-            ValueError: If the shapes do not fit the networks; the message says so if real and z are swapped.
+            ValueError: If the shapes do not fit the networks; the message tells if real and z are swapped.
         """
         try:
             return self._gradients[player](*inputs)

@@ -25,8 +25,8 @@ __all__ = ["explain_nan"]
 def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> str | None:
     """Name the first operation of a failed step that made NaN or infinity from finite numbers.
 
-    The weights and the batch are examined first, then the forward and the backward of the critic's step, then those of
-    the generator's. Nothing changes, except the state of a random generator that the penalty owns.
+    The weights and the batch are examined first, then the forward and the backward of the critic's step, and then of
+    the generator's step. Nothing changes, except the state of a random generator that the penalty owns.
 
     Args:
         game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`

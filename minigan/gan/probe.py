@@ -42,7 +42,8 @@ class Vitals:
         gradient_rms: The same per weight (root mean square).
         fake_gradient_norm, real_gradient_norm: Mean norm of grad_x D at generated and at real samples, times the spread
             of the real data: by how much the logits change over that distance.
-        spread: Root mean square distance of the generated samples from their mean, divided by that of the real ones.
+        spread: Root mean square distance of the generated samples from their mean, divided by the same distance of the
+            real samples.
         precision, coverage: Fraction of generated samples with a real neighbour, and of real samples with a generated
             one (Naeem et al. 2020). The neighbourhood of a real sample reaches to the nearest tenth of the real
             samples.

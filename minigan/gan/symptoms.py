@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DISEASES", "Disease"]
 
-ALIKE = 0.1  # spread of the samples relative to that of the data, below which they all look the same
+ALIKE = 0.1  # spread of the samples relative to the spread of the data, below which they all look the same
 REPEATS = 0.2  # fraction of near pairs of samples: 0.001 for real data, 0.2 for five samples repeated equally often
 LOOKS_REAL = 0.7  # fraction of samples near real data, above which the generator has learned at least a part of them
 FEW = 0.3  # fraction of the data near a sample, below which most modes are missing
@@ -31,7 +31,7 @@ NO_SIGNAL = 0.02  # derivative of a loss relative to that at logits 0; a cross-e
 BELOW_ADAM = 1e-8  # gradient per weight: the eps of Adam, below which its steps shrink with the gradient
 FADED = 1e-3  # gradient norm relative to its median so far
 CLIFF = 300.0  # logits per spread of the data: from surely fake to surely real within a thirtieth of the spread
-STEEPER = 30.0  # gradient norm relative to that of the first examination
+STEEPER = 30.0  # gradient norm relative to the first examination
 SHIFTED = 0.05  # shift relative to the variance of the data; running statistics that keep up stay below 0.01
 COPYING = 4.0  # standard deviations; by chance one examination in 30,000 exceeds it
 OUTGROWN = 10.0  # norm of the weights relative to the initial one

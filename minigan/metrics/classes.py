@@ -39,14 +39,14 @@ def class_balance(
     Args:
         probabilities: Class probabilities of the samples, (N, K).
         real_probabilities: Class probabilities of real data, (R, K).
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         frequencies: The true frequencies of the classes, (K,); by default the predicted ones of the real data.
         minimum_mass: The fraction of samples that a class needs to count as covered; by default .1 / K, a tenth of an
             even distribution, since a classifier's errors alone would put samples of a collapsed generator into every
             class.
         confidence: The smallest probability at which a sample counts as accepted.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "class_coverage", the number of covered classes; "class_tv", the total variation
@@ -110,11 +110,11 @@ def mode_histogram(
     Args:
         labels: The modes of N samples, integers (N,) in [0, count).
         count: The number of modes.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         frequencies: The distribution of the floor, (count,); by default uniform.
         minimum: The smallest number of samples with which a mode counts as found.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "modes", the number of modes found; "kl", KL(q || uniform) of the fractions q of the

@@ -51,7 +51,7 @@ BATCH: int = 500
 """Number of images in a batch of evaluation."""
 
 VERSION: int = 1
-"""Version of the training, to be raised when a change of this file gives other weights for the same recipe."""
+"""Version of the training, to be increased when a change of this file gives other weights for the same recipe."""
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ def trained_classifier(
 ) -> Classifier:
     """Return a classifier of a labelled data set: read it from the cache, or train it and store it there.
 
-    If the cache cannot be written, or safetensors is missing, a warning says so and the classifier is trained every
+    If the cache cannot be written, or safetensors is missing, there is a warning and the classifier is trained every
     time. Damaged files are replaced.
 
     Args:
         dataset: The training images, with at least one of each class.
         recipe: The architecture and training; by default `MNIST`, or `DIGITS_8X8` for images of fewer than 16 pixels.
         seed: The seed of weights and batches.
-        folder: The folder of the cache, by default that of the platform, see `minigan.files.cache_folder`.
+        folder: The folder of the cache, by default `minigan.files.cache_folder()`.
         progress: A function of (step, steps), called after every step of training.
 
     Raises:

@@ -41,18 +41,18 @@ def frechet_distance(
     draws: int = 10,
     halves: int = 20,
 ) -> Measurement:
-    """Measure the Frechet distance, squared as FID is, between n real samples and the n generated ones.
+    """Measure the squared Frechet distance, as in FID, between n real samples and the n generated ones.
 
     Args:
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...). n must exceed the number of dimensions d, or the covariances are singular and
             the distance is mostly bias.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         space: The space of the distance: None for the values themselves (pixels), a number k for the first k principal
             components of `real`, or a function to features (N, d), such as `Classifier.features`.
         rank_deficient: Whether to compute the distance although n <= d.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Raises:
         ValueError: If there are too few samples, or the sets do not match.

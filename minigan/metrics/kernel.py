@@ -43,9 +43,9 @@ def kid(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     return _measured("kid", polynomial(), "cubic kernel, unbiased", real, samples, rng, draws, halves)
@@ -67,10 +67,10 @@ def mmd(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         bandwidth: The width b of the kernel, by default the median distance between real samples.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     rng = as_generator(rng)

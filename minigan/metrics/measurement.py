@@ -84,9 +84,9 @@ def measure(
         given: The sets at which the statistic is computed.
         perfect: A function of a random generator that returns sets of the same lengths, with real data in place of the
             last set.
-        rng: The random numbers of floor and standard error, or a seed; equal seeds give equal numbers.
-        draws: The number of draws of the floor, at least 1.
-        halves: The number of random halves of the standard error, at least 2.
+        rng: A generator of the random numbers for floor and standard error, or a seed; equal seeds give equal numbers.
+        draws: The number of draws for the floor, at least 1.
+        halves: The number of random halves for the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
 
     Returns:
@@ -122,9 +122,9 @@ def measure_against_real(
         statistic: A function of two sets to {name: number}.
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of reference, floor and standard error, or a seed.
-        draws: The number of draws of the floor, at least 1.
-        halves: The number of random halves of the standard error, at least 2.
+        rng: A generator of the random numbers for reference, floor and standard error, or a seed.
+        draws: The number of draws for the floor, at least 1.
+        halves: The number of random halves for the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
 
     Returns:

@@ -51,10 +51,10 @@ def modes(
         samples: Points (N, 2).
         centres: The centres of the modes, (K, 2).
         sigma: The standard deviation of each mode along each axis.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         minimum: The smallest number of HQ samples with which a mode counts as found (PacGAN: 1).
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}:

@@ -48,10 +48,10 @@ def precision_recall(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels, compared by Euclidean distance.
         samples: Generated data (n, ...), n >= 2 k + 2.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         k: The rank of the neighbour to which the ball of a point reaches.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement} of "precision", "recall", "density" and "coverage".

@@ -34,10 +34,10 @@ def sharpness(
 
     Args:
         real: Real images (R, H, W, C) with sides of at least 3.
-        samples: Generated images (n, H, W, C), scaled as the real ones.
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        samples: Generated images (n, H, W, C), scaled like the real ones.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     feature_sets(real=real, samples=samples)
     of_real, values = laplacian_variance(real), laplacian_variance(samples)

@@ -45,11 +45,11 @@ def sliced_wasserstein(
     Args:
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of directions, floor and standard error, or a seed.
+        rng: A generator of the random numbers for directions, floor and standard error, or a seed.
         p: The order of the distance, at least 1.
         projections: The number of directions.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     rng = as_generator(rng)

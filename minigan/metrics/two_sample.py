@@ -39,9 +39,9 @@ def nearest_neighbour_test(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "nn_accuracy", .5 (exactly (n - 1) / (2n - 1)) for equal distributions, 1 for separate
@@ -81,10 +81,10 @@ def birthday_test(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         expected: The number of near pairs among real samples, from 1 to a quarter of all pairs.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution? An empirical study", 2018 (by eye).
     """
@@ -128,9 +128,9 @@ def memorisation(
         train: Training data (T, ...).
         held_out: Real data that were not trained on, (H, ...). min(T, H) of both real sets are used.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "nearer_to_train", the fraction of samples whose nearest training image is nearer than the

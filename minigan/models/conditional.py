@@ -25,7 +25,7 @@ def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = "float32", devic
         labels: Integers (N,) in [0, classes). Labels on a GPU stay there and are not checked, because reading their
             values would make the CPU wait for the GPU.
         classes: Number of classes.
-        dtype: dtype of the result.
+        dtype: Data type of the result.
         device: Device of the result, for labels on the CPU.
 
     Raises:

@@ -32,7 +32,7 @@ def generator(
         batch_norm: Whether to normalise before each hidden activation.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1, or `output` is unknown.
@@ -64,7 +64,7 @@ def critic(
         spectral: Whether to apply spectral normalisation to every layer with weights.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1.

@@ -35,7 +35,7 @@ class Block(nn.Module):
         slope: Slope of the leaky ReLU.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
     """
 
     conv1: nn.Conv2d
@@ -81,7 +81,7 @@ def generator(
         output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation, as in R3GAN.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved, `blocks` is less than 1, or `output` is unknown.
@@ -123,7 +123,7 @@ def critic(
         outputs: Number of outputs for each image.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved, or `blocks` is less than 1.

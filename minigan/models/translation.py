@@ -75,7 +75,7 @@ def unet(
         output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the sides cannot be halved `depth` times, or `output` is unknown.
@@ -126,7 +126,7 @@ def patch_critic(
         slope: Slope of the leaky ReLU.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1.

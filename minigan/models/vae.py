@@ -36,7 +36,7 @@ class VAE(nn.Module):
         sigma: Standard deviation of the Gaussian likelihood, positive.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the likelihood is unknown, sigma is not positive, or the images cannot be halved.

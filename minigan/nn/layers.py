@@ -39,7 +39,7 @@ class Linear(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         weight: (in_features, out_features).
@@ -93,7 +93,7 @@ class Conv2d(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         weight: (kH, kW, in_channels / groups, out_channels).
@@ -151,7 +151,7 @@ class ConvTranspose2d(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         weight: (kH, kW, out_channels / groups, in_channels), the layout of the convolution whose adjoint this layer is.
@@ -204,7 +204,7 @@ class BatchNorm(Module):
         channels: Number of channels.
         eps: Added to the variance.
         momentum: Weight of the newest batch in the running statistics. Their variance is unbiased, as in PyTorch.
-        dtype: dtype of parameters and buffers; inputs must have the same.
+        dtype: Data type of parameters and buffers; inputs must have the same.
 
     Attributes:
         gamma: Scale (channels,), starts at 1.
@@ -266,7 +266,7 @@ class LayerNorm(Module):
     Args:
         channels: Length of the last axis.
         eps: Added to the variance.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         gamma: Scale (channels,), starts at 1.
@@ -319,7 +319,7 @@ class Embedding(Module):
         features: Length of a row.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the weight, float32 or float64.
+        dtype: Data type of the weight, float32 or float64.
 
     Attributes:
         weight: (count, features), drawn from N(0, 1).

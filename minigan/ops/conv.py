@@ -78,7 +78,7 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
     """Apply the adjoint of `conv2d` with respect to its images (transposed convolution).
 
-    The channels go from C_out to C_in, because the kernels are those of the convolution itself.
+    The channels go from C_out to C_in, because the kernels have the layout of the convolution.
 
     Args:
         y: Images (N, H, W, C_out).
