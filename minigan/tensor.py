@@ -151,16 +151,16 @@ class Tensor:
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
             raise TypeError(
-                "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose"
+                "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() for the values alone"
             )
         if self.device != "cpu":
-            raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() on purpose")
+            raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() for a copy")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options):
         """Hand over the memory to `from_dlpack` of another library, which must not write to it."""
         if self.requires_grad:
-            raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() on purpose")
+            raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() instead")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self):

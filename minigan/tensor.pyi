@@ -17,7 +17,7 @@ def changed_since(node: Node) -> bool: ...
 def leaf_owning(array: Array) -> Leaf | None: ...
 
 class Node:
-    op: Any  # an `op.Plan`, or whatever else has its name and its pull
+    op: Any  # an `op.Plan`, or another object with `name` and `pull`
     parents: Sequence[Node | None]
     saved: Any
     attrs: Any
