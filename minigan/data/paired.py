@@ -110,8 +110,7 @@ def color_digits(images: Array, labels: ArrayLike) -> tuple[Array, Array]:
         labels: Integers (N,) from 0 to 9.
 
     Raises:
-        ValueError: If the images have another dtype or number of channels, or the labels are not N integers from 0 to
-            9.
+        ValueError: If the images have another dtype or number of channels, or the labels are not N integers in [0, 9].
     """
     _check("color_digits", images, channels=(1,))
     labels = np.asarray(labels)
