@@ -1,4 +1,4 @@
-"""Claims of a text, checked by computing both sides of each, and wrong variants, which the same check must reject.
+"""Claims of a text: `check` computes both sides of each claim, and of wrong variants, which it must reject.
 
     @claim("4.2", "V(D*, G) = 2 JSD(p, q) - log 4", source="Goodfellow et al. 2014, theorem 1", tolerance=1e-12)
     def value_at_the_optimum(constant=math.log(4)):

@@ -106,7 +106,7 @@ def data_folder(name: str) -> Path:
 
 
 def instructions(name: str) -> str:
-    """Return instructions, as one clause, for getting the data set `name`, with or without a network, for `load`."""
+    """Return instructions, as one clause, for getting the data set `name`, with or without a network."""
     published = _SETS[name]
     unpacked = f' and run "minigan download {name}", which unpacks it' if name == "cifar-10" else ""
     return (
@@ -239,7 +239,7 @@ def _reason(error: Exception) -> str:
 
 
 def _unpack_cifar10(archive: Path, folder: Path) -> None:
-    """Unpack only the binary batches of `archive`, which are found by their exact names, under fixed names."""
+    """Unpack only the binary batches of `archive`, found by their exact names, into files with fixed names."""
     wanted = {f"{INNER}/{name}": name for name in (*cifar10_files("train"), *cifar10_files("test"))}
     folder.mkdir(exist_ok=True)
     with _tar_errors(archive), tarfile.open(archive, "r|gz") as members:

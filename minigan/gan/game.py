@@ -31,7 +31,7 @@ __all__ = ["Game", "frozen"]
 
 
 class Game:
-    """Adversarial training of a generator and a critic, each with its optimizer, on one loss.
+    """Adversarial training of a generator and a critic with their optimizers and one loss.
 
     Neither step computes a gradient that it does not use: a critic step never differentiates the generator, and a
     generator step differentiates through the critic without computing the gradients of its weights.
@@ -173,7 +173,9 @@ class Game:
         return report
 
     def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
-        """Return `gan.descent.gradients_of` a player's terms: the terms, their gradients, and the sum of the squares.
+        """Return a player's terms, the gradients of their sum, and the sum of the squares of these gradients.
+
+        See `gan.descent.gradients_of`.
 
         Args:
             player: "critic", "penalised critic" or "generator"; its terms are differentiated with respect to its own

@@ -34,7 +34,7 @@ def class_balance(
 ) -> dict[str, Measurement]:
     """Measure the balance of generated classes from the class probabilities of samples and of real data.
 
-    The floor is the score of N rows that are drawn from the R real ones with replacement, like a perfect sampler.
+    The floor is the score of N rows drawn with replacement from the R real ones, which stand for a perfect sampler.
 
     Args:
         probabilities: Class probabilities of the samples, (N, K).

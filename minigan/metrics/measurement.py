@@ -42,7 +42,7 @@ class Measurement:
     Attributes:
         name: The name of the metric.
         value: The metric of the samples.
-        floor: The mean score that equally many real data, or samples of a perfect sampler, get.
+        floor: The mean score of as many real samples, or samples of a perfect sampler.
         standard_error: The standard error of `value` by the delete-half jackknife; NaN if the value is infinite.
         n: The number of samples.
         note: The protocol, and any bias.
@@ -114,7 +114,7 @@ def measure_against_real(
     halves: int,
     note: str = "",
 ) -> dict[str, Measurement]:
-    """Measure statistic(reference, samples), where the reference is as many random samples of the real data.
+    """Measure statistic(reference, samples), where the reference is a random part of the real data of the same size n.
 
     Each draw of the floor compares two other disjoint sets of n real samples.
 

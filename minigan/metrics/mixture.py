@@ -1,7 +1,8 @@
 """Modes of a mixture of Gaussians in the plane: number found, evenness, precision and width.
 
-A sample is of high quality (HQ) within 3 sigma of its nearest mode; of a perfect sampler, 1 - e^(-9/2) = 98.89 % of the
-samples are. A higher fraction means that the modes are narrower than in the data, and so do widths below 1.
+A sample is of high quality (HQ) if it lies within 3 sigma of its nearest mode. For a perfect sampler this holds for
+1 - e^(-9/2) = 98.89 % of the samples. A higher fraction, or a width below 1, means that the modes are narrower than
+those of the data.
 Source: Z. Lin et al., "PacGAN: the power of two samples in generative adversarial networks", 2018, section 4.1.
 """
 

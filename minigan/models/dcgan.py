@@ -25,9 +25,9 @@ def generator(
 ) -> nn.Sequential:  # fmt: skip
     """Build a DCGAN generator: z (N, latent) -> images (N, *image_shape).
 
-    It is a dense layer, then transposed convolutions of stride 2 with batch norm and leaky ReLU. The number of channels
-    halves as the sides double, down to `width` before the last layer. The sides of the smallest map are odd or at most
-    4 pixels: 7x7 for 28x28 images.
+    It consists of a dense layer and transposed convolutions of stride 2 with batch norm and leaky ReLU. The number of
+    channels halves as the sides double, down to `width` before the last layer. The sides of the smallest map are odd or
+    at most 4 pixels: 7x7 for 28x28 images.
 
     Args:
         latent: Length of the noise vector.

@@ -66,9 +66,9 @@ def generator(
 ) -> nn.Sequential:  # fmt: skip
     """Build a residual generator: z (N, latent) -> images (N, *image_shape).
 
-    It is a dense layer, then `blocks` residual blocks on each map, from the smallest to the full size. The number of
-    channels halves as the sides double, down to `width`; the maps have the same sizes as in `dcgan.generator`.
-    Resampling is bilinear, and 1x1 convolutions change the number of channels on the smaller map.
+    It consists of a dense layer and `blocks` residual blocks on each map, from the smallest to the full size. The
+    number of channels halves as the sides double, down to `width`; the maps have the same sizes as in
+    `dcgan.generator`. Resampling is bilinear, and 1x1 convolutions change the number of channels on the smaller map.
 
     Args:
         latent: Length of the noise vector.
@@ -110,8 +110,8 @@ def critic(
 ) -> nn.Sequential:  # fmt: skip
     """Build a residual critic (discriminator): images (N, *image_shape) -> logits (N, outputs).
 
-    It has `blocks` residual blocks on each map, in the reverse order of the generator, then a dense layer. No sample
-    depends on another, so every penalty may be applied to it.
+    It consists of `blocks` residual blocks on each map, in the reverse order of the generator, and a dense layer. No
+    sample depends on another, so every penalty may be applied to it.
 
     Args:
         image_shape: (H, W, C) of the images; H and W must be even and at least 6.

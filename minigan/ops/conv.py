@@ -44,7 +44,7 @@ class ConvGeometry:
 
 
 def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
-    """Convolve images with kernels that are not flipped (cross-correlation, as in all libraries for deep learning).
+    """Convolve images with kernels that are not flipped (cross-correlation, as usual in deep learning).
 
     Args:
         x: Images (N, H, W, C_in).

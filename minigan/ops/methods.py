@@ -37,7 +37,7 @@ def _swapped(function):
 
 
 class _Ufunc(property):
-    """`__array_ufunc__` of Tensor: NumPy reads it from the class, a callable; CuPy reads None from an instance.
+    """`__array_ufunc__` of Tensor: a callable for NumPy, which reads it from the class; None on instances, for CuPy.
 
     None makes the operators of CuPy's arrays call the reflected operators of Tensor. NumPy would do so too, but its
     error for np.exp(tensor) would then name no remedy.
