@@ -24,7 +24,8 @@ def detect_anomaly() -> Iterator[None]:
     checked.
 
     Raises:
-        FloatingPointError: In the context, with the operation, the shapes of its arguments and the nearest layer.
+        FloatingPointError: If a value or gradient in the context is not finite; the message has the operation, the
+            shapes of its arguments and the nearest layer.
 
     Example:
         with mg.detect_anomaly():

@@ -13,8 +13,8 @@ class Gradients(tuple[Any, ...]):
     """A tuple with one Tensor for each input, or None for an unused input.
 
     Raises:
-        AttributeError: For the attributes of a Tensor, such as `.shape`.
-        TypeError: For arithmetic, except the concatenation of tuples.
+        AttributeError: If an attribute of a Tensor is read, such as `.shape`.
+        TypeError: If it is used in arithmetic, except the concatenation of tuples.
     """
 
     __slots__ = ()
