@@ -17,14 +17,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def detect_anomaly() -> Iterator[None]:
-    """Open a context in which the first NaN or infinity raises, and the error names the operation that made it.
+    """Open a context in which the first NaN or infinity raises an error that names the operation that made it.
 
-    Values are checked after every operation, and gradients after every vjp, in all threads.  Keep `mg.grad` inside of
-    the context as well.  The checks cost time, and steps that `mg.capture` replays run no operation that could be
+    Values are checked after every operation, and gradients after every vjp, in all threads. Keep `mg.grad` inside of
+    the context as well. The checks cost time, and steps that `mg.capture` replays run no operation that could be
     checked.
 
     Raises:
-        FloatingPointError: In the context, with the operation, the shapes of its arguments and the nearest layer.
+        FloatingPointError: If a value or gradient in the context is not finite; the message has the operation, the
+            shapes of its arguments and the nearest layer.
 
     Example:
         with mg.detect_anomaly():
@@ -36,7 +37,7 @@ def detect_anomaly() -> Iterator[None]:
 
 
 class _Anomaly(Watch):
-    """Checks around `inner`, the watch that was in place before."""
+    """Watch that adds the checks to `inner`, the watch that was in place before."""
 
     def __init__(self, inner):
         self.inner = inner

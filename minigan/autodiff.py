@@ -1,4 +1,4 @@
-"""Derivatives of any order, from one reverse sweep."""
+"""Derivatives of any order, all computed by one function, the reverse sweep."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def grad(
         inputs: A Tensor or a sequence of Tensors that require gradients: leaves or intermediate results.
         grad_outputs: One array, Tensor or number for each output, of its shape (the vector of a vector-Jacobian
             product).
-        create_graph: Make the gradients differentiable in turn.
-        retain_graph: Keep the graph for another sweep (default: the value of `create_graph`).  Otherwise every node is
+        create_graph: Make the gradients differentiable themselves.
+        retain_graph: Keep the graph for another sweep (default: the value of `create_graph`). Otherwise every node is
             freed as soon as the sweep has passed it.
         allow_unused: Return None for an input on which the outputs do not depend, instead of raising ValueError.
 
     Returns:
-        A tuple with one gradient for each input, also for a single input: `(g,) = mg.grad(loss, [x])`.  Gradients may
+        A tuple with one gradient for each input, also for a single input: `(g,) = mg.grad(loss, [x])`. Gradients may
         share memory with each other: do not write to them.
 
     Raises:
@@ -190,7 +190,7 @@ def _between(wanted, roots, partial):
                 if parent is _FREED[0]:
                     raise RuntimeError(
                         f"this graph was freed by an earlier grad() or backward() (operation {node.op.name!r}): pass "
-                        "retain_graph=True to the first sweep, detach() what came out of it, or run the forward again"
+                        "retain_graph=True to the first sweep, use detach() on its results, or run the forward again"
                     )
                 seen.add(parent)
                 stack.append(parent)
@@ -251,8 +251,8 @@ def ancestors(node: Node, since: float = 0) -> set[Node]:
 def vjp(f: TensorFunction, *primals: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[MaybeTensor, ...]]]:
     """Return f(*primals) and its pullback, a function from g to the vector-Jacobian products (reverse mode).
 
-    Like `jvp`, `hvp` and `value_and_grad`, the result is differentiable with respect to Tensors that already require a
-    gradient: primals, or Tensors over which f closes.
+    As with `jvp`, `hvp` and `value_and_grad`, the results are differentiable with respect to Tensors that already
+    require a gradient: primals, or Tensors in the closure of f.
 
     Args:
         f: A function from Tensors to one Tensor.
@@ -359,7 +359,7 @@ def value_and_grad(
     """Return a function that computes f(*args) and its gradient with respect to args[argnums].
 
     Args:
-        f: A function whose value is a Tensor that holds one number.
+        f: A function that returns a Tensor with one number.
         argnums: The position of the argument to differentiate, or a list or tuple of positions; negative ones count
             from the end.
 
@@ -383,11 +383,11 @@ def value_and_grad(
 def checkpoint(f: TensorFunction, *args: Any) -> Tensor:
     """Return f(*args) without keeping its intermediate results: the reverse sweep runs f again.
 
-    This saves memory at the price of time.  Gradients of any order reach the arguments and the Tensors over which f
-    closes, parameters included.
+    This saves memory at the price of time. Gradients of any order reach the arguments and the Tensors in the closure
+    of f, parameters included.
 
     Args:
-        f: A function that returns one Tensor and gives the same bits when it runs again; so draw noise outside and
+        f: A function that returns one Tensor and gives the same bits when it runs again; draw noise outside of it and
             pass it in.
         args: The arguments of f.
 
@@ -422,7 +422,7 @@ class _Recompute:
             check_unchanged(parent, node)
         with recording(True), repeating():
             y = f(*args)
-        if not ((y.data == before) | (before != before)).all():  # a NaN is allowed to stay one
+        if not ((y.data == before) | (before != before)).all():  # NaN does not equal itself, but is allowed
             raise RuntimeError(
                 "checkpoint: f gave other values when it ran again: a frozen parameter or an array that it reads "
                 "has changed, or it draws noise; draw it outside and pass it in"
@@ -484,7 +484,7 @@ def _variable(x):
 
 
 def _depends_on_more(y, xs):
-    """Return whether y depends on a leaf that is not in `xs`: of a traced primal, or over which f closes."""
+    """Return whether y depends on a leaf outside of `xs`: one before a traced primal, or one in the closure of f."""
     own = {x.node for x in xs}
     return y.requires_grad and any(isinstance(n, Leaf) and n not in own for n in ancestors(y.node))
 

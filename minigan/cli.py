@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; an error that the user can correct becomes one sentence on stderr.
 
     Args:
-        arguments: The words after `minigan`; None takes those of the process.
+        arguments: The words after `minigan`; None takes the arguments of the process.
 
     Returns:
         The exit status: 0 for success, 2 for an error of the user, 130 after an interruption.
@@ -63,7 +63,7 @@ def _failed(sentence):
 
 
 def _missing(command, error):
-    """Return what a command lacks; the library's own ImportErrors say it already."""
+    """Return a sentence that names the missing package; the library's own ImportErrors name it already."""
     if not isinstance(error, ModuleNotFoundError) or error.name is None:
         return str(error)
     module = error.name.partition(".")[0]
@@ -72,7 +72,7 @@ def _missing(command, error):
 
 
 def _sentence(error):
-    """Return the message of an error; for one about a file its name and the reason, without the error number."""
+    """Return the message of an error; for an OSError the name of the file and the reason, without the error number."""
     if isinstance(error, OSError) and error.filename and error.strerror:
         return f"{error.filename}: {error.strerror}"
     return str(error)

@@ -1,4 +1,4 @@
-"""Announcements that a public name has been replaced; the old one works for one more release."""
+"""Warnings that a public name has been replaced; the old name works for one more release."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ def deprecated(old: str, new: str) -> None:
 
 
 def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
-    """Return a `__getattr__` for a module, under which old names of its attributes keep working, with a warning.
+    """Return a `__getattr__` for a module with which old names of its attributes keep working, with a warning.
 
     Args:
         module: `__name__` of the module.
-        names: The new name for each old one.
+        names: The new name for each old name.
     """
 
     def getattr_(name):

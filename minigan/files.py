@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "cache_folder", "replacing", "sync_folder", "write_json"]
 
-# Raised where a folder cannot be opened (Windows) or synced (WebAssembly, some network file systems). WASI alone has
-# ENOTCAPABLE. A failing disk raises others, such as EIO.
+# Error numbers on platforms where a folder cannot be opened (Windows) or synced (WebAssembly, some network file
+# systems). Only WASI has ENOTCAPABLE. A failing disk gives other numbers, such as EIO.
 _NO_FOLDER_SYNC = {
     getattr(errno, name)
     for name in ("EACCES", "EBADF", "EINVAL", "EISDIR", "ENOSYS", "ENOTCAPABLE", "ENOTSUP", "EOPNOTSUPP", "EPERM")
@@ -31,11 +31,11 @@ _NO_FOLDER_SYNC = {
 
 @contextmanager
 def replacing(path: PathLike) -> Iterator[BinaryIO]:
-    """Open a binary file that takes the name `path` once all of it is on disk, and is removed if anything fails.
+    """Open a binary file that gets the name `path` once all of it is on disk, and is removed if anything fails.
 
     Raises:
-        FileNotFoundError: There is no folder of that name to write into.
-        OSError: The file cannot be written.
+        FileNotFoundError: If the folder of `path` does not exist.
+        OSError: If the file cannot be written.
 
     Example:
         with replacing("table.csv") as file:

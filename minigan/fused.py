@@ -1,8 +1,8 @@
 """Fused operations that are correct at every order of differentiation.
 
-A pair of hand-written kernels gives the value and the first derivative.  Every higher order is the autodiff of a
-reference written in ops, which is also the documentation and the test oracle.  So an intermediate result of a kernel
-(a mean, an inverse deviation) cannot enter a second derivative without its history.
+A pair of hand-written kernels gives the value and the first derivative. Higher derivatives are those of a reference
+written in `mg.ops`, which also documents and tests the kernels. So an intermediate result of a kernel (a mean, an
+inverse standard deviation) cannot enter a second derivative without its history.
 """
 
 from __future__ import annotations

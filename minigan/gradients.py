@@ -1,4 +1,4 @@
-"""The tuple of gradients that `mg.grad` returns, which explains itself when it is taken for a single Tensor."""
+"""The tuple of gradients that `mg.grad` returns, with clear errors where it is used like a single Tensor."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ _REMEDY = "mg.grad returns a tuple, one gradient for each input: write (g,) = mg
 
 
 class Gradients(tuple[Any, ...]):
-    """A tuple of Tensors, or None for unused inputs.
+    """A tuple with one Tensor for each input, or None for an unused input.
 
     Raises:
-        AttributeError: For the attributes of a Tensor, such as `.shape`.
-        TypeError: For arithmetic, except the concatenation of tuples.
+        AttributeError: If an attribute of a Tensor is read, such as `.shape`.
+        TypeError: If it is used in arithmetic, except the concatenation of tuples.
     """
 
     __slots__ = ()

@@ -4,13 +4,13 @@
     def tanh(x):
         return np.tanh(x)
 
-A vjp (vector-Jacobian product) takes the gradient g of the output and returns the gradient of its argument.  Its other
-parameters name the values that it needs: arguments of the operation, `out`, or keyword attributes.  That signature,
-read once, *is* save-for-backward; together with the set of arguments that need a gradient it decides what a node keeps.
+A vjp (vector-Jacobian product) takes the gradient g of the output and returns the gradient of its argument. Its other
+parameters name the values that it needs: arguments of the operation, `out`, or keyword attributes. These names are read
+once; together with the set of arguments that need a gradient they decide which values a node saves for the backward.
 
-vjps are polymorphic.  Without `create_graph` they run on raw arrays and record nothing; with it, the same lines run on
-Tensors, and the gradient is itself differentiable.  Everything in which an operation is not differentiable (masks,
-shapes, indices) is a keyword attribute.
+vjps are polymorphic. Without `create_graph` they run on raw arrays and record nothing; with it, the same lines run on
+Tensors, and the gradient is itself differentiable. Every input without a gradient (a mask, a shape, an index) is a
+keyword attribute.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def recording(flag: bool) -> AbstractContextManager[None]:
 def no_grad() -> AbstractContextManager[None]:
     """Open a context in which no graph is built: the results of operations are constants.
 
-    It holds for the current thread.
+    It affects only the current thread.
 
     Example:
         with mg.no_grad():
@@ -105,7 +105,7 @@ def is_repeating() -> bool:
     return _mode.repeating
 
 
-_watch: Watch | None = None  # it watches all threads, so it is no part of `_mode`
+_watch: Watch | None = None  # one for all threads, so it is not in `_mode`
 
 
 class Watch:
@@ -198,7 +198,7 @@ class Op:
         return plan
 
     def named(self, args: Sequence[Any]) -> dict[str, Any]:
-        """Return the arguments of a call under their names."""
+        """Return the arguments of a call as a dict by name."""
         names = self.arguments or [f"xs[{i}]" for i in range(len(args))]
         return dict(zip(names, args, strict=False))
 
@@ -215,9 +215,9 @@ class Op:
 
 
 class Plan:
-    """An operation for one pattern of arguments that need a gradient: which values to keep, which vjps to call.
+    """Plan of a node for one set of arguments that need a gradient: the values to keep, and the vjps to call.
 
-    `kept` holds positions in (arguments..., out), `labels` their names, and `keep` picks the values at them.  Each of
+    `kept` holds positions in (arguments..., out), `labels` their names, and `keep` picks the values at them. Each of
     `pulls` is (position of the argument, vjp, picker of its operands among the kept values, names of attributes).
     """
 
@@ -311,12 +311,13 @@ def op(kernel=None, /, *, explain=None, **vjps):
     """Declare an operation: a kernel on arrays, and one vjp per differentiable argument.
 
     Args:
-        kernel: A function of arrays.  Its positional parameters are the differentiable arguments, its keyword-only
-            parameters the attributes.  Without a kernel, a decorator for one is returned.
-        explain: explain(*args, **attrs) may return the likely cause of a kernel's failure, in words.
-        vjps: For every argument of the kernel, under its name and in its order, a function of the gradient g of the
-            output and of the values that it names: arguments, `out`, attributes.  It returns the gradient of the
-            argument, written in operations of `mg.ops` if it is to be differentiated again.
+        kernel: A function of arrays. Its positional parameters are the differentiable arguments, its keyword-only
+            parameters the attributes. Without a kernel, a decorator for one is returned.
+        explain: explain(*args, **attrs) returns the likely cause of a kernel's failure as a clause, or None.
+        vjps: One function for each argument of the kernel, under the argument's name and in the same order. It takes
+            the gradient g of the output, and the values that its other parameters name: arguments, `out`, attributes.
+            It returns the gradient of the argument, written in operations of `mg.ops` if it is to be differentiated
+            again.
 
     Returns:
         A function of arrays or Tensors: arrays in, array out; with a Tensor among its arguments it returns a Tensor.
@@ -364,13 +365,13 @@ def apply_rule(rule: Any) -> Any:
             else:
                 arrays.append(a)
                 parents.append(None)
-                if a.__class__ is not float and isinstance(a, number):  # the first is cheap, and the usual case
+                if a.__class__ is not float and isinstance(a, number):  # the first test is cheap, and usually decides
                     numbers = True
             bit += bit
         tape, watch, recorded = (ACTIVE.tape, _watch, _mode.recording) if _unusual else (None, None, True)
         if tape is not None:
             arrays = tape.adopted(arrays)
-        if numbers and dtype is not None:  # NumPy's scalars are as weak as Python's
+        if numbers and dtype is not None:  # like Python's numbers, NumPy's scalars must not change the dtype
             arrays = [a.item() if isinstance(a, number) else a for a in arrays]
         try:
             if watch is not None:
@@ -390,7 +391,7 @@ def apply_rule(rule: Any) -> Any:
         result.data = data
         if active and recorded:
             plan = plans.get(active) or rule.plan(active)
-            result.node = node = new_node(Node)  # and not Node(...), which costs a tenth of all this
+            result.node = node = new_node(Node)  # calling Node(...) would add a tenth to the cost of `apply`
             node.op, node.parents, node.attrs = plan, parents, attrs
             arrays.append(data)
             node.saved, node.shape, node.dtype, node.id = plan.keep(arrays), data.shape, own, tick()
@@ -405,7 +406,7 @@ def apply_rule(rule: Any) -> Any:
 def check_dtypes(rule: Op, data: Any, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> None:
     """Raise TypeError if precisions are mixed, or if the result has another precision than the arguments.
 
-    It is called only when the dtype of a result differs from that of a Tensor among the arguments.
+    It is called only when the dtype of a result differs from the dtype of a Tensor among the arguments.
     """
     refuse_foreign(rule.name, rule.named(arrays))
     floating = {a.dtype for a in arrays if hasattr(a, "dtype") and a.dtype.kind in "fc"}
@@ -435,7 +436,7 @@ def is_scalar(a: object) -> bool:
 
 
 def mixed_devices(values: Mapping[str, Any]) -> str | None:
-    """Explain in words that the arrays among `values`, {name: anything}, live on several devices; else return None."""
+    """Return an explanation if the arrays among `values`, {name: anything}, are on different devices, else None."""
     parts = [(name, v) for name, value in values.items() for v in (value if isinstance(value, tuple) else (value,))]
     devices = {name: device_of(v) for name, v in parts if hasattr(v, "dtype") and not is_scalar(v)}
     if len(set(devices.values())) < 2:
@@ -446,7 +447,7 @@ def mixed_devices(values: Mapping[str, Any]) -> str | None:
 
 
 def refuse_foreign(name: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError if one of `values`, {argument: anything}, has a dtype that is not NumPy's, as PyTorch's have."""
+    """Raise TypeError if one of `values`, {argument: anything}, has a foreign dtype, such as a torch.Tensor."""
     for argument, value in values.items():
         if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
             raise TypeError(
@@ -490,5 +491,5 @@ def _sum_to(x, *, shape, source):
 
 @op(x=lambda g: g)
 def identity(x: Any) -> Any:
-    """Return x itself, with a node of its own."""
+    """Return x unchanged; for a Tensor, with a new node."""
     return x

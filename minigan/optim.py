@@ -1,4 +1,4 @@
-"""Optimizers, averages of weights and schedules. Optimizers update parameters in place: the only mutation there is."""
+"""Optimizers, which update parameters in place, averages of weights, and schedules."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Optimizer:
 
     Attributes:
         lr: Learning rate; may be changed between steps.
-        steps: Number of steps of each parameter. A gradient of None is no step.
+        steps: Number of steps of each parameter. A gradient of None does not count as a step.
         pool: Function that averages the losses and gradients of a step over several processes, called by
             `gan.descent.descend`; None for a single process.
         slots: Number of arrays of state for each parameter; a subclass sets it.
@@ -298,16 +298,16 @@ class EMA:
     Args:
         module: The module to average; it is copied.
         decay: Weight of the past at each update, in [0, 1).
-        half_life: Number of updates after which the past counts half as much, instead of `decay`: decay =
-            2^(-1 / half_life); 0 for no memory.
+        half_life: Alternative to `decay`: number of updates after which the past counts half as much, decay =
+            2^(-1 / half_life); 0 forgets the past at once.
 
     Attributes:
         module: The averaged copy, frozen and in evaluation mode.
-        decay: Weight of the past; may be changed at any time, as may `half_life`.
+        decay: Weight of the past; `decay` and `half_life` may be changed at any time.
         updates: Number of updates so far.
 
     Raises:
-        ValueError: If not exactly one of `decay` and `half_life` is given, or it is out of range.
+        ValueError: If both or neither of `decay` and `half_life` are given, or the value is out of range.
 
     Example:
         ema = mg.optim.EMA(generator, decay=0.999)
@@ -343,7 +343,7 @@ class EMA:
         self.decay = 0.5 ** (1 / updates) if updates else 0.0
 
     def update(self, module: Module) -> None:
-        """Move the average towards the present values of `module`, which has the structure of the averaged one."""
+        """Move the average towards the present values of `module`, which must have the structure of the average."""
         self.updates += 1
         weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
         for mine, theirs in zip(_arrays(self.module), _arrays(module), strict=True):

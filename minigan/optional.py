@@ -9,15 +9,15 @@ __all__ = ["require"]
 
 
 def require(module: str, needed_by: str, library: str | None = None) -> ModuleType:
-    """Import a library that the core of minigan does without.
+    """Import a library that the core of minigan does not need.
 
     Args:
         module: The name by which Python imports it, such as "PIL".
-        needed_by: The feature that needs it, as the error is to name it.
-        library: The name by which pip installs it; that of the module if None.
+        needed_by: The feature that needs it, for the error message.
+        library: The name by which pip installs it; None if it is the name of the module.
 
     Raises:
-        ImportError: If it is not installed; the message says how to install it.
+        ImportError: If it is not installed; the message has the command that installs it.
     """
     try:
         return import_module(module)

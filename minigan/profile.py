@@ -3,8 +3,8 @@
     with mg.profile() as p:
         game.critic_step(real, z)
 
-A row is an operation that the forward calls.  Derivatives are counted in the row of the operation that they derive:
-those that its vjp runs in the backward and, under `create_graph`, the derivatives of these in a later backward.
+A row is an operation that the forward calls. Its derivatives are counted in the same row: the operations that its vjp
+runs in the backward and, under `create_graph`, the derivatives of these operations in a later backward.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["SWEEP", "Profile", "Row", "layer_of", "profile", "table"]
 SWEEP: str = "(sweep)"
 """Name of the row for the work of a reverse sweep between two vjps."""
 
-OUTSIDE, SWEEPING, PULLING = 0, 1, 2  # what the profiled thread does: neither, a sweep, a vjp
+OUTSIDE, SWEEPING, PULLING = 0, 1, 2  # states of the profiled thread: outside of a sweep, between vjps, in a vjp
 
 
 def __dir__() -> list[str]:
@@ -45,7 +45,7 @@ def __dir__() -> list[str]:
 def profile(output: Callable[[str], object] | None = print) -> Iterator[Profile]:
     """Profile the operations of this thread inside a `with` block.
 
-    Results stay the same to the bit.  Profiling costs a few microseconds per operation, nearly all of which are left
+    Results stay the same to the bit. Profiling costs a few microseconds per operation, nearly all of which are left
     out of the times that it reports.
 
     Args:
@@ -79,12 +79,12 @@ class Row:
         op: Name of the operation.
         layer: Dotted path of the module whose parameter is among its arguments; "" if there is none.
         calls: Number of calls in the forward.
-        forward_ms: Milliseconds in its kernel, called outside of a sweep.
+        forward_ms: Milliseconds in its kernel, for calls outside of a sweep.
         backward_ms: Milliseconds in its vjps.
         double_ms: Milliseconds in its vjps under `create_graph`, and in the vjps of the operations that these ran.
-        kept: Bytes that it held for the backward when the sweep of the largest graph began, by argument, "out" or
-            keyword.  An array counts once, for the first operation that holds it; parameters do not count.  Arrays held
-            by the operations that its vjps ran are named "operation.argument".
+        kept: Bytes that the operation held for the backward when the sweep of the largest graph began, by argument,
+            "out" or keyword. An array counts once, for the first operation that holds it; parameters do not count.
+            Arrays held by the operations that its vjps ran are named "operation.argument".
     """
 
     op: str
@@ -107,7 +107,7 @@ class Row:
 
 
 class Profile(Watch):
-    """Result of `profile`; it prints as its table.
+    """Result of `profile`; printing it shows the table.
 
     Attributes:
         kept_bytes: Bytes that the largest graph held for the backward.
@@ -337,7 +337,7 @@ def _sums(p):
     if p.kept_bytes:
         yield f"{_bytes(p.kept_bytes)} kept for the backward, each array once, parameters not counted"
     if double:
-        yield f"{double / total:.0%} for double backprop; mg.gan.penalty_cost(game, real, z) says what a penalty costs"
+        yield f"{double / total:.0%} for double backprop; mg.gan.penalty_cost(game, real, z) measures a penalty's cost"
 
 
 def _bytes(n):

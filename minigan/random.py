@@ -1,4 +1,4 @@
-"""Explicit, reproducible random numbers.  The mapping of bits to values is specified in `minigan.backend.random`."""
+"""Explicit, reproducible random numbers. The mapping of bits to values is specified in `minigan.backend.random`."""
 
 from .backend.random import Generator, as_generator, philox4x32
 

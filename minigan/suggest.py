@@ -12,9 +12,9 @@ def nearest(name: str, names: Iterable[str], phrase: str = "; did you mean {!r}?
     """Return a question that names the most similar of `names`, or "" if none is similar to `name`.
 
     Args:
-        name: What the user typed.
-        names: What would have been valid.
-        phrase: The question, with {!r} where the similar name goes.
+        name: The name that the user typed.
+        names: The valid names.
+        phrase: The question, with {!r} in the place of the similar name.
 
     Example:
         >>> nearest("digitz", ["digits", "ring"])

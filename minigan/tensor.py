@@ -1,6 +1,6 @@
 """Values and their history.
 
-A `Tensor` holds an array; a `Node` records the operation that made it.  They are two objects so that a node can refer
+A `Tensor` holds an array; a `Node` records the operation that made it. They are two objects so that a node can refer
 to its parents without keeping their values alive: an activation that no derivative needs is freed as soon as the user
 drops it.
 
@@ -13,8 +13,8 @@ import numpy as np
 
 from . import backend
 
-# One clock for the whole process.  Every node takes a tick when it is made, so creation order is a topological order of
-# any graph.  Every change of a parameter takes one too, so a node that is older than a change has read the old value.
+# One clock for the whole process. Every node takes a tick when it is made, so creation order is a topological order of
+# any graph. Every change of a parameter takes one too, so a node that is older than a change has read the old value.
 tick = count(1).__next__
 
 
@@ -31,7 +31,7 @@ def changed_since(node):
 
 
 def leaf_owning(array):
-    """Return the leaf of the parameter whose buffer `array` is, or is a view of; None if there is none."""
+    """Return the leaf of the parameter that owns the memory of `array`; None if no parameter owns it."""
     return _Changes.owners.get(id(array if array.base is None else array.base))
 
 
@@ -105,7 +105,7 @@ class Tensor:
         self.node.grad = value
 
     def numpy(self):
-        """Return the values as a NumPy array: shared memory on the CPU, a copy from a GPU.  Do not write to it."""
+        """Return the values as a NumPy array: shared memory on the CPU, a copy from a GPU. Do not write to it."""
         return backend.of(self.data).to_numpy(self.data)
 
     def item(self):
@@ -119,7 +119,7 @@ class Tensor:
         return wrap(self.data, None)
 
     def to(self, device):
-        """Return a copy on `device` ("cpu" or "cuda") without history, or this very tensor if it is there already."""
+        """Return a copy on `device` ("cpu" or "cuda") without history, or this tensor itself if it is there already."""
         if device == self.device:
             return self
         return wrap(backend.move(self.data, device), None)
@@ -151,16 +151,16 @@ class Tensor:
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
             raise TypeError(
-                "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() on purpose"
+                "NumPy would lose this tensor's history: use an operation of mg.ops, or .numpy() for the values alone"
             )
         if self.device != "cpu":
-            raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() on purpose")
+            raise TypeError(f"nothing is copied from {self.device!r} silently: use .numpy() for a copy")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __dlpack__(self, **options):
         """Hand over the memory to `from_dlpack` of another library, which must not write to it."""
         if self.requires_grad:
-            raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() on purpose")
+            raise BufferError("DLPack would lose this tensor's history: hand over tensor.detach() instead")
         return self.data.__dlpack__(**options)
 
     def __dlpack_device__(self):
@@ -237,7 +237,7 @@ class Parameter(Tensor):
         self.touch()
 
     def move_(self, device):
-        """Move the values to `device`.  A graph that was built before keeps the old memory."""
+        """Move the values to `device`. A graph that was built before keeps the old memory."""
         if device != self.device:
             data = backend.move(self.data, device)
             _Changes.owners.pop(self._memory)
@@ -245,7 +245,7 @@ class Parameter(Tensor):
             self._own()
 
     def touch(self):
-        """Record that `data` was changed in place, so that graphs built on the old values refuse to run backward."""
+        """Record that `data` was changed in place, so that a backward through the old values raises RuntimeError."""
         _Changes.latest = self._leaf.version = tick()
 
     def __copy__(self):
@@ -281,7 +281,7 @@ def tensor(data, requires_grad=False, *, dtype=None, device=None):
     Args:
         data: The values.
         requires_grad: Record operations on this tensor, so that gradients with respect to it can be computed.
-        dtype: The dtype of the copy (default: that of the data; Python floats give float64, as in NumPy).
+        dtype: The dtype of the copy (default: the dtype of the data; Python floats give float64, as in NumPy).
         device: "cpu" or "cuda" (default: the device of the data, and "cpu" for Python numbers and lists).
 
     Raises:

@@ -17,7 +17,7 @@ def changed_since(node: Node) -> bool: ...
 def leaf_owning(array: Array) -> Leaf | None: ...
 
 class Node:
-    op: Any  # an `op.Plan`, or whatever else has its name and its pull
+    op: Any  # an `op.Plan`, or another object with `name` and `pull`
     parents: Sequence[Node | None]
     saved: Any
     attrs: Any
@@ -73,7 +73,7 @@ class Tensor:
     def __dlpack_device__(self) -> tuple[int, int]: ...
     def __repr__(self) -> str: ...
 
-    # The operators.  The other operand may be a Tensor, an array or a number.
+    # The operators. The other operand may be a Tensor, an array or a number.
     def __add__(x, y: TensorLike) -> Tensor: ...
     def __radd__(self, other: TensorLike) -> Tensor: ...
     def __sub__(x, y: TensorLike) -> Tensor: ...
@@ -97,7 +97,7 @@ class Tensor:
     def __ne__(self, other: object) -> Tensor: ...  # type: ignore[override]
     def __hash__(self) -> int: ...
 
-    # NumPy's methods.  Each is the function of this name in `minigan.ops`; only `flatten` is `ops.ravel`.
+    # NumPy's methods. Each is the function of this name in `minigan.ops`; only `flatten` is `ops.ravel`.
     @property
     def T(x) -> Tensor:
         """The transposed tensor: all axes in reverse order."""
@@ -106,7 +106,7 @@ class Tensor:
         """Return |x|, with derivative 0 at 0."""
 
     def astype(x, dtype: DTypeLike) -> Tensor:
-        """Return x converted to `dtype`; its gradient is converted back.  An integer result is a constant."""
+        """Return x converted to `dtype`; its gradient is converted back. An integer result is a constant."""
 
     def clip(x, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
         """Return x limited to [low, high]; the gradient is 0 outside."""

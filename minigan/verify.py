@@ -55,10 +55,10 @@ def find(folder: PathLike | None = None) -> Path:
     """Find the folder of the tutorials.
 
     Args:
-        folder: Where to look; None looks in ./tutorials and in the checkout of the repository that minigan runs from.
+        folder: The folder to look in; None looks in ./tutorials and in the repository from which minigan runs.
 
     Raises:
-        FileNotFoundError: If there are no chapters: an installed package has no tutorials.
+        FileNotFoundError: If there are no chapters, because an installed package has no tutorials.
     """
     places = [Path(folder)] if folder else [Path("tutorials"), Path(__file__).parents[1] / "tutorials"]
     for place in places:
@@ -78,7 +78,7 @@ def chapters(folder: PathLike, wanted: Sequence[str] = ()) -> list[Path]:
         wanted: Names of chapters, such as "4", "ch04" or "errata"; all chapters if empty.
 
     Raises:
-        ValueError: If there is no such chapter.
+        ValueError: If there is no chapter with one of these names.
     """
     scripts = _scripts(Path(folder))
     names = {name: script for script in scripts for name in _names(script)}
@@ -109,7 +109,7 @@ def main(wanted: Sequence[str], folder: PathLike | None = None, json: bool = Fal
 
     Raises:
         FileNotFoundError: If there are no chapters.
-        ValueError: If there is no chapter of such a name.
+        ValueError: If there is no chapter with one of these names.
     """
     found = []
     for script in chapters(find(folder), wanted):
@@ -128,7 +128,7 @@ def _scripts(folder):
 
 
 def _names(script):
-    """Return the names that a chapter answers to: "4", "04", "ch04" and "ch04_optimal_discriminator"."""
+    """Return the names by which a chapter can be given: "4", "04", "ch04" and "ch04_optimal_discriminator"."""
     head = script.stem.split("_")[0]
     return [script.stem] if head == script.stem else [str(int(head[2:])), head[2:], head, script.stem]
 
@@ -147,7 +147,7 @@ def _lines(chapter):
 
 
 def _unit(result):
-    """Return the measure of a claim's distance in at most 7 letters; "" for the usual one, relative."""
+    """Return the measure of a claim's distance in at most 7 letters; "" for the usual measure, "relative"."""
     return {"relative": "", "absolute": "abs."}.get(result.measure, result.measure)
 
 

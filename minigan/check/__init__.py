@@ -1,4 +1,4 @@
-"""Checks of derivatives: given a function, each says at which element the derivative is wrong, or confirms it.
+"""Checks of derivatives: each confirms the derivative of a function, or names the element at which it is wrong.
 
 | check | compares | accuracy |
 |---|---|---|
@@ -7,9 +7,9 @@
 | `complex_step` | (returns a directional derivative to compare with, for analytic code) | round-off |
 | `taylor_test` | the remainder of Taylor's formula with the power of h it must follow | powers 1, 2, 3 |
 | `adjoint_test` | <A x, y> with <x, At y>, for linear maps | round-off |
-| `kinks` | five points on a line with a parabola, to see whether there is a derivative | |
+| `kinks` | five points on a line with a parabola, to find points without a derivative | |
 
-`claim` states that the two sides of a formula are equal; `check` computes both sides, and those of wrong variants,
+`claim` states that the two sides of a formula are equal; `check` computes both sides, and both sides of wrong variants,
 which must differ.
 """
 

@@ -57,7 +57,7 @@ def adjoint_test(
         The error |<A x, y> - <x, At y>| / s.
 
     Raises:
-        AdjointError: The maps are not adjoint, with both inner products, or the shapes are wrong.
+        AdjointError: If the maps are not adjoint (the message has both inner products), or the shapes are wrong.
 
     Example:
         adjoint_test(lambda x: ops.conv2d(x, w, stride=2), lambda y: ops.conv_transpose2d(y, w, stride=2), x, y)

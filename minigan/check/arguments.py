@@ -22,7 +22,7 @@ def sequence(values: Any) -> list[Any]:
 
 
 def array(x: Any) -> NDArray[Any]:
-    """Return x as a NumPy array, copied from its device if need be."""
+    """Return x as a NumPy array, copied from a GPU if necessary."""
     return np.asarray(x.numpy() if isinstance(x, Tensor) else x)
 
 
@@ -39,7 +39,7 @@ def on_line(f: Callable[..., Any], x: Any, v: Any) -> Callable[[complex], list[N
         x, v: One array or Tensor each, or sequences of them.
 
     Raises:
-        ValueError: x and v differ in shape.
+        ValueError: If x and v differ in shape.
     """
     xs = sequence(x)
     points, directions = [array(a) for a in xs], [array(a) for a in sequence(v)]

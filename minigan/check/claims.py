@@ -1,4 +1,4 @@
-"""Claims of a text: both sides of each are computed, and so are wrong variants, which the same check must reject.
+"""Claims of a text: `check` computes both sides of each claim, and of wrong variants, which it must reject.
 
     @claim("4.2", "V(D*, G) = 2 JSD(p, q) - log 4", source="Goodfellow et al. 2014, theorem 1", tolerance=1e-12)
     def value_at_the_optimum(constant=math.log(4)):
@@ -40,9 +40,9 @@ class Result:
     """Result of checking a claim.
 
     Attributes:
-        number, statement, source, measure, tolerance: Those of the claim.
-        distance: The distance between its two sides.
-        controls: For every wrong variant, what is wrong in it and the distance between its sides.
+        number, statement, source, measure, tolerance: As in the claim.
+        distance: The distance between the two sides of the claim.
+        controls: For every wrong variant, a description of the error and the distance between its sides.
         seconds: The time that the whole check took.
     """
 
@@ -57,7 +57,7 @@ class Result:
 
     @property
     def holds(self) -> bool:
-        """Return whether the sides agree within the tolerance, and the wrong variants, at least one, do not."""
+        """Return whether the sides agree within the tolerance, and all wrong variants, at least one, are rejected."""
         return self.distance <= self.tolerance and bool(self.controls) and not self.missed
 
     @property
@@ -66,7 +66,7 @@ class Result:
         return [what for what, distance in self.controls if distance <= self.tolerance]
 
     def lines(self) -> Iterator[str]:
-        """Yield the lines to print: the statement, the verdict on it, and that on each wrong variant."""
+        """Yield the lines to print: the statement, the verdict on it, and the verdict on each wrong variant."""
         unit = "" if self.measure in ("relative", "absolute") else f" {self.measure}"
         yield f"{self.number}  {self.statement}"
         verdict = "holds" if self.distance <= self.tolerance else "DOES NOT HOLD"
@@ -79,12 +79,12 @@ class Result:
 
 
 class Claim:
-    """A statement and the function that computes its two sides; `claim` turns a function into one.
+    """A statement and the function that computes its two sides; the decorator `claim` makes it from the function.
 
     Attributes:
         sides: The function, which returns both sides; changing its parameters gives a variant.
         number, statement, source, tolerance, measure: As in `claim`.
-        variants: For every wrong variant, what is wrong in it and the changed parameters.
+        variants: For every wrong variant, a description of the error and the changed parameters.
     """
 
     sides: Callable[..., Any]
@@ -110,28 +110,28 @@ class Claim:
         self.__doc__ = sides.__doc__
 
     def __call__(self, **changed: Any) -> Any:
-        """Return the two sides, or those of the variant with changed parameters."""
+        """Return the two sides, computed with changed parameters if any are given."""
         return self.sides(**changed)
 
     def wrong(self, what: str, **changed: Any) -> Claim:
         """Add a wrong variant, which the check must reject, and return the claim.
 
         Args:
-            what: What is wrong in it, in words.
-            changed: Parameters of the function, with the values that make it wrong.
+            what: A description of the error in this variant.
+            changed: Parameters of the function, with the values that make the claim wrong.
         """
         self.variants.append((what, changed))
         return self
 
     def distance(self, **changed: Any) -> float:
-        """Return the distance between the two sides, or between those of a variant; ValueError if shapes differ."""
+        """Return the distance between the two sides, or the sides of a variant; raise ValueError if shapes differ."""
         a, b, *error = map(_array, self.sides(**changed))
         if a.shape != b.shape:
             raise ValueError(f"claim {self.number}: its sides have shapes {a.shape} and {b.shape}")
         return MEASURES[self.measure](a, b, *error)
 
     def result(self) -> Result:
-        """Compute the claim and all of its wrong variants."""
+        """Compute the claim and all of its wrong variants, and return the result."""
         started = time.perf_counter()
         distance = self.distance()
         controls = tuple((what, self.distance(**changed)) for what, changed in self.variants)
@@ -149,7 +149,7 @@ def claim(
     Args:
         number: The number of the claim; "4.2" is the second claim of chapter 4.
         statement: The formula.
-        source: The paper and equation, or where the text derives it.
+        source: The paper and equation, or the section of the text that derives the formula.
         tolerance: The largest distance between the sides at which the claim holds.
         measure: The measure of the distance between the sides a and b:
             "relative" is max |a - b| / max(|a|, |b|), or 0 where both are 0;
@@ -158,7 +158,7 @@ def claim(
             "sigmas" is max |a - b| / s, where the function returns a third value, the standard error s.
 
     Raises:
-        ValueError: The measure is unknown.
+        ValueError: If the measure is unknown.
     """
     if measure not in MEASURES:
         raise ValueError(f"claim {number}: measure must be one of {', '.join(MEASURES)}, got {measure!r}")
@@ -176,7 +176,7 @@ def check(claim: Claim) -> None:
     """Compute a claim and its wrong variants, and print the result.
 
     Raises:
-        ClaimError: The claim does not hold, or a wrong variant is not rejected.
+        ClaimError: If the claim does not hold, or a wrong variant is not rejected.
     """
     result = claim.result()
     if _collected:
@@ -192,7 +192,7 @@ def answer(claim: Claim, function: Callable[..., Any]) -> None:
 
     Args:
         claim: The claim of the exercise, whose function has a parameter `answer`.
-        function: The reader's answer, which is passed as that parameter.  If it raises NotImplementedError, the
+        function: The reader's answer, which is passed as that parameter. If it raises NotImplementedError, the
             exercise has not been tried yet.
     """
     try:
@@ -212,7 +212,7 @@ def answer(claim: Claim, function: Callable[..., Any]) -> None:
 
 @contextmanager
 def collecting() -> Iterator[list[Result]]:
-    """Let `check` add its results to the list that this context yields, instead of printing or raising."""
+    """Open a context in which `check` adds its results to the list that is yielded, instead of printing or raising."""
     _collected.append([])
     try:
         yield _collected[-1]
@@ -221,7 +221,7 @@ def collecting() -> Iterator[list[Result]]:
 
 
 def is_collecting() -> bool:
-    """Return whether a `collecting` is open; pictures are not drawn then."""
+    """Return whether a `collecting` context is open; chapters draw no pictures in it."""
     return bool(_collected)
 
 

@@ -44,7 +44,7 @@ class Comparison:
 
 @dataclass(frozen=True)
 class GradcheckReport:
-    """Report of a check that has passed; print it.
+    """Report of a check that has passed; `print` shows it as text.
 
     Attributes:
         comparisons: For every order and variable, the comparison that came closest to failing.
@@ -87,5 +87,5 @@ class GradcheckError(AssertionError):
 
 
 def place(index: tuple[Any, ...] | None) -> str:
-    """Return the place of a comparison in words."""
+    """Return the element or direction of a comparison in words."""
     return "along a random unit direction" if index is None else f"element {tuple(map(int, index))}"

@@ -32,17 +32,17 @@ def complex_step(
     """Compute the directional derivative of f at x along v, exact to round-off.
 
     Args:
-        f: An analytic function.  It receives complex128 arrays where x holds arrays, and Tensors that require a
+        f: An analytic function. It receives complex128 arrays where x holds arrays, and Tensors that require a
             gradient where x holds Tensors, so it may itself call `mg.grad`.
         x, v: The point and the direction: one array or Tensor each, or sequences of them.
-        h: The step: so small that h^2 vanishes beside 1, so large that h v is not denormal.
+        h: The step: so small that 1 + h^2 rounds to 1, and so large that h v is not denormal.
 
     Returns:
         An array in the shape of f(x), or a list of them if f returns several outputs.
 
     Raises:
-        TypeError: An output of f is real: an operation has dropped the imaginary part, and with it the derivative.
-        ValueError: x and v differ in shape.
+        TypeError: If an output of f is real: an operation has dropped the imaginary part, and with it the derivative.
+        ValueError: If x and v differ in shape.
 
     Example:
         complex_step(lambda x: mg.grad(f(x), [x])[0], x, v)     # H v, the Hessian of f times v

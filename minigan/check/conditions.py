@@ -21,7 +21,7 @@ __all__ = ["check_function", "compare_recorded", "create_graph_check", "gradient
 
 
 def check_function(subject: Subject, order: int) -> None:
-    """Raise GradcheckError unless f leaves its inputs alone, gives the same bits twice and is finite."""
+    """Raise GradcheckError unless f does not change its inputs, gives the same bits twice and is finite."""
     what = "f" if order == 1 else f"the gradient of order {order - 1}"
     tensors = subject.tensors()
     first = [y.numpy().copy() for y in subject.run(tensors)]
@@ -40,7 +40,7 @@ def gradients(subject: Subject, cotangents: Sequence[Variable], order: int) -> t
     """Compute the analytic gradients, and whether the outputs depend on each variable.
 
     Raises:
-        GradcheckError: Two sweeps over one graph disagree, or the backward changes an array that it was given.
+        GradcheckError: If two sweeps over one graph disagree, or the backward changes an array that it was given.
     """
     tensors = subject.tensors()
     outputs = subject.run(tensors)
@@ -68,20 +68,21 @@ def create_graph_check(
 ) -> float:
     """Check that create_graph=True gives the same gradient as create_graph=False, at every order up to `order`.
 
-    A first-order gradient check examines the gradient without create_graph, and a second-order check differentiates the
-    one with it, so an operation whose gradient is wrong only with create_graph=True passes both.
+    A first-order gradient check examines the gradient that is computed without create_graph, and a second-order check
+    differentiates the one that is computed with it. So an operation whose gradient is wrong only with create_graph=True
+    passes both.
 
     Args:
         f, inputs, rng, names: As in `gradcheck`.
         order: The highest order of derivative.
-        rtol, atol: Two gradients a and b agree where |a - b| <= rtol * max|a| + atol.  The maximum is taken over all
+        rtol, atol: Two gradients a and b agree where |a - b| <= rtol * max|a| + atol. The maximum is taken over all
             inputs, since a gradient that should be 0 may be round-off of the others.
 
     Returns:
         The largest |a - b| / (max|a| + atol / rtol).
 
     Raises:
-        GradcheckError: Two gradients differ; the message names the input, the index and both numbers.
+        GradcheckError: If two gradients differ; the message names the input, the index and both numbers.
     """
     rng = np.random.default_rng(0) if rng is None else rng
     worst = 0.0

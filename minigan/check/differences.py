@@ -22,14 +22,14 @@ __all__ = ["EPS", "STEP", "Probe", "along", "difference", "elements"]
 
 EPS = float(np.finfo(float).eps)
 STEP = EPS ** (1 / 3)
-ROUNDING = 32.0  # assumed error of an output, in roundings of a number of its size
+ROUNDING = 32.0  # assumed error of an output, as a multiple of the rounding error of one number of its size
 
 
 def difference(subject: Subject, k: int, probe: Probe, cotangents: Sequence[Variable]) -> tuple[float, float]:
     """Return the derivative of <cotangents, outputs> along the probe in variable k, and a bound on its round-off.
 
     Outputs are subtracted before they are multiplied by the cotangents, so one that does not change contributes exactly
-    0.  Their rounding errors are independent, so the squares of these are added.
+    0. Their rounding errors are independent, so the squares of these are added.
     """
     value, h = subject.variables[k].value, probe.h
     move = h * probe.direction(value)

@@ -36,37 +36,38 @@ def gradcheck(
 ) -> GradcheckReport:
     """Compare the derivatives of f, of every order from 1 to `order`, with central differences in float64.
 
-    Order 1 compares grad <u, f(x)>, for a fixed random cotangent u.  Order k + 1 does the same with the function
-    (x, u) -> the gradient of order k, computed with create_graph=True.  At every order it also checks that the function
+    Order 1 compares grad <u, f(x)>, for a fixed random cotangent u. Order k + 1 does the same with the function
+    (x, u) -> the gradient of order k, computed with create_graph=True. At every order it also checks that the function
     and its backward are deterministic and change none of their inputs, and that `create_graph` does not change the
-    gradient (see `create_graph_check`).  An undefined gradient counts as zero.
+    gradient (see `create_graph_check`). An undefined gradient counts as zero.
 
     Sources: W. Press et al., Numerical Recipes (2007), section 5.7, for the step; the checks of reentrancy and of
     undefined gradients follow `torch.autograd.gradcheck`.
 
     Args:
         f: Takes the inputs as Tensors and returns a Tensor or a sequence of them.
-        inputs: An array or Tensor, or a sequence of them.  The float64 ones are differentiated; integers and other
-            objects are passed on.  A Parameter is varied in place, and restored, so a model that holds it can be
+        inputs: An array or Tensor, or a sequence of them. The float64 ones are differentiated; integers and other
+            objects are passed on. A Parameter is varied in place, and restored, so a model that holds it can be
             checked.
         order: The highest order of derivative.
-        mode: "full" checks every element, "fast" one random unit direction per input.  (With one direction over all
-            inputs together, a missing gradient of a bias would be too small to notice among those of the weights.)
+        mode: "full" checks every element, "fast" one random unit direction per input. (With one direction over all
+            inputs together, a missing gradient of a bias would be too small to notice next to the weights.)
         eps: The step, relative to max(1, |x|); by default the cube root of the machine epsilon, 6e-6.
         rtol, atol: The analytic derivative a and the numeric derivative n agree where
             |a - n| / (max(|a|, |n|) + floor) <= rtol, with floor = (atol + bound on the round-off in n) / rtol and
             0/0 = 0.
         rng: Draws cotangents and directions; by default `numpy.random.default_rng(0)`, so a check is repeatable.
-        names: A name for each input, for messages; by default a Parameter's own, or that in the signature of f.
+        names: A name for each input, for messages; by default the name of a Parameter, or the name in the signature of
+            f.
 
     Returns:
-        A report with the comparison that came closest to failing, for every order and variable; print it.
+        A report with the comparison that came closest to failing, for every order and variable; `print` shows it.
 
     Raises:
-        GradcheckError: A derivative is wrong, or f cannot be checked.  The message names the input, the element, both
+        GradcheckError: If a derivative is wrong, or f cannot be checked. The message names the input, the element, both
             numbers and the likely cause.
-        TypeError: An input or output is floating-point but not float64, or an output is no Tensor.
-        ValueError: order or mode is invalid, or no input is float64.
+        TypeError: If an input or output is floating-point but not float64, or an output is not a Tensor.
+        ValueError: If order or mode is invalid, or no input is float64.
 
     Example:
         gradcheck(ops.tanh, np.array([0.5, -2.0]), order=2)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["likely_cause"]
 
-FINER = 16  # times smaller is the second step
+FINER = 16  # the factor by which the second step is smaller
 FAMILIAR = {2.0: "2 times", 0.5: "half of"}
 
 
@@ -34,7 +34,7 @@ def likely_cause(
     numeric: NDArray[Any],
     wrong: NDArray[Any],
 ) -> str | None:
-    """Return a sentence on why the gradient of variable k is wrong, or None.
+    """Return the likely reason why the gradient of variable k is wrong, as a clause, or None.
 
     Args:
         subject: The function under test.
@@ -76,7 +76,7 @@ def _zero(analytic, numeric, wrong, order):
         where = "everywhere" if np.all(analytic == 0) else "there"
         who = "f" if order == 1 else "a vjp"
         return (
-            f"the gradient is zero {where}, where f does change: history lost ({who} uses .data, .numpy() or a "
+            f"the gradient is zero {where}, although f changes: history lost ({who} uses .data, .numpy() or a "
             "detached tensor), or a vjp that returns 0"
         )
     if np.all(numeric[wrong] == 0):
@@ -85,7 +85,7 @@ def _zero(analytic, numeric, wrong, order):
 
 
 def _transposed(analytic, numeric):
-    """Try whether exchanging two axes makes both agree, with a reshape, as a gradient of a wrong shape is reshaped."""
+    """Test whether the analytic gradient, reshaped, is the numeric one with two axes exchanged."""
     close = 1e-4 * np.max(np.abs(numeric))
     for i in range(analytic.ndim):
         for j in range(i):
@@ -97,7 +97,7 @@ def _transposed(analytic, numeric):
 
 
 def _factor(analytic, numeric, wrong):
-    """Try whether all wrong elements are off by the same factor."""
+    """Test whether all wrong elements are off by the same factor."""
     clear = wrong & (np.abs(numeric) > 1e-3 * np.max(np.abs(numeric)))
     if not clear.any():
         return None

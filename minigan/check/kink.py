@@ -23,7 +23,7 @@ __all__ = ["bends", "kinks"]
 
 POINTS = np.array([0.0, -1.0, -0.5, 0.5, 1.0])
 _PARABOLAS = np.stack([np.ones(5), POINTS, POINTS**2], 1)
-_MISFIT = np.eye(5) - _PARABOLAS @ np.linalg.pinv(_PARABOLAS)  # of five values: their residuals from the best parabola
+_MISFIT = np.eye(5) - _PARABOLAS @ np.linalg.pinv(_PARABOLAS)  # maps five values to their residuals from a parabola
 
 
 def kinks(
@@ -45,11 +45,11 @@ def kinks(
             range, plus atol times h (a jump of the derivative too small to matter), plus round-off.
 
     Returns:
-        Booleans in the shape of f(x), or a list of such arrays if f returns several outputs.  A smooth function with
+        Booleans in the shape of f(x), or a list of such arrays if f returns several outputs. A smooth function with
         h^2 |f'''| above about 0.004 |f'| is taken for one with a kink; a smaller h tells them apart.
 
     Raises:
-        ValueError: x and v differ in shape.
+        ValueError: If x and v differ in shape.
     """
     found = bends(on_line(f, x, v), h, rtol, atol)
     return found[0] if len(found) == 1 else found

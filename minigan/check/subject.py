@@ -29,7 +29,7 @@ class Variable:
         input: Its position among the inputs; None for a cotangent.
         name, label: Its name, or "", and its description in messages.
         device: The device of its tensors.
-        parameter: The Parameter that is varied in place, because a model would not notice a copy of it; or None.
+        parameter: The Parameter that is varied in place, because a model would not use a copy of it; or None.
     """
 
     value: NDArray[Any]
@@ -63,7 +63,7 @@ class Subject:
         self.variables = variables
 
     def tensors(self, k: int | None = None, value: Any = None) -> list[Tensor]:
-        """Return fresh tensors for one run, where variable k, if given, has another value."""
+        """Return new tensors for one run, where variable k, if given, has another value."""
         return [v.tensor(value if i == k else v.value) for i, v in enumerate(self.variables)]
 
     def evaluate(self, k: int | None = None, value: Any = None) -> list[NDArray[Any]]:
@@ -79,9 +79,9 @@ class Subject:
         return found
 
     def gradient(self, cotangents: list[Variable]) -> Subject:
-        """Return the function one order up: variables and cotangents to the gradient of <cotangents, outputs>.
+        """Return the function of the next order: from variables and cotangents to grad <cotangents, outputs>.
 
-        It is computed with create_graph=True.  The cotangents are variables too, since a vjp that drops the history of
+        It is computed with create_graph=True. The cotangents are variables too, since a vjp that drops the history of
         its argument g would pass otherwise: in a longer chain g is a function of x.
         """
         n = len(self.variables)
@@ -108,8 +108,8 @@ def subject(f: Callable[..., Any], inputs: Any, names: Sequence[str] | None = No
     """Return f as a Subject whose variables are the float64 inputs; f receives all other inputs as they are.
 
     Raises:
-        TypeError: An input or output is floating-point but not float64, or an output is no Tensor.
-        ValueError: No input is float64, or there are not as many names as inputs.
+        TypeError: If an input or output is floating-point but not float64, or an output is not a Tensor.
+        ValueError: If no input is float64, or the number of names differs from the number of inputs.
     """
     inputs = sequence(inputs)
     names = _names(f, inputs, names)
@@ -143,7 +143,7 @@ def _names(f, inputs, names):
 
 
 def _varies(k, x, name):
-    """Return whether x is to be varied; TypeError for a floating-point type too coarse for differences."""
+    """Return whether x is to be varied; raise TypeError if its floating-point type is too coarse for differences."""
     dtype = x.dtype if hasattr(x, "dtype") else np.asarray(x).dtype
     if dtype.kind not in "fc" or (isinstance(x, Parameter) and not x.requires_grad):
         return False

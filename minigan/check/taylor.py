@@ -4,7 +4,7 @@
     R1(h) = |f(x + h v) - f(x) - h <g, v>|                       ~ h^2  if g is the gradient
     R2(h) = |f(x + h v) - f(x) - h <g, v> - h^2/2 <v, H v>|      ~ h^3  if H v is right too
 
-The power is the slope of log R over log h, at the smallest steps at which round-off does not matter.  At larger steps a
+The power is the slope of log R over log h, at the smallest steps at which round-off does not matter. At larger steps a
 gradient that is wrong by 1 % looks right, because the curvature hides the error.
 
 Sources: P. Farrell, D. Ham, S. Funke and M. Rognes, Automated derivation of the adjoint of high-level transient finite
@@ -31,13 +31,13 @@ __all__ = ["STEPS", "TaylorReport", "TaylorTestError", "taylor_test"]
 STEPS: NDArray[Any] = 2.0 ** -np.arange(1, 27)
 """The default steps h."""
 
-FINEST, FITTED = 8, 4  # the number of smallest usable steps, and how many of them make a slope: a factor of 8 in h
+FINEST, FITTED = 8, 4  # the number of smallest usable steps, and of consecutive ones per fit: a factor of 8 in h
 CLEAR = 100  # a remainder is usable where it is this many times the noise
 
 
 @dataclass(frozen=True)
 class TaylorReport:
-    """Result of a Taylor test; print it.
+    """Result of a Taylor test; `print` shows it as text.
 
     Attributes:
         steps: The steps h (n,).
@@ -89,17 +89,17 @@ def taylor_test(
         v: The direction, shaped like x; by default a random unit vector.
         hvp: A function from v, in the form of x, to H v, such as `lambda v: mg.hvp(f, x, v)`.
         steps: The steps h, which are multiplied by max(1, root mean square of x).
-        tol: By how much the power of R1 may be below 2, and that of R2 below 3.
+        tol: The amount by which the power of R1 may be below 2, and the power of R2 below 3.
         rng: Draws the direction; by default `numpy.random.default_rng(0)`.
 
     Returns:
-        A report with the observed powers.  A remainder that is nowhere above round-off, such as that of a linear f,
-        passes with infinity.
+        A report with the observed powers. A remainder that is nowhere above round-off, such as R1 of a linear f, passes
+        with the power infinity.
 
     Raises:
-        TaylorTestError: A power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.
-        TypeError: x is not float64.
-        ValueError: Shapes do not agree, or f returns more than one number.
+        TaylorTestError: If a power is too low, so the gradient or the Hessian is wrong, or f has a kink near x.
+        TypeError: If x is not float64.
+        ValueError: If shapes do not agree, or f returns more than one number.
 
     Example:
         taylor_test(lambda x: (x**3).sum(), x, 3 * x**2)

@@ -56,7 +56,7 @@ _LABEL_NAMES = ("labels", "{}_labels", "y_{}", "y", "arr_1")
 class ArrayError(FormatError):
     """Error for a file that is not valid .npy or .npz, or that holds no images.
 
-    Attributes: path, found, expected and cause, as in `FormatError`.
+    The attributes path, found, expected and cause are those of `FormatError`.
     """
 
 
@@ -85,9 +85,9 @@ def array_images(
         value_range: The range of float pixels, see `as_pixels`.
 
     Raises:
-        ArrayError: The file is malformed, or holds no images.
-        ValueError: The file does not have this part.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the file is malformed, or holds no images.
+        ValueError: If the file does not have this part.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
@@ -106,8 +106,8 @@ def as_pixels(array: Array, path: PathLike, value_range: tuple[float, float] | N
         value_range: The range of floats, (0, 1) or (-1, 1). By default (-1, 1) if any value is negative.
 
     Raises:
-        ArrayError: The array is of another kind: another dtype, NaN, values outside the range, channels first.
-        ValueError: `value_range` is another.
+        ArrayError: If the array holds no such images: another dtype, NaN, values outside the range, channels first.
+        ValueError: If `value_range` is another pair.
     """
     if value_range not in (None, (0, 1), (-1, 1)):
         raise ValueError(f"value_range must be (0, 1), (-1, 1) or None, got {value_range!r}")
@@ -133,7 +133,7 @@ def as_pixels(array: Array, path: PathLike, value_range: tuple[float, float] | N
 def read_npy(path: PathLike, max_bytes: int = 1 << 32) -> Array:
     """Read the array in an .npy file: integers of 1 to 8 bytes, float16, float32 or float64.
 
-    Nothing is ever unpickled, and memory grows with the bytes that the file really holds.
+    Nothing is ever unpickled, and memory grows with the bytes that the file really has.
 
     Args:
         path: The file.
@@ -143,8 +143,8 @@ def read_npy(path: PathLike, max_bytes: int = 1 << 32) -> Array:
         A writable array in native byte order and C order.
 
     Raises:
-        ArrayError: The file is malformed, or its array is too large or not of numbers.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the file is malformed, or its array is too large or not of numbers.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "NumPy") as file:
@@ -152,7 +152,7 @@ def read_npy(path: PathLike, max_bytes: int = 1 << 32) -> Array:
 
 
 def read_npz(path: PathLike, names: Iterable[str] | None = None, max_bytes: int = 1 << 32) -> dict[str, Array]:
-    """Read the arrays in an .npz archive, each as `read_npy` does.
+    """Read the arrays in an .npz archive; each is read like the array of `read_npy`.
 
     Args:
         path: The archive.
@@ -163,9 +163,9 @@ def read_npz(path: PathLike, names: Iterable[str] | None = None, max_bytes: int 
         {name: array}.
 
     Raises:
-        ArrayError: The archive is malformed, or its arrays are too large or not of numbers.
-        KeyError: The archive does not have one of the names.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        ArrayError: If the archive is malformed, or its arrays are too large or not of numbers.
+        KeyError: If the archive does not have one of the names.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _members(path) as members:
@@ -250,7 +250,7 @@ def _opener(archive, info, path):
 
 @contextmanager
 def _zip_errors(path):
-    """Turn what `zipfile` raises for a damaged archive into ArrayError, but leave the OSError of a failing disk."""
+    """Turn the exceptions of `zipfile` for a damaged archive into ArrayError, except the OSError of a failing disk."""
     try:
         yield
     except FormatError:
@@ -265,7 +265,7 @@ def _zip_errors(path):
 def _read_array(stream: IO[bytes], path: Path | str, max_bytes: int) -> Array:
     """Return the array in a stream of .npy data; `path` is only named in errors."""
     shape, fortran_order, dtype = _read_header(stream, path)
-    # An axis of 0 would hide the size of the others, which NumPy multiplies all the same.
+    # An axis of 0 counts as 1, because NumPy multiplies the other axes even then.
     if len(shape) > _MAX_AXES or math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
         found, cause = f"a header that promises shape {shape} of {dtype}", "a damaged header, or genuinely so large"
         raise ArrayError(path, found, f"at most {_MAX_AXES} axes and {max_bytes} bytes", cause)
@@ -309,7 +309,7 @@ def _parse_header(text: str, path: Path | str) -> _Header:
     version_2 = len(text).to_bytes(4, "little") + text.encode("latin-1")
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about headers that Python 2 wrote
+            warnings.simplefilter("ignore")  # NumPy warns about headers that Python 2 wrote
             shape, fortran_order, dtype = npy_format.read_array_header_2_0(io.BytesIO(version_2))
     except Exception as error:  # Python's parser and NumPy's dtypes raise errors of a dozen types
         found = f"the header {_short(text)!r} ({_short(str(error) or 'nested too deeply')})"

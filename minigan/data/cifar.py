@@ -1,4 +1,4 @@
-"""Read CIFAR-10 in its binary format: records of one label byte and 3,072 pixel bytes, and nothing else.
+"""Read CIFAR-10 in its binary format: a file consists of records of one label byte and 3,072 pixel bytes.
 
 A pixel plane is 32 rows of 32 bytes; a record has the red plane, then the green, then the blue.
 
@@ -44,9 +44,9 @@ INNER: str = "cifar-10-batches-bin"
 
 
 class CifarError(FormatError):
-    """Error for a file that is not CIFAR-10 in binary.
+    """Error for a file that is not in the binary format of CIFAR-10.
 
-    Attributes: path, found, expected and cause, as in `FormatError`.
+    The attributes path, found, expected and cause are those of `FormatError`.
     """
 
 
@@ -85,8 +85,8 @@ def read_cifar(path: PathLike, max_bytes: int = 1 << 30) -> tuple[Array, Array]:
         (images, labels): uint8 (N, 32, 32, 3), and int64 (N,) from 0 to 9.
 
     Raises:
-        CifarError: The file is malformed.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        CifarError: If the file is malformed.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with open_binary(path, "CIFAR-10") as file:

@@ -25,12 +25,12 @@ class Dataset:
         images: uint8, shape (N, H, W, C), from 0 (background) to 255.
         labels: int64, shape (N,), or None.
         name: The name of the data set, as errors and reports show it.
-        source: The authors or the path to credit.
+        source: The authors to credit, or the path of the file.
         licence: The terms of use.
         class_names: The meaning of the labels 0, 1, ..., or () if unknown.
 
     Raises:
-        ValueError: Images or labels have another shape or dtype, or differ in number.
+        ValueError: If images or labels have another shape or dtype, or their numbers differ.
     """
 
     images: Array
@@ -87,7 +87,7 @@ def scale(images: Tensor | ArrayLike) -> Array:
         float32 pixels of the same shape, in [-1, 1], on the same device.
 
     Raises:
-        TypeError: The pixels are not uint8. Pixels that were scaled before would all end up close to -1.
+        TypeError: If the pixels are not uint8. Pixels that were scaled before would all end up close to -1.
     """
     pixels = _pixels("scale", images)
     if pixels.dtype != np.uint8:
@@ -105,8 +105,8 @@ def to_uint8(images: Tensor | ArrayLike) -> Array:
         uint8 pixels of the same shape.
 
     Raises:
-        TypeError: The pixels are not floats.
-        ValueError: The pixels contain NaN.
+        TypeError: If the pixels are not floats.
+        ValueError: If the pixels contain NaN.
     """
     pixels = _pixels("to_uint8", images)
     if pixels.dtype.kind != "f":
@@ -133,7 +133,7 @@ def as_labels(labels: Array, path: PathLike) -> Array:
     """Return the labels that were read from `path` as int64 (N,).
 
     Raises:
-        ValueError: The labels are not integers of shape (N,).
+        ValueError: If the labels are not integers of shape (N,).
     """
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise ValueError(f"{path}: expected integer labels (N,), got {labels.dtype} {labels.shape}")

@@ -1,7 +1,7 @@
 """Download MNIST, Fashion-MNIST, KMNIST and CIFAR-10 from their mirrors, and verify them before use.
 
-A file takes its name only when its sha256 is the published one, so that a server that stops early or serves something
-else costs only a retry. `docs/data.md` gives the origin of each hash.
+A file gets its name only if its sha256 is the published one, so an incomplete or wrong download is never used.
+`docs/data.md` gives the origin of each hash.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _BATCH_BYTES = 10_000 * 3073
 
 
 class DownloadError(OSError):
-    """Error for a file that no mirror gave; the message has each mirror's answer, and what to do by hand."""
+    """Error for a file that no mirror delivered; the message has each mirror's answer, and how to get it by hand."""
 
 
 @dataclass(frozen=True)
@@ -70,22 +70,22 @@ class _Published:
 def download(name: str, folder: PathLike | None = None) -> Path:
     """Download a data set that does not come with minigan, unless it is there already.
 
-    Every mirror is tried twice. A file is verified by its sha256 before it takes its name, so that an interrupted
-    download leaves nothing behind that could be taken for data. Only the files that belong to the set are unpacked
-    from an archive. An archive that was put into the folder by hand is verified and unpacked in the same way, without
-    a network.
+    Every mirror is tried twice. A file is verified by its sha256 before it gets its name, so that an interrupted
+    download leaves no file that could be mistaken for data. Only the files that belong to the set are unpacked from an
+    archive. An archive that was put into the folder by hand is verified and unpacked in the same way, without a
+    network.
 
     Args:
         name: "mnist" (11.6 MB), "fashion-mnist" (30.9 MB), "kmnist" (21.2 MB) or "cifar-10" (170.1 MB).
-        folder: The folder to put it into, by default `data_folder(name)`. Files that are there are kept. A file that
-            is not the published one, because it was compressed anew or is damaged, is named on stderr.
+        folder: The folder to put it into, by default `data_folder(name)`. Existing files are kept. If one is not the
+            published file, because it was compressed anew or is damaged, a line on stderr names it.
 
     Returns:
-        The folder, in which `load` finds the data set if it is the default.
+        The folder; `load` finds the data set there if it is the default folder.
 
     Raises:
-        ValueError: There is no such data set, or an archive in the folder is not the published one.
-        DownloadError: No mirror has a file, the folder cannot be written, or pooch is missing
+        ValueError: If there is no such data set, or an archive in the folder is not the published one.
+        DownloadError: If no mirror has a file, the folder cannot be written, or pooch is missing
             (`pip install "minigan[data]"`). It is an OSError.
     """
     if name not in _SETS:
@@ -106,7 +106,7 @@ def data_folder(name: str) -> Path:
 
 
 def instructions(name: str) -> str:
-    """Return, as one clause, how to get the data set `name` to where `load` looks for it, with or without a network."""
+    """Return instructions, as one clause, for getting the data set `name`, with or without a network."""
     published = _SETS[name]
     unpacked = f' and run "minigan download {name}", which unpacks it' if name == "cifar-10" else ""
     return (
@@ -176,7 +176,7 @@ def _fetch(pooch: Any, name: str, file: _File, folder: Path) -> None:
 
 
 class _Downloader:
-    """Downloader for pooch: its own, with a progress bar of the true size, and no byte beyond the file's size."""
+    """Downloader for pooch that shows a progress bar of the true size, and refuses bytes beyond that size."""
 
     def __init__(self, file: _File) -> None:
         self._file = file
@@ -192,13 +192,13 @@ class _Downloader:
             counted = _Counted(output, self._file.size, bar)
             fetch(url, counted, None)
             output.flush()
-            os.fsync(output.fileno())  # before it takes its name
+            os.fsync(output.fileno())  # before the file gets its name
         if counted.count < self._file.size:
             raise ValueError(f"{counted.count} of {self._file.size} bytes")
 
 
 class _Counted:
-    """File to write that takes at most `limit` bytes, since a server may send without end."""
+    """File that accepts at most `limit` bytes, since a server may send without end."""
 
     def __init__(self, file: BinaryIO, limit: int, bar: Any) -> None:
         self._file, self._limit, self._bar, self.count = file, limit, bar, 0
@@ -239,7 +239,7 @@ def _reason(error: Exception) -> str:
 
 
 def _unpack_cifar10(archive: Path, folder: Path) -> None:
-    """Unpack only the binary batches of `archive`: found by their exact names, written under names of ours."""
+    """Unpack only the binary batches of `archive`, found by their exact names, into files with fixed names."""
     wanted = {f"{INNER}/{name}": name for name in (*cifar10_files("train"), *cifar10_files("test"))}
     folder.mkdir(exist_ok=True)
     with _tar_errors(archive), tarfile.open(archive, "r|gz") as members:

@@ -1,7 +1,7 @@
 """Read a folder of images, in any format that Pillow reads, as one array.
 
-Pillow may raise any error for a damaged image, so any error while an image is decoded counts as that image being
-unreadable. All of them are collected, and nothing is returned until each is accounted for.
+Pillow may raise any error for a damaged image, so an image is unreadable if any error occurs while it is decoded. All
+unreadable images are collected, so that one error can report them together.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class FolderError(ValueError):
     Attributes:
         path: The folder.
         count: The number of images in it.
-        unreadable: {relative path: reason} of those that cannot be read.
+        unreadable: {relative path: reason} of the images that cannot be read.
         advice: The remedy.
     """
 
@@ -64,9 +64,9 @@ def read_folder(
 ) -> Dataset:
     """Read every image under a folder, sub-folders included, in the order of their relative paths.
 
-    A file is an image if its name ends like one. Hidden files and folders are left out, and links to folders are not
-    followed. Photographs are turned upright by their EXIF data, the first frame of an animation is taken, transparent
-    pixels are laid over white, and the upper 8 of 16 bits are kept.
+    A file is an image if its name has the ending of a format that Pillow reads. Hidden files and folders are left out,
+    and links to folders are not followed. Photographs are turned upright by their EXIF data, the first frame of an
+    animation is taken, transparent pixels are laid over white, and the upper 8 of 16 bits are kept.
 
     If every image lies in a sub-folder of its class, `path/class/image`, the labels number the classes in sorted order
     and `class_names` has their names; otherwise there are no labels.
@@ -81,11 +81,11 @@ def read_folder(
         max_pixels: The largest image to decode, in pixels; larger ones count as unreadable.
 
     Raises:
-        FolderError: An image cannot be read; the message names the first few.
-        ValueError: Sizes differ and no size is given, the images do not fit into memory, or `channels` is neither 1
+        FolderError: If an image cannot be read; the message names the first few.
+        ValueError: If sizes differ and no size is given, the images do not fit into memory, or `channels` is neither 1
             nor 3.
-        OSError: The folder cannot be read; IsADirectoryError if it has no image.
-        ImportError: Pillow is missing.
+        OSError: If the folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: If Pillow is missing.
     """
     if channels not in (1, 3):
         raise ValueError(f"read_folder: channels must be 1 (gray) or 3 (RGB), got {channels!r}")
@@ -106,8 +106,8 @@ def find_images(path: PathLike) -> list[Path]:
     """Return the relative paths of all images under a folder, sorted by their components.
 
     Raises:
-        OSError: The folder cannot be read; IsADirectoryError if it has no image.
-        ImportError: Pillow is missing.
+        OSError: If the folder cannot be read; IsADirectoryError if it has no image.
+        ImportError: If Pillow is missing.
     """
     root, endings = Path(path), _endings(_pillow())
     found = []
@@ -147,12 +147,12 @@ def _raise(error: OSError) -> NoReturn:
 def _read_all(
     pillow: tuple[Any, Any], root: Path, files: Sequence[Path], size: Pair | None, channels: int, max_pixels: int
 ) -> tuple[Array | None, list[Path], dict[str, str]]:
-    """Return the images, or None without any, the files they are from, and {file: reason} of the other files."""
+    """Return the images (None if there are none), their files, and {file: reason} of the unreadable files."""
     images: Array | None = None
     kept: list[Path] = []
     unreadable: dict[str, str] = {}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about oddities that Pillow can read
+        warnings.simplefilter("ignore")  # Pillow warns about unusual files that it can read
         for file in files:
             try:
                 pixels = _decode(pillow, root / file, channels, max_pixels)
@@ -175,7 +175,7 @@ def _read_all(
 
 
 def _room(root: Path, count: int, first: Path, shape: tuple[int, ...]) -> Array:
-    """Allocate `count` images of this shape. One large image among many small ones can ask for any amount."""
+    """Allocate `count` images of this shape; a large first image in a folder of many can exceed the memory."""
     try:
         return np.empty((count, *shape), np.uint8)
     except MemoryError as error:
@@ -187,7 +187,7 @@ def _room(root: Path, count: int, first: Path, shape: tuple[int, ...]) -> Array:
 
 
 class _Bounded(io.BufferedReader):
-    """File that allocates no more than it has bytes left: Pillow asks for as many as a header promises."""
+    """File that allocates no more bytes than it has left: Pillow asks for as many as a header states."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         left = max(0, os.fstat(self.fileno()).st_size - self.tell())

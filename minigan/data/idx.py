@@ -1,8 +1,8 @@
 """Read and write IDX, the file format of the MNIST family.
 
 An IDX file is two zero bytes, one byte for the element type, one for the number of axes, a big-endian uint32
-per axis, then the elements in C order, big-endian. It is usually gzipped. Its first two bytes tell; its name does
-not, since browsers and archive tools unpack files and keep the name.
+per axis, then the elements in C order, big-endian. It is usually gzipped, which the first two bytes show. The name is
+not reliable, since browsers and archive tools unpack files and keep the name.
 
 Source: Y. LeCun, C. Cortes, C. Burges, "The MNIST database of handwritten digits", section "the IDX file
     format".
@@ -49,15 +49,15 @@ _MAX_AXES = 32  # the limit of NumPy 1
 class IdxError(FormatError):
     """Error for a file that is not valid IDX.
 
-    Attributes: path, found, expected and cause, as in `FormatError`.
+    The attributes path, found, expected and cause are those of `FormatError`.
     """
 
 
 def read_idx(path: PathLike, max_bytes: int = 1 << 32) -> Array:
-    """Read the array in an IDX file, plain or gzipped; the content tells which.
+    """Read the array in an IDX file, plain or gzipped, whatever its name.
 
-    Memory grows with the bytes that the file really holds: neither the sizes in its header nor those in its gzip
-    trailer are trusted, and reading stops at the first byte beyond what the header promised.
+    Memory grows with the bytes that the file really has: neither the sizes in its header nor the size in its gzip
+    trailer are trusted, and reading stops at the first byte beyond the size in the header.
 
     Args:
         path: The file.
@@ -68,8 +68,8 @@ def read_idx(path: PathLike, max_bytes: int = 1 << 32) -> Array:
         int32, float32 or float64.
 
     Raises:
-        IdxError: The file is malformed, or its array is too large.
-        OSError: The file cannot be read; FileNotFoundError if there is none.
+        IdxError: If the file is malformed, or its array is too large.
+        OSError: If the file cannot be read; FileNotFoundError if there is none.
     """
     path = Path(path)
     with _unpacked(path) as stream, _gzip_errors(path):
@@ -91,9 +91,9 @@ def write_idx(path: PathLike, array: ArrayLike) -> None:
         array: uint8, int8, int16, int32, float32 or float64, in any byte order, with at most 32 axes.
 
     Raises:
-        TypeError: IDX cannot hold this dtype.
-        ValueError: An axis has 2**32 or more elements, or there are too many axes.
-        OSError: The file cannot be written.
+        TypeError: If IDX cannot hold this dtype.
+        ValueError: If an axis has 2**32 or more elements, or there are too many axes.
+        OSError: If the file cannot be written.
     """
     path, array = Path(path), np.asarray(array)
     code = _CODES.get(array.dtype.newbyteorder("="))
@@ -144,7 +144,7 @@ def _read_header(stream: ByteStream, path: Path, max_bytes: int) -> tuple[np.dty
         expected = f"{4 + 4 * magic[3]} for {magic[3]} axes"
         raise IdxError(path, f"a header of {4 + len(sizes)} bytes", expected, "a truncated file")
     shape = tuple(np.frombuffer(sizes, dtype=">u4").tolist())
-    # An axis of 0 would hide the size of the others, which NumPy multiplies all the same.
+    # An axis of 0 counts as 1, because NumPy multiplies the other axes even then.
     if math.prod(max(axis, 1) for axis in shape) * dtype.itemsize > max_bytes:
         raise IdxError(
             path,
@@ -156,7 +156,7 @@ def _read_header(stream: ByteStream, path: Path, max_bytes: int) -> tuple[np.dty
 
 
 def _check_magic(magic: bytearray, path: Path) -> np.dtype[Any]:
-    """Return the dtype that the first four bytes name."""
+    """Return the dtype that the first four bytes state."""
     if not magic:
         raise IdxError(path, "no data at all", "an IDX header", "an interrupted download")
     if len(magic) < 4:

@@ -29,22 +29,22 @@ class Loader:
         arrays: One array, or a tuple or dict of arrays, each of shape (N, ...) and all on one device. A `Dataset`
             stands for its images; for labels too, give (dataset.images, dataset.labels).
         batch_size: The number of samples in a batch, from 1 to N.
-        rng: The random numbers of the order, or a seed. The loader spawns a stream of its own from it, so other draws
+        rng: The generator that draws the order, or a seed. The loader spawns its own generator from it, so other draws
             from `rng` do not change the order.
         drop_last: If True, every batch is full, and the N mod batch_size samples at the end of the order are skipped
-            in that epoch. If False, they make a last, smaller batch.
-        transform: A function of a batch whose result the loader gives instead. `minigan.data.scale` converts uint8
-            images to floats, one batch at a time.
+            in that epoch. If False, they form a last, smaller batch.
+        transform: A function of a batch; the loader returns its result instead of the batch. `minigan.data.scale`
+            converts uint8 images to floats, one batch at a time.
 
     Attributes:
         epoch: The number of finished epochs.
-        position: The number of samples visited in the current epoch. Both advance as a batch is given: after the last
-            batch of an epoch, `epoch` is one higher and `position` is 0.
+        position: The number of samples visited in the current epoch. After the last batch of an epoch, `epoch` is one
+            higher and `position` is 0.
 
     Raises:
-        ValueError: The arrays have no samples, differ in length or lie on several devices, or `batch_size` is out of
+        ValueError: If the arrays have no samples, differ in length or lie on several devices, or `batch_size` is out of
             range.
-        TypeError: `batch_size` is not an integer.
+        TypeError: If `batch_size` is not an integer.
 
     Example:
         batches = mg.data.Loader(mg.data.load("mnist-10k"), 64, mg.random.Generator(0), transform=mg.data.scale)
@@ -86,13 +86,13 @@ class Loader:
         return f"Loader({self._count:,} samples, batch_size={self.batch_size}, {place})"
 
     def __iter__(self) -> Iterator[Any]:
-        """Yield the batches that are left of the current epoch: all at its start, the rest after a resume."""
+        """Yield the remaining batches of the current epoch: all of them, unless a part was visited before."""
         epoch = self.epoch
         while self.epoch == epoch:
             yield self.next_batch()
 
     def next_batch(self) -> Any:
-        """Return the next batch; after the last of an epoch, the first of the next.
+        """Return the next batch; the last batch of an epoch is followed by the first one of the next epoch.
 
         Returns:
             New arrays (batch_size, ...) in the structure of `arrays`, which may be kept and changed, or the result of
@@ -106,7 +106,7 @@ class Loader:
         return batch if self.transform is None else self.transform(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, which JSON can hold, from which `load_state_dict` gives exactly the batches to follow."""
+        """Return the state, which JSON can store; after `load_state_dict` the same batches follow as without it."""
         return {
             "epoch": self.epoch,
             "position": self.position,
@@ -117,10 +117,10 @@ class Loader:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where the loader with this state was.
+        """Restore a state, so that exactly the same batches follow.
 
         Raises:
-            ValueError: The number of samples, batch_size or drop_last is another, so that other batches would follow,
+            ValueError: If the number of samples, batch_size or drop_last differs, so that other batches would follow,
                 or an entry is missing or out of range.
         """
         mine = self.state_dict()
@@ -137,7 +137,7 @@ class Loader:
         self.position = position
 
     def _begin_epoch(self, epoch: int) -> None:
-        # The order is drawn with the first batch. The state kept here can draw it again.
+        # The order is drawn with the first batch. After a resume, the state that is kept here draws it again.
         self.epoch, self.position = epoch, 0
         self._order = None
         self._epoch_state = self._rng.state

@@ -1,4 +1,4 @@
-"""Toy distributions in the plane, on which mode collapse can be counted and every answer is known.
+"""Toy distributions in the plane, for which the lost modes can be counted and the true density is known.
 
 All samples are in the units in which the modes are published. A network is trained on samples divided by `scale`,
 which brings each coordinate to a standard deviation of about 1; its output is multiplied by `scale` before it is
@@ -33,7 +33,7 @@ class Mixture:
         scale: The divisor of training data, above 0.
 
     Raises:
-        ValueError: The modes have another shape or are not finite, or sigma or scale is not a positive number.
+        ValueError: If the modes have another shape or are not finite, or sigma or scale is not a positive number.
     """
 
     modes: Array
@@ -66,7 +66,7 @@ class SwissRoll:
         scale: The divisor of training data, above 0.
 
     Raises:
-        ValueError: noise or scale is not a positive number.
+        ValueError: If noise or scale is not a positive number.
     """
 
     noise: float = 0.25
@@ -85,8 +85,8 @@ class SwissRoll:
 def ring() -> Mixture:
     """Return PacGAN's ring: 8 modes on the unit circle at the angles 2 pi i / 8, sigma 0.01, training scale 0.707.
 
-    Several public copies space 8 angles from 0 to 2 pi with both ends included, and so have a double mode and only 7
-    different ones.
+    Several public copies of it space 8 angles from 0 to 2 pi with both ends included, so they have only 7 different
+    modes, one of them twice.
     """
     return Mixture(_circle(8), sigma=0.01, scale=0.707)
 
@@ -134,4 +134,4 @@ POINTS = {
     "8gaussians": eight_gaussians,
     "25gaussians": twentyfive_gaussians,
 }
-"""{name for `--data`: the function that makes its sampler}."""
+"""The functions that make the samplers, by their names for `--data`."""

@@ -1,4 +1,4 @@
-"""Pairs for image translation: an input image, and the image that the generator is to make of it.
+"""Pairs for image translation: an input image, and the image that the generator should make from it.
 
 All arrays are uint8. `grayscale_to_color`, `edges` and `color_digits` return (input, target), two arrays of shape
 (N, H, W, 1 or 3) in the same order.
@@ -40,7 +40,7 @@ PALETTE.flags.writeable = False
 def luma(images: Array) -> Array:
     """Return the brightness of RGB images: .299 R + .587 G + .114 B, rounded.
 
-    It is computed in 16-bit fixed point, and so the same on every machine and as Pillow's conversion to "L" gives it.
+    It is computed in 16-bit fixed point, so it is the same on every machine, and equal to Pillow's conversion to "L".
 
     Args:
         images: uint8 (..., H, W, 3).
@@ -49,7 +49,7 @@ def luma(images: Array) -> Array:
         uint8 (..., H, W, 1).
 
     Raises:
-        ValueError: The images have another dtype or number of channels.
+        ValueError: If the images have another dtype or number of channels.
 
     Source: ITU-R recommendation BT.601, section 2.5.1.
     """
@@ -82,7 +82,7 @@ def edge_map(images: Array, threshold: float = 64) -> Array:
         uint8 (N, H, W, 1): 255 at an edge, 0 elsewhere.
 
     Raises:
-        ValueError: The images have another dtype or number of channels, or the threshold is out of range.
+        ValueError: If the images have another dtype or number of channels, or the threshold is out of range.
 
     Source: I. Sobel, G. Feldman, "An isotropic 3x3 image gradient operator", 1968.
     """
@@ -110,7 +110,7 @@ def color_digits(images: Array, labels: ArrayLike) -> tuple[Array, Array]:
         labels: Integers (N,) from 0 to 9.
 
     Raises:
-        ValueError: The images have another dtype or number of channels, or the labels another number or range.
+        ValueError: If the images have another dtype or number of channels, or the labels are not N integers in [0, 9].
     """
     _check("color_digits", images, channels=(1,))
     labels = np.asarray(labels)

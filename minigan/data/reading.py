@@ -1,4 +1,4 @@
-"""Read files from untrusted sources: one error for malformed files, and memory bounded by what the file holds.
+"""Read files from untrusted sources: one error for malformed files, and memory bounded by the size of the file.
 
 No size stated in a header is trusted: a buffer grows as the bytes arrive.
 """
@@ -42,7 +42,7 @@ class FormatError(ValueError):
     Attributes:
         path: The file, or the part of it, that was read.
         found: The content that is wrong, in one clause.
-        expected: The content that the format asks for.
+        expected: The content that the format requires.
         cause: The likely cause, and often the remedy.
     """
 

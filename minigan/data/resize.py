@@ -1,8 +1,8 @@
 """Resize images by area: each new pixel is the exact mean of the area that it covers.
 
-When an image goes from H to h rows, a length is measured in 1/h of an input pixel: a new pixel is H long and an input
-pixel h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact, are rounded once, and come
-out the same on every machine.
+When an image is resized from H to h rows, lengths are measured in 1/h of an input pixel: a new pixel is H long and an
+input pixel h long, so that every overlap is an integer. Sums of uint8 pixels are therefore exact and rounded once, and
+the result is the same on every machine.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["area_resize", "centre_crop", "fit"]
 
 
 def area_resize(images: Array, size: Pair) -> Array:
-    """Resize images so that each output pixel is the mean of the input over its area: no aliasing, no further blur.
+    """Resize images so that each output pixel is the mean of the input over its area, without aliasing.
 
     Args:
         images: uint8 or floats, shape (..., H, W, C).
@@ -30,8 +30,8 @@ def area_resize(images: Array, size: Pair) -> Array:
         Images (..., height, width, C) of the same dtype; uint8 means are rounded to the nearest, halves up.
 
     Raises:
-        ValueError: The size is below 1, or the images are empty.
-        TypeError: The images have another dtype.
+        ValueError: If the size is below 1, or the images are empty.
+        TypeError: If the images have another dtype.
     """
     height, width = _size(size)
     if images.ndim < 3 or not all(images.shape[-3:-1]):

@@ -97,7 +97,7 @@ class _Stacked:
 
 
 def _sixteenths(images):
-    """Stretch values from 0..16 to 0..255, rounded: 17 different values remain 17 different values."""
+    """Scale values from 0..16 to 0..255, rounded; the 17 values remain different."""
     return ((images.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8)
 
 
@@ -133,7 +133,7 @@ def names() -> tuple[str, ...]:
 def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: Any) -> Dataset:
     """Load a data set by name, or from a file or a folder.
 
-    A path is that of
+    A path leads to one of these:
 
     * an IDX file of uint8 images, (N, H, W) or (N, H, W, C); its labels are read too if they lie beside it under the
       usual name ("images" replaced by "labels", "idx3" by "idx1", gzipped or not);
@@ -145,9 +145,9 @@ def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: A
             for the file.
         part: "train" or "test" for "mnist", "fashion-mnist", "kmnist" and "cifar-10", which are read from
             `$MINIGAN_DATA/<name>/` or the cache folder, where `download` puts them; for "stacked-mnist", which is made
-            of "mnist"; and for .npz files that hold both. The others have one part, "train". "mnist-10k", and so
-            "stacked-mnist-10k", is made of the test images of MNIST: do not score a model that was trained on it on
-            those images.
+            of "mnist"; and for .npz files that hold both. All other sources have one part, "train". "mnist-10k", and so
+            "stacked-mnist-10k", consists of the test images of MNIST: do not evaluate a model that was trained on it on
+            the test images.
         **options: Each applies to some sources only:
 
             * size: (height, width), or one integer for both: images are cropped around their centre to these
@@ -160,10 +160,10 @@ def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: A
             * skip_unreadable, max_pixels: of a folder, see `read_folder`.
 
     Raises:
-        ValueError: The name or part is unknown, or a file is malformed or holds no images: then it is an IdxError,
-            CifarError, ArrayError or FolderError.
-        TypeError: An option does not apply.
-        FileNotFoundError: The data set or file is missing; the message has the folder, and how to get the data.
+        ValueError: If the name or part is unknown, or if a file is malformed or holds no images (as an IdxError,
+            CifarError, ArrayError or FolderError).
+        TypeError: If an option does not apply.
+        FileNotFoundError: If the data set or file is missing; the message has the folder, and how to get the data.
 
     Example:
         digits = mg.data.load("mnist-10k", size=32)

@@ -1,8 +1,8 @@
-"""Stacked MNIST: three random digits as the colour channels of one image, 1,000 modes that a classifier can name.
+"""Stacked MNIST: three random digits as the colour channels of one image, with 1,000 modes that can be counted.
 
 The protocol: a generator is trained on stacked digits; a classifier of single digits labels 26,000 of its samples,
-channel by channel; one reports how many of the 1,000 labels occur, and the KL divergence of their histogram from the
-uniform one. A perfect uniform sampler scores 1,000 and about 0.019.
+channel by channel; the results are the number of the 1,000 labels that occur, and the KL divergence of their histogram
+from the uniform distribution. A perfect uniform sampler scores 1,000 and about 0.019.
 
 Sources: L. Metz et al., "Unrolled generative adversarial networks", 2017; the number of samples from
     Z. Lin et al., "PacGAN: the power of two samples in generative adversarial networks", 2018.
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["EVALUATION_SAMPLES", "StackedDigits", "stacked_mnist"]
 
 EVALUATION_SAMPLES: int = 26_000
-"""Number of samples that the protocol judges."""
+"""Number of samples that the protocol evaluates."""
 
 
 class StackedDigits:
@@ -39,8 +39,9 @@ class StackedDigits:
         classes: The number of classes, 1,000.
 
     Raises:
-        ValueError: The digits are of another kind, or cannot be padded equally on both sides.
-        TypeError: The size is not an integer.
+        ValueError: If the digits are not square gray images with labels from 0 to 9, or cannot be padded equally on
+            both sides.
+        TypeError: If the size is not an integer.
     """
 
     classes: int = 1000

@@ -24,23 +24,23 @@ __all__ = ["Stream"]
 
 
 class Stream:
-    """Batches drawn from a distribution instead of an array, with the interface of a `Loader`.
+    """Minibatches drawn from a distribution instead of an array, with the interface of a `Loader`.
 
     Args:
         sampler: An object whose `sample(n, rng)` returns n fresh samples: a `Mixture`, a `SwissRoll`,
             `StackedDigits`. A batch has the structure of its result.
         batch_size: The number of samples in a batch, at least 1.
-        rng: The random numbers of the samples, or a seed. The stream spawns one of its own from it, so other draws
-            from `rng` do not change the samples.
-        transform: A function of a batch whose result the stream gives instead, such as
+        rng: The generator that draws the samples, or a seed. The stream spawns its own generator from it, so other
+            draws from `rng` do not change the samples.
+        transform: A function of a batch; the stream returns its result instead of the batch. An example is
             `lambda points: points / sampler.scale` for points in the plane.
 
     Attributes:
         position: The number of samples drawn so far.
 
     Raises:
-        ValueError: `batch_size` is below 1.
-        TypeError: `batch_size` is not an integer.
+        ValueError: If `batch_size` is below 1.
+        TypeError: If `batch_size` is not an integer.
     """
 
     sampler: Sampler
@@ -70,14 +70,14 @@ class Stream:
         return batch if self.transform is None else self.transform(batch)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the state, which JSON can hold, from which `load_state_dict` gives exactly the batches to follow."""
+        """Return the state, which JSON can store; after `load_state_dict` the same batches follow as without it."""
         return {"position": self.position, "generator": self._rng.state, "batch_size": self.batch_size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Continue where the stream with this state was.
+        """Restore a state, so that exactly the same batches follow.
 
         Raises:
-            ValueError: batch_size is another, so that other batches would follow, or an entry is missing or out of
+            ValueError: If batch_size differs, so that other batches would follow, or an entry is missing or out of
                 range.
         """
         mine = self.state_dict()

@@ -1,7 +1,7 @@
 """Losses, penalties, tricks and the training step of generative adversarial networks.
 
-A `Game` plays the two networks against each other; `losses` and `penalties` are what they play for, `tricks` and
-`augmentation` change what the critic is shown, and `Diagnosis` and `explain_nan` say what is going wrong.
+A `Game` trains the two networks against each other; `losses` and `penalties` define what they minimise, `tricks` and
+`augmentation` change the input of the critic, and `Diagnosis` and `explain_nan` find the cause of a failed training.
 """
 
 from . import augmentation, losses, penalties, tricks

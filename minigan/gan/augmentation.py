@@ -1,8 +1,8 @@
 """Differentiable augmentation: the critic sees only transformed images, both real and generated.
 
-The transformations are random but differentiable, so the generator learns through them.  As real and generated images
-are transformed alike, the generator does not imitate the transformations, except where one of them makes two different
-distributions of images look the same to the critic (tutorial 13 shows that translation can).
+The transformations are random but differentiable, so the generator learns through them. As real and generated images
+are transformed in the same way, the generator does not imitate the transformations, except where one of them makes two
+different distributions of images look the same to the critic (tutorial 13 shows that translation can).
 Source: Zhao et al. 2020, equations 5 to 7; the ranges are those of its appendix and code.
 """
 
@@ -47,18 +47,18 @@ def __dir__() -> list[str]:
 
 
 class Augment(nn.Module):
-    """Layer that transforms images (N, H, W, C) at random, each by its own draw, anew at every call.
+    """Layer that transforms images (N, H, W, C), each with its own random numbers, which are drawn anew in every call.
 
     As the first layer of a critic it transforms real and generated images with one distribution; like dropout, it does
     nothing in evaluation mode.
 
     Args:
-        policy: Names out of `TRANSFORMATIONS`, in order, separated by commas; "color" stands for brightness, saturation
+        policy: Names from `TRANSFORMATIONS`, in order, separated by commas; "color" stands for brightness, saturation
             and contrast.
         rng: Draws the transformations; an integer is the seed of a new generator.
 
     Raises:
-        ValueError: A name is unknown.
+        ValueError: If a name is unknown.
     """
 
     policy: tuple[str, ...]
@@ -74,7 +74,7 @@ class Augment(nn.Module):
         self.policy, self.rng = tuple(names), as_generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the transformed images in training mode, x itself in evaluation; ValueError if x has not four axes."""
+        """Return the transformed images, or x itself in evaluation mode; raise ValueError if x does not have 4 axes."""
         if x.ndim != 4:
             raise ValueError(f"Augment: needs images (N, H, W, C), got shape {x.shape}")
         if self.training:
@@ -106,7 +106,7 @@ def contrast(x: Samples, rng: Generator) -> Samples:
 
 
 def translation(x: Samples, rng: Generator, share: float = 1 / 8) -> Samples:
-    """Shift each image by whole pixels, at most the fraction `share` of a side either way, and fill with 0."""
+    """Shift each image by whole pixels, by at most the fraction `share` of a side in either direction; fill with 0."""
     limits = [int(side * share + 0.5) for side in x.shape[1:3]]
     rng = rng.on(device_of(real(x)))
     shifts = [rng.integers(-limit, limit + 1, (len(x),)) for limit in limits]
@@ -116,7 +116,7 @@ def translation(x: Samples, rng: Generator, share: float = 1 / 8) -> Samples:
 def cutout(x: Samples, rng: Generator, share: float = 1 / 2) -> Samples:
     """Set a rectangle of each image to 0, at a random place that may reach beyond the border.
 
-    Its height and width are the fraction `share` of those of the image.
+    The height and width of the rectangle are the fraction `share` of the image's height and width.
     """
     rng = rng.on(device_of(real(x)))
     inside = [_strip(len(x), side, int(side * share + 0.5), rng) for side in x.shape[1:3]]
@@ -146,7 +146,7 @@ def _moved_by_slices(x, shifts):
 
 
 def _overlap(shift, side):
-    """Return the slices, of the result and of the original, in which a shifted line of `side` pixels is visible."""
+    """Return the slices of the shifted and of the original line of `side` pixels that hold the same pixels."""
     length = max(side - abs(shift), 0)
     to, start = max(shift, 0), max(-shift, 0)
     return slice(to, to + length), slice(start, start + length)
@@ -163,7 +163,7 @@ def _moved_at_once(x, shifts):
 
 
 def _origins(shifts, side):
-    """Return the position each pixel of a line came from, (N, side), and whether it was inside the frame."""
+    """Return the position from which each pixel of a line comes, (N, side), and whether it is inside the frame."""
     origins = np.arange(side, like=shifts) - shifts
     return np.clip(origins, 0, side - 1), (origins >= 0) & (origins < side)
 

@@ -1,4 +1,4 @@
-"""Cost of a penalty: critic steps with it and without it are timed in turns."""
+"""Cost of a penalty, from alternating critic steps with and without it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["PenaltyCost", "penalty_cost"]
 
 @dataclass(frozen=True)
 class PenaltyCost:
-    """Time of a critic step with its penalty, relative to a step without it; print it for a sentence.
+    """Time of a critic step with its penalty, relative to a step without it; `print` shows it as a sentence.
 
     Attributes:
         ratio, low, high: Median and quartiles of the ratio, over pairs of steps made one after the other.
@@ -61,16 +61,16 @@ def penalty_cost(
         pairs: The number of pairs of steps to time.
 
     Raises:
-        ValueError: The game has no penalty, or pairs is less than 1.
+        ValueError: If the game has no penalty, or pairs is less than 1.
     """
     if game.penalty is None:
         raise ValueError("penalty_cost: the game has no penalty; give one to Game(..., penalty=)")
     if pairs < 1:
         raise ValueError(f"penalty_cost: pairs must be at least 1, got {pairs}")
     with undisturbed(game.generator, game.critic):
-        for penalised in (True, False) * 3:  # as often as a captured step runs before it is replayed
+        for penalised in (True, False) * 3:  # warm-up: a captured step is replayed alone from its fourth call on
             _timed_step(game, penalised, real, z, labels)
-        orders = [(True, False), (False, True)]  # in turns, so that neither always comes first
+        orders = [(True, False), (False, True)]  # alternating, so that neither always comes first
         times = [
             {penalised: _timed_step(game, penalised, real, z, labels) for penalised in orders[k % 2]}
             for k in range(pairs)

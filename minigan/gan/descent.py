@@ -34,7 +34,7 @@ def gradients_of(
     """
     first, *others = terms.values()
     gradients = grad(sum(others, first), parameters)
-    with np.errstate(all="ignore"):  # `descend` checks this sum alone for NaN and infinity
+    with np.errstate(all="ignore"):  # `descend` checks the sum for NaN and infinity
         return terms, gradients, sum(of(g.data).square_sum(g.data) for g in gradients)
 
 
@@ -51,7 +51,7 @@ def descend(
         The terms as numbers, by name, and the norm of all gradients together.
 
     Raises:
-        FloatingPointError: A term or a gradient is NaN or infinite.  No weight has changed then, so `gan.explain_nan`
+        FloatingPointError: If a term or a gradient is NaN or infinite. No weight has changed then, so `gan.explain_nan`
             can run the step again and name the operation that caused it.
     """
     *numbers, square = of(square).numbers([term.data for term in terms.values()] + [square])
@@ -72,7 +72,7 @@ def descend(
 
 
 def _norm(gradients):
-    """Return the norm of all gradients in float64: not finite only if one of them is not, or its square overflows."""
+    """Return the norm of all gradients in float64, where the square of a large float32 does not overflow."""
     wide = [g.data.astype(np.float64) for g in gradients]
     with np.errstate(all="ignore"):
         return math.sqrt(sum(of(g).square_sum(g) for g in wide))

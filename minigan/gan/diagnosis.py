@@ -4,8 +4,8 @@
     findings = diagnosis.examine_setup(game)                    # before the first step
     findings = diagnosis.examine(game, real, z, labels, step=t)   # every k-th step, with the batch of that step
 
-An examination measures a few ratios without units (`probe.Vitals`) and compares them with thresholds.  A symptom has to
-last for several examinations before it becomes a finding, and is reported once until it goes away.  Nothing in the game
+An examination measures a few ratios without units (`probe.Vitals`) and compares them with thresholds. A symptom has to
+last for several examinations before it becomes a finding, and is reported once until it goes away. Nothing in the game
 changes: a run with a diagnosis equals one without, to the bit.
 """
 
@@ -37,13 +37,13 @@ REFERENCE = 2000  # training samples, and as many unseen ones, among which to lo
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault of a training run; print it for a sentence.
+    """A fault of a training run; `print` shows it as a sentence.
 
     Attributes:
         name: One of the names of `symptoms.DISEASES`, such as "collapse".
         evidence: The measurement that shows it, in words and numbers.
-        remedy: What usually helps.
-        step: The step at which it became certain.
+        remedy: The usual remedy.
+        step: The step at which the fault became certain.
     """
 
     name: str
@@ -56,19 +56,19 @@ class Finding:
 
 
 class Diagnosis:
-    """Examiner of one game, which remembers the course of its measurements.
+    """Repeated examination of one game during its training.
 
     Args:
         train, held_out: Training samples and unseen samples (N, ...), scaled as the critic sees them, with which to
-            look for memorising.  Without them it is not looked for: only unseen data tell a copy from a good sample.
+            test for memorising. Without them there is no such test: only unseen data tell a copy from a good sample.
         patience: The number of examinations in a row that must show a symptom.
 
     Attributes:
         course: The measurements so far, one `probe.Vitals` per examination.
 
     Raises:
-        ValueError: Only one of train and held_out is given, or patience is less than 1.
-        TypeError: The samples are integers.
+        ValueError: If only one of train and held_out is given, or patience is less than 1.
+        TypeError: If the samples are integers.
     """
 
     patience: int
@@ -93,7 +93,7 @@ class Diagnosis:
         self._lasting = dict.fromkeys(DISEASES, 0)
 
     def examine_setup(self, game: Game) -> list[Finding]:
-        """Return what is wrong before the first step, and remember how large the weights are."""
+        """Return the faults that are visible before the first step, and store the norms of the initial weights."""
         self._first = weight_norms(game)
         return [_finding(name, evidence, 0) for name, evidence in _setup_faults(game)]
 
@@ -106,12 +106,12 @@ class Diagnosis:
         *,
         step: int | None = None,
     ) -> list[Finding]:
-        """Return what has become certain at this step; each finding is returned once until its symptom goes away.
+        """Return the findings that become certain at this step; each is returned once until its symptom goes away.
 
         Args:
             game: The game, which does not change.
             real, z, labels: The batch of the latest step: real samples (N, ...), noise (N, latent), and classes (N,) or
-                None.  No random number is drawn.
+                None. No random number is drawn.
             step: The number of the step, for the findings; by default the number of this examination.
         """
         step = len(self.course) + 1 if step is None else step
@@ -143,13 +143,13 @@ class Diagnosis:
         Args:
             game, real, z, labels, step: As in `examine`.
         """
-        evidence = explain_nan(game, real, z, labels) or "the step is finite when run again, so a random draw decides"
+        evidence = explain_nan(game, real, z, labels) or "the step is finite when run again: it depends on random draws"
         return _finding("not a number", evidence, len(self.course) if step is None else step)
 
     def _certain(self, seen):
         """Return the names of the symptoms that have now lasted long enough."""
         self._lasting = {name: count + 1 if seen.get(name) else 0 for name, count in self._lasting.items()}
-        needed = {"not a number": 1}  # no later examination would be finite again
+        needed = {"not a number": 1}  # weights that are NaN stay NaN, so there is nothing to wait for
         return [name for name, count in self._lasting.items() if count == needed.get(name, self.patience)]
 
     def _remember(self, *batch):
@@ -193,6 +193,6 @@ def _setup_faults(game):
 
 
 def _equally_many(train, held_out):
-    """Return the first rows of both, equally many, as `copying_z` requires, and at most REFERENCE."""
+    """Return the first m rows of both, since `copying_z` needs sets of equal size; m is at most REFERENCE."""
     m = min(len(train), len(held_out), REFERENCE)
     return train[:m], held_out[:m]

@@ -1,7 +1,7 @@
 """The critic's evaluation of the real and the generated samples of a step, in one batch.
 
 One matrix product with twice the rows costs less than two products, and half as many operations have to be dispatched.
-A penalty at the same samples then starts from what the loss has already evaluated.
+A penalty at the same samples can then reuse the logits of the loss.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class OneBatch:
         self.real_logits, self.fake_logits = self.logits[:n], self.logits[n:]
 
     def holds(self, real: object, fake: object) -> bool:
-        """Return whether these are the very samples that were evaluated."""
+        """Return whether these are the same Tensors that were evaluated."""
         return real is self.real and fake is self.fake
 
     def __call__(self, x: Tensor | Array) -> Tensor:
         return self.logits if x is self.samples else self.critic(x)
 
     def refuse_coupling(self) -> None:
-        """Raise ValueError if the critic mixes the samples of a batch although none of its modules says so."""
+        """Raise ValueError if the critic couples the samples of a batch although none of its modules declares it."""
         (across,) = grad(self.real_logits.sum(), [self.samples], retain_graph=True, allow_unused=True)
         if across is not None and (abs(across.data[len(self.real_logits) :]) > 0).any():
             raise ValueError(

@@ -31,7 +31,7 @@ __all__ = ["Game", "frozen"]
 
 
 class Game:
-    """A generator and a critic with their optimizers, which play for one loss.
+    """Adversarial training of a generator and a critic with their optimizers and one loss.
 
     Neither step computes a gradient that it does not use: a critic step never differentiates the generator, and a
     generator step differentiates through the critic without computing the gradients of its weights.
@@ -50,9 +50,9 @@ class Game:
             the generator minimises together with its loss, such as the L1 distance to a target (Isola et al. 2017,
             equation 4).
         captured: Record the computation of each player's gradients and replay it, which gives the same numbers faster
-            where networks are small; see `minigan.capture`.  Every batch must then have the same shape, labels must be
+            where networks are small; see `minigan.capture`. Every batch must then have the same shape, labels must be
             on a GPU, a weight of the penalty that changes must be an array of shape (), and the loss and the penalty
-            must not be replaced.  With "if possible", the first CaptureError becomes a warning, and the game goes on
+            must not be replaced. With "if possible", the first CaptureError becomes a warning, and the game goes on
             without replay.
 
     Attributes:
@@ -60,7 +60,7 @@ class Game:
         gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
 
     Raises:
-        ValueError: penalty_interval is less than 1.
+        ValueError: If penalty_interval is less than 1.
 
     Example:
         game = gan.Game(generator, critic, optim.Adam(generator.parameters()), optim.Adam(critic.parameters()),
@@ -116,21 +116,21 @@ class Game:
     def critic_step(self, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> dict[str, float]:
         """Update the critic once.
 
-        The order of the arguments is that of `loss.critic(real_logits, fake_logits)`: real samples first.
+        Real samples come first, as in `loss.critic(real_logits, fake_logits)`.
 
         Args:
             real: Real samples (N, ...), floating-point, scaled like the samples of the generator.
             z: Noise (N, latent) for the generator.
-            labels: For conditional networks, the classes (N,) of the real samples, which the generator is asked for
-                too.
+            labels: For conditional networks, the classes (N,) of the real samples; the generator makes samples of the
+                same classes.
 
         Returns:
             The critic's loss as "critic_loss", and the penalty, where it was due, as "penalty".
 
         Raises:
-            TypeError: The samples are integers; `mg.data.scale` converts uint8 pixels.
-            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
-            FloatingPointError: The step is not finite; no weight has changed.
+            TypeError: If the samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: If the shapes do not fit the networks; the message tells if real and z are swapped.
+            FloatingPointError: If the step is not finite; no weight has changed.
         """
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
@@ -148,21 +148,21 @@ class Game:
     ) -> dict[str, float]:
         """Update the generator once.
 
-        The order of the arguments is that of `loss.generator(fake_logits, real_logits)`: noise first.
+        Noise comes first, as the generated samples do in `loss.generator(fake_logits, real_logits)`.
 
         Args:
             z: Noise (N, latent) for the generator.
             real: Real samples (N, ...), needed only by a loss that pairs samples and by `content`.
-            labels: For conditional networks, the classes (N,) that the generator is asked for.
+            labels: For conditional networks, the classes (N,) of the samples to generate.
 
         Returns:
-            The generator's loss as "generator_loss", and the content's as "content" if there is one.
+            The generator's loss as "generator_loss", and the value of `content`, if there is one, as "content".
 
         Raises:
-            TypeError: The real samples are integers; `mg.data.scale` converts uint8 pixels.
-            ValueError: Real samples are needed and missing, or the shapes do not fit the networks; the message says so
+            TypeError: If the real samples are integers; `mg.data.scale` converts uint8 pixels.
+            ValueError: If real samples are needed and missing, or the shapes do not fit the networks; the message tells
                 if z and real are swapped.
-            FloatingPointError: The step is not finite; no weight has changed.
+            FloatingPointError: If the step is not finite; no weight has changed.
         """
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
@@ -173,22 +173,24 @@ class Game:
         return report
 
     def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
-        """Return a player's terms, their gradients and the sum of squares of these, as `gan.descent.gradients_of` does.
+        """Return a player's terms, the gradients of their sum, and the sum of the squares of these gradients.
+
+        See `gan.descent.gradients_of`.
 
         Args:
-            player: "critic", "penalised critic" or "generator": whose terms to differentiate with respect to its own
+            player: "critic", "penalised critic" or "generator"; its terms are differentiated with respect to its own
                 parameters.
             inputs: The arguments of `critic_terms` or `generator_terms`, in their order.
 
         Raises:
-            ValueError: The shapes do not fit the networks; the message says so if real and z are swapped.
+            ValueError: If the shapes do not fit the networks; the message tells if real and z are swapped.
         """
         try:
             return self._gradients[player](*inputs)
         except CaptureError as error:
             if self._captured != "if possible":
                 raise
-            warnings.warn(f"steps are computed as they are, and not captured, which is slower: {error}", stacklevel=3)
+            warnings.warn(f"steps run without capture, which is slower: {error}", stacklevel=3)
             self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
         except ValueError:
             self._refuse_swapped(player, *inputs)
@@ -196,7 +198,7 @@ class Game:
         return self.gradients(player, *inputs)
 
     def slope(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
-        """Return `gradients(player, *inputs)`, under the name of version 0.1."""
+        """Return `gradients(player, *inputs)`; this is its old name."""
         deprecated("Game.slope", "Game.gradients")
         return self.gradients(player, *inputs)
 
@@ -254,8 +256,8 @@ class Game:
     def _refuse_labels(self, labels):
         if self._captured and labels is not None and device_of(labels) == "cpu":
             raise ValueError(
-                "a captured game takes no labels on the CPU: Python chooses by their values what to compute, and a "
-                "replay would repeat an old choice; move them to the GPU, or use captured=False"
+                "a captured game takes no labels on the CPU: Python decides by their values what to compute, and a "
+                "replay would repeat an old decision; move them to the GPU, or use captured=False"
             )
 
     def _refuse_swapped(self, player, first, second, labels=None):
@@ -266,7 +268,7 @@ class Game:
             with undisturbed(self.generator), no_grad():
                 made = with_labels(self.generator, labels)(real)
         except Exception:
-            return  # real is no noise, so the step has failed for another reason
+            return  # the generator does not accept `real` as noise, so the step has failed for another reason
         if made.shape[1:] == np.shape(z)[1:]:
             raise ValueError(
                 f"{call}: the arguments are swapped: real has shape {real.shape} and z has shape {np.shape(z)}, but "

@@ -27,7 +27,7 @@ def refuse_integers(x: Tensor | Array, name: str) -> None:
 
 
 def constant(x: Tensor | Array, name: str) -> Tensor:
-    """Return samples (N, ...) as a Tensor without history that shares their memory; TypeError for integers."""
+    """Return samples (N, ...) as a Tensor without history that shares their memory; raise TypeError for integers."""
     samples = x.detach() if isinstance(x, Tensor) else Tensor(x)
     refuse_integers(samples, name)
     return samples

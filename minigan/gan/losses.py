@@ -3,7 +3,7 @@
     critic(real_logits, fake_logits)         minimised by the critic D (Goodfellow et al.: the discriminator)
     generator(fake_logits, real_logits)      minimised by the generator G; only `relativistic` uses real_logits
 
-Logits are the outputs of D before any sigmoid, one number per sample: shape (N, 1) or (N,).  They are never broadcast.
+Logits are the outputs of D before any sigmoid, one number per sample: shape (N, 1) or (N,). They are never broadcast.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ class Loss:
     """A pair of objectives, one for the critic and one for the generator.
 
     Args:
-        name: The name by which `losses.ALL` and the command line know it.
-        source: The paper and equation that it comes from.
+        name: The name of the loss in `losses.ALL` and on the command line.
+        source: The paper and equation that define it.
         _critic: A function of (real_logits, fake_logits) that returns a scalar Tensor.
-        _generator: The same of fake_logits, or of (fake_logits, real_logits) if `pairs`.
+        _generator: A function of fake_logits, or of (fake_logits, real_logits) if `pairs`; it returns a scalar Tensor.
         pairs: Whether both objectives compare each generated sample with the real sample in the same row.
     """
 
@@ -58,8 +58,8 @@ class Loss:
             fake_logits: The critic's outputs at generated samples, with the same number of axes.
 
         Raises:
-            ValueError: The shapes would have to be broadcast, such as (N, 1) against (N,); or, for a loss that pairs
-                samples, they differ at all.
+            ValueError: If the shapes would have to be broadcast, such as (N, 1) against (N,), or, for a loss that pairs
+                samples, if they differ.
         """
         _check(self, real_logits, fake_logits)
         return self._critic(real_logits, fake_logits)
@@ -69,11 +69,11 @@ class Loss:
 
         Args:
             fake_logits: The critic's outputs at generated samples, (N, 1) or (N,).
-            real_logits: The critic's outputs at real samples, of the same shape.  Needed by `relativistic`; all other
+            real_logits: The critic's outputs at real samples, of the same shape. Needed by `relativistic`; all other
                 losses ignore it.
 
         Raises:
-            ValueError: The loss pairs samples, and real_logits is missing or has another shape.
+            ValueError: If the loss pairs samples, and real_logits is missing or has another shape.
         """
         if not self.pairs:
             return self._generator(fake_logits)
@@ -82,7 +82,7 @@ class Loss:
         _check(self, real_logits, fake_logits)
         return self._generator(fake_logits, real_logits)
 
-    if not TYPE_CHECKING:  # a type checker is to report the call
+    if not TYPE_CHECKING:  # type checkers should report such a call
 
         def __call__(self, *_):
             raise TypeError(
@@ -112,13 +112,13 @@ minimax: Loss = Loss(
     "minimax", "Goodfellow et al. 2014, equation 1: the generator minimises E log(1 - D(G(z))), and saturates",
     _bce, lambda fake: -softplus(fake).mean(),
 )  # fmt: skip
-"""Cross-entropy; the generator minimises E log(1 - D(G(z))), whose gradient vanishes when the critic is sure."""
+"""Cross-entropy; the generator minimises E log(1 - D(G(z))), whose gradient vanishes where D(G(z)) is near 0."""
 
 non_saturating: Loss = Loss(
     "non_saturating", "Goodfellow et al. 2014, section 3: the generator minimises -E log D(G(z))",
     _bce, lambda fake: softplus(-fake).mean(),
 )  # fmt: skip
-"""Cross-entropy; the generator minimises -E log D(G(z)), whose gradient is large when the critic is sure."""
+"""Cross-entropy; the generator minimises -E log D(G(z)), whose gradient is large where D(G(z)) is near 0."""
 
 least_squares: Loss = Loss(
     "least_squares", "Mao et al. 2017, equation 9: targets 1 for real, 0 for fake, 1 for the generator, halved",
@@ -137,7 +137,7 @@ wasserstein: Loss = Loss(
     "wasserstein", "Arjovsky et al. 2017, equation 3",
     lambda real, fake: fake.mean() - real.mean(), lambda fake: -fake.mean(),
 )  # fmt: skip
-"""Difference of the mean logits; needs a critic of bounded gradient (a penalty, clipping or spectral norm)."""
+"""Difference of the mean logits; needs a critic with a bounded gradient (by a penalty, clipping or spectral norm)."""
 
 relativistic: Loss = Loss(
     "relativistic", "RpGAN: Jolicoeur-Martineau 2019, section 3; Huang et al. 2024, equation 2",

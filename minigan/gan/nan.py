@@ -23,10 +23,10 @@ __all__ = ["explain_nan"]
 
 
 def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> str | None:
-    """Name the first operation of a failed step that made NaN or infinity out of finite numbers.
+    """Name the first operation of a failed step that made NaN or infinity from finite numbers.
 
-    The weights and the batch are examined first, then the forward and the backward of the critic's step, then those of
-    the generator's.  Nothing changes, except the state of a random generator that the penalty owns.
+    The weights and the batch are examined first, then the forward and the backward of the critic's step, and then of
+    the generator's step. Nothing changes, except the state of a random generator that the penalty owns.
 
     Args:
         game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`
@@ -89,7 +89,7 @@ class _Watch:
         where = f", in or after the layer {layer!r}" if layer else ""
         return (
             f"in the forward of the {player}'s step the operation {name!r} on shapes {_spoken(shapes)}{where} made NaN "
-            f"or infinity out of finite numbers of magnitudes {extremes}"
+            f"or infinity from finite numbers of magnitudes {extremes}"
         )
 
 
@@ -105,7 +105,7 @@ def _first_bad_pull(player, loss):
             where = layer or _nearest_layer(node, saved)
             return (
                 f"in the backward of the {player}'s step the derivative of the operation {name!r}, whose output has "
-                f"shape {shape}{f', in the layer {where!r}' if where else ''}, made NaN or infinity out of a finite "
+                f"shape {shape}{f', in the layer {where!r}' if where else ''}, made NaN or infinity from a finite "
                 f"gradient" + (f": the gradient of {', '.join(names)} is not finite" if names else "")
             )
     return None

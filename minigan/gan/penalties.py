@@ -1,8 +1,8 @@
 """Penalties on the critic's gradient with respect to its input, by double backpropagation, and weight clipping.
 
 The gradient is taken per sample: D acts on each sample alone, so the gradient of sum_i D(x_i) with respect to x_i is
-that of D(x_i).  A layer that couples the samples of a batch (batch norm in training) breaks this and is refused by
-name.  Norms run over all axes except the first.
+the gradient of D(x_i). A layer that couples the samples of a batch (batch norm in training) breaks this, and the error
+names it. Norms run over all axes except the first.
 
 A critic here is a function from samples (N, ...) to logits (N, 1) or (N,), such as a module.
 """
@@ -58,9 +58,9 @@ def gradient_penalty(
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
-        ValueError: real and fake differ in shape, a layer of the critic couples the samples of a batch, or the critic's
-            output does not depend on its input.
+        TypeError: If the samples are integers.
+        ValueError: If real and fake differ in shape, a layer of the critic couples the samples of a batch, or the
+            output of the critic does not depend on its input.
     """
     norms = _norms(critic, _between(real, fake, rng))
     return _mean_square(norms - target)
@@ -93,8 +93,8 @@ def r1(critic: TensorFunction, real: Tensor | Array) -> Tensor:
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
-        ValueError: A layer of the critic couples the samples of a batch, or its output does not depend on its input.
+        TypeError: If the samples are integers.
+        ValueError: If a layer of the critic couples the samples of a batch, or its output does not depend on its input.
     """
     return 0.5 * _mean_squared_norm(critic, _leaf(real, "real"))
 
@@ -115,21 +115,21 @@ def r2(critic: TensorFunction, fake: Tensor | Array) -> Tensor:
 
 
 def r1_r2(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
-    """Sum of both penalties, r1(critic, real) + r2(critic, fake); in a `Game` cheaper than the two apart.
+    """Sum of both penalties, r1(critic, real) + r2(critic, fake); in a `Game` it is cheaper than two separate calls.
 
     Source: Huang et al. 2024, equation 3.
     """
     if isinstance(critic, OneBatch) and critic.holds(real, fake) and len(real) == len(fake):
-        return _mean_squared_norm(critic, critic.samples)  # of twice as many samples: the factor 1/2 is in the mean
+        return _mean_squared_norm(critic, critic.samples)  # the mean over 2 N samples contains the factor 1/2
     return r1(critic, real) + r2(critic, fake)
 
 
 def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) -> Tensor:
     """Variance of the critic's scores D over the real and the generated samples together.
 
-    Gradient penalties bound the critic's gradient where there are samples.  Between modes that are far apart there are
+    Gradient penalties bound the critic's gradient where there are samples. Between modes that are far apart there are
     none, so nothing fixes the difference of the scores at two such modes, and the generator can move its samples from
-    one to the other and back for ever.  A small weight, about 0.01, damps this oscillation.
+    one to the other and back for ever. A small weight, about 0.01, damps this oscillation.
     Source: Karras et al. 2018, appendix A.1 (there E D(x)^2; the mean of D is left out because some losses do not
     depend on it).
 
@@ -141,7 +141,7 @@ def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) ->
         A scalar, differentiable with respect to the critic's weights.
 
     Raises:
-        TypeError: The samples are integers.
+        TypeError: If the samples are integers.
     """
     if isinstance(critic, OneBatch) and critic.holds(real, fake):
         logits = critic.logits
@@ -160,7 +160,7 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
     Args:
         critic: The critic D.
         real: Real samples (N, ...), floating-point; std(x) is the standard deviation of all their numbers.
-        rng: Draws U(0, 1), for every element anew.
+        rng: Draws U(0, 1), one number for every element.
         target: The gradient norm that is not penalised.
 
     Returns:
@@ -175,11 +175,11 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
 def clip_weights(module: nn.Module, limit: float) -> None:
     """Clip every weight of a network to [-limit, limit], in place.
 
-    Normalisation layers are left alone: a clipped gamma would switch them off.
+    The parameters of normalisation layers are not clipped, because a small gamma would switch the layer off.
     Source: Arjovsky et al. 2017, algorithm 1.
 
     Raises:
-        ValueError: The limit is not positive.
+        ValueError: If the limit is not positive.
     """
     if not limit > 0:
         raise ValueError(f"clip_weights: limit must be positive, got {limit}")
@@ -192,14 +192,14 @@ def clip_weights(module: nn.Module, limit: float) -> None:
 
 
 def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
-    """Return grad_x sum_i D(x_i), differentiable with respect to the critic's weights: the gradient of each sample.
+    """Return grad_x D(x_i) for each sample, differentiable with respect to the critic's weights.
 
     Args:
         critic: The critic D.
         x: A leaf Tensor (N, ...), made with requires_grad=True.
 
     Raises:
-        ValueError: A layer of the critic couples the samples of a batch, or the output does not depend on x.
+        ValueError: If a layer of the critic couples the samples of a batch, or the output does not depend on x.
     """
     with recording(True):
         logits = critic(x)
@@ -217,7 +217,7 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
 def _refuse_coupling(root, x):
     for node in ancestors(root, x.node.id):
         if node.op is not None and node.op.couples_samples:
-            leaves = [leaf_owning(s) for s in node.saved if hasattr(s, "base")]  # also those of a frozen critic
+            leaves = [leaf_owning(s) for s in node.saved if hasattr(s, "base")]  # `parents` lacks frozen parameters
             names = [leaf.name.rpartition(".")[0] for leaf in leaves if leaf is not None]
             layer = f"layer {names[0]!r} ({node.op.name})" if any(names) else f"a {node.op.name} of shape {node.shape}"
             raise ValueError(

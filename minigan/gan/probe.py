@@ -37,14 +37,15 @@ class Vitals:
         apart: Probability that the critic gives a real sample a higher score than a generated one; 0.5 is chance, 1
             means that the scores do not overlap.
         critic_signal, generator_signal: Mean |d loss / d logit| of each player's loss, divided by its value at logits
-            0, where the critic knows nothing.  Always 1 for a Wasserstein loss; 0 for a loss without gradient.
+            0, where the critic is undecided. Always 1 for a Wasserstein loss; 0 for a loss without gradient.
         gradient: Norm of the gradient of the generator's loss with respect to its weights, without `Game.content`.
         gradient_rms: The same per weight (root mean square).
         fake_gradient_norm, real_gradient_norm: Mean norm of grad_x D at generated and at real samples, times the spread
             of the real data: by how much the logits change over that distance.
-        spread: Root mean square distance of the generated samples from their mean, divided by that of the real ones.
+        spread: Root mean square distance of the generated samples from their mean, divided by the same distance of the
+            real samples.
         precision, coverage: Fraction of generated samples with a real neighbour, and of real samples with a generated
-            one (Naeem et al. 2020).  The neighbourhood of a real sample reaches to the nearest tenth of the real
+            one (Naeem et al. 2020). The neighbourhood of a real sample reaches to the nearest tenth of the real
             samples.
         repeats: Fraction of the pairs of generated samples that are no farther apart than the closest thousandth of the
             pairs of real ones.
@@ -87,9 +88,9 @@ def measure(
     Args:
         game: The game.
         real, z, labels: Real samples (N, ...), noise (N, latent) and classes (N,) or None.
-        step: The number of the step, which is passed on.
-        first: The `weight_norms` with which the game began.
-        known: Training and unseen samples, (M, d) each, among which to look for copies.
+        step: The number of the step, which is stored in the result.
+        first: The `weight_norms` before the first step.
+        known: Training and unseen samples, (M, d) each, with which to test for copies.
     """
     with np.errstate(all="ignore"):
         with undisturbed(game.generator, game.critic):
@@ -116,7 +117,7 @@ def measure(
 
 
 def weight_norms(game: Game) -> list[float]:
-    """Return the norm of all weights of the generator, and that of the critic."""
+    """Return the norm of all weights of the generator, and the norm of all weights of the critic."""
     return [_norm([p.data for p in network.parameters()]) for network in (game.generator, game.critic)]
 
 
@@ -147,7 +148,7 @@ def _play(game, real, z, labels):
 
 
 def _traced(fake):
-    """Return generated samples that a gradient can be taken with respect to, even if the generator is frozen."""
+    """Return generated samples with respect to which a gradient can be computed, even if the generator is frozen."""
     return fake if fake.requires_grad else Tensor(fake.data, requires_grad=True)
 
 
@@ -182,6 +183,6 @@ def _norm(arrays):
 
 
 def rows(x: Tensor | Array) -> NDArray[np.float64]:
-    """Return samples (N, ...) as float64 rows (N, d) on the CPU; TypeError if they are integers."""
+    """Return samples (N, ...) as float64 rows (N, d) on the CPU; raise TypeError if they are integers."""
     x = constant(x, "samples").numpy()
     return x.reshape(len(x), -1).astype(np.float64)

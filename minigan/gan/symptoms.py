@@ -1,8 +1,8 @@
-"""Symptoms of a training run that goes wrong: for each a test of the measurements, its evidence in words, and a remedy.
+"""Symptoms of a failing training run: for each a test of the measurements, the evidence in words, and a remedy.
 
-A symptom is a function of the latest `probe.Vitals` and of the list of the earlier ones.  It returns the evidence, or
-"" if the symptom is absent.  Thresholds are ratios without units unless they say otherwise; each is about a factor of
-two or more away from the values of healthy games.  A slow test measures how many faults are found and how many alarms
+A symptom is a function of the latest `probe.Vitals` and of the list of the earlier ones. It returns the evidence, or
+"" if the symptom is absent. Thresholds are ratios without units unless they say otherwise; each is about a factor of
+two or more away from the values of healthy games. A slow test measures how many faults are found and how many alarms
 are false.
 """
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["DISEASES", "Disease"]
 
-ALIKE = 0.1  # spread of the samples relative to that of the data, below which they all look the same
-REPEATS = 0.2  # fraction of near pairs of samples, as five distinct samples have it; of pairs of data it is 0.001
+ALIKE = 0.1  # spread of the samples relative to the spread of the data, below which they all look the same
+REPEATS = 0.2  # fraction of near pairs of samples: 0.001 for real data, 0.2 for five samples repeated equally often
 LOOKS_REAL = 0.7  # fraction of samples near real data, above which the generator has learned at least a part of them
 FEW = 0.3  # fraction of the data near a sample, below which most modes are missing
 NO_OVERLAP = 0.999  # fraction of (real, fake) pairs ranked correctly, above which the logits hardly overlap
@@ -31,7 +31,7 @@ NO_SIGNAL = 0.02  # derivative of a loss relative to that at logits 0; a cross-e
 BELOW_ADAM = 1e-8  # gradient per weight: the eps of Adam, below which its steps shrink with the gradient
 FADED = 1e-3  # gradient norm relative to its median so far
 CLIFF = 300.0  # logits per spread of the data: from surely fake to surely real within a thirtieth of the spread
-STEEPER = 30.0  # gradient norm relative to that of the first examination
+STEEPER = 30.0  # gradient norm relative to the first examination
 SHIFTED = 0.05  # shift relative to the variance of the data; running statistics that keep up stay below 0.01
 COPYING = 4.0  # standard deviations; by chance one examination in 30,000 exceeds it
 OUTGROWN = 10.0  # norm of the weights relative to the initial one
@@ -43,9 +43,9 @@ class Disease:
     """A fault of a training run.
 
     Args:
-        symptom: A function (now, past) that returns the evidence for the fault, or "".  It is `unseen` for faults that
+        symptom: A function (now, past) that returns the evidence for the fault, or "". It is `unseen` for faults that
             the measurements do not show and that `Diagnosis` finds in another way.
-        remedy: What usually helps, as a sentence without its full stop.
+        remedy: The usual remedy, as a sentence without its full stop.
     """
 
     symptom: Callable[[Vitals, Sequence[Vitals]], str]
@@ -123,7 +123,7 @@ def evaluation_differs(now: Vitals, past: Sequence[Vitals]) -> str:
     if now.shift > SHIFTED:
         return (
             "the samples of the generator in evaluation mode differ from those in training mode: their means and "
-            f"standard deviations are apart by {now.shift:.0%} of the variance of the data"
+            f"standard deviations differ by {now.shift:.0%} of the variance of the data"
         )
     return ""
 
@@ -173,7 +173,7 @@ DISEASES: dict[str, Disease] = {
     "critic has won": Disease(
         critic_has_won,
         "Lower the critic's learning rate or its number of steps, penalise its gradient (r1, gradient_penalty), or "
-        "blur real and generated samples alike (instance noise, augmentation)",
+        "blur real and generated samples in the same way (instance noise, augmentation)",
     ),
     "critic has lost": Disease(
         critic_has_lost,
@@ -209,4 +209,4 @@ DISEASES: dict[str, Disease] = {
         unseen, "Make the optimizer from the parameters of the network that plays, not from those of a copy"
     ),
 }
-"""Every fault by its name, which a `Finding` bears."""
+"""Every fault by its name, which is the `name` of its `Finding`."""

@@ -31,8 +31,8 @@ def __dir__() -> list[str]:
 def smooth_labels(loss: Loss, target: float = 0.9) -> Loss:
     """Return `loss` with the label `target` instead of 1 for real samples (one-sided label smoothing).
 
-    Generated samples keep the label 0, and the generator keeps its loss.  As softplus(x) - t x = softplus(-x) +
-    (1 - t) x, a smoothed cross-entropy is the plain one plus a linear term.  The best critic becomes D = t p / (p + q).
+    Generated samples keep the label 0, and the generator keeps its loss. As softplus(x) - t x = softplus(-x) +
+    (1 - t) x, a smoothed cross-entropy is the plain one plus a linear term. The best critic becomes D = t p / (p + q).
     If the labels of generated samples were smoothed too, q would appear in the numerator, and the critic would no
     longer drive generated samples away from places where p is small.
     Source: Salimans et al. 2016, section 3.4.
@@ -42,7 +42,7 @@ def smooth_labels(loss: Loss, target: float = 0.9) -> Loss:
         target: The label of real samples, above 1/2 and at most 1.
 
     Raises:
-        ValueError: The loss has no labels, or the target is out of range.
+        ValueError: If the loss has no labels, or the target is out of range.
     """
     if loss not in (losses.minimax, losses.non_saturating):
         raise ValueError(f"smooth_labels: {loss.name} is no cross-entropy with labels; minimax, non_saturating are")
@@ -59,8 +59,8 @@ def smooth_labels(loss: Loss, target: float = 0.9) -> Loss:
 class InstanceNoise(nn.Module):
     """Layer that adds Gaussian noise, x + sigma n with n ~ N(0, 1), so that real and generated data overlap.
 
-    n is drawn anew for every element and call.  As the first layer of a critic it treats real and generated samples
-    alike; like dropout, it does nothing in evaluation mode.
+    n is drawn anew for every element and call. As the first layer of a critic it adds noise to real and generated
+    samples in the same way; like dropout, it does nothing in evaluation mode.
     Source: Sonderby et al. 2017; Arjovsky and Bottou 2017, section 3.
 
     Args:
@@ -82,7 +82,7 @@ class InstanceNoise(nn.Module):
 
     @property
     def sigma(self) -> float:
-        """The standard deviation of the noise at this step; ValueError if it is negative."""
+        """The standard deviation of the noise at this step; negative values raise ValueError."""
         sigma = float(self.schedule(self.step))
         if not sigma >= 0:
             raise ValueError(f"InstanceNoise: sigma must be at least 0, got {sigma} at step {self.step}")
@@ -106,7 +106,7 @@ def pack(x: Samples, m: int) -> Samples:
     Source: Lin et al. 2018, section 3.
 
     Raises:
-        ValueError: m is less than 1 or does not divide N, or x has fewer than two axes.
+        ValueError: If m is less than 1 or does not divide N, or x has fewer than two axes.
     """
     if m < 1 or x.ndim < 2 or len(x) % m:
         raise ValueError(
@@ -122,7 +122,7 @@ def unpack(x: Samples, m: int) -> Samples:
     """Undo `pack`: (N / m, ..., m * C) -> (N, ..., C).
 
     Raises:
-        ValueError: m is less than 1 or does not divide the length of the last axis, or x has fewer than two axes.
+        ValueError: If m is less than 1 or does not divide the length of the last axis, or x has fewer than two axes.
     """
     if m < 1 or x.ndim < 2 or x.shape[-1] % m:
         raise ValueError(f"unpack: the last axis of x {x.shape} is not a multiple of the packing {m}")
@@ -133,7 +133,7 @@ def unpack(x: Samples, m: int) -> Samples:
 
 @op(x=lambda g: g)
 def packing(x: Array) -> Array:
-    """Return x itself, as an operation by which a penalty recognises that each row consists of several samples."""
+    """Return x itself; the flag `couples_samples` of this operation tells a penalty that a row has several samples."""
     return x
 
 

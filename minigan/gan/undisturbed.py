@@ -19,8 +19,8 @@ __all__ = ["undisturbed"]
 def undisturbed(*networks: Module) -> Iterator[None]:
     """Let networks run in any mode inside the block, and restore their modes, buffers and random generators after it.
 
-    Buffers are written by a forward in training mode: the running statistics of batch norm, the vectors of spectral
-    norm.  The random generators are those that a layer owns as `rng`: of dropout, noise and augmentation.
+    A forward in training mode changes buffers: the running statistics of batch norm, the vectors of spectral norm. The
+    random generators are the attributes `rng` of layers: of dropout, noise and augmentation.
     """
     modules = list({module: None for network in networks for module in network.modules()})
     modes = [(module, module.training) for module in modules]

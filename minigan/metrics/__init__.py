@@ -8,7 +8,7 @@
 | `kid`, `mmd` | moments up to the third, and all moments; unbiased | real against real |
 | `sliced_wasserstein` | optimal transport along random directions | real against real |
 | `sharpness` | blur: the variance of the Laplacian | real data |
-| `precision_recall` | fidelity and diversity apart: precision, recall, density, coverage | real against real |
+| `precision_recall` | fidelity and diversity separately: precision, recall, density, coverage | real against real |
 | `nearest_neighbour_test` | whether a 1-NN classifier can tell real from generated | real against real |
 | `birthday_test` | whether the generator repeats itself | real against real |
 | `memorisation` | whether it repeats the training data | training and unseen data reshuffled |

@@ -1,4 +1,4 @@
-"""Balance and legibility of generated classes, as a classifier of real data reads them."""
+"""Balance and legibility of generated classes, judged by a classifier that was trained on real data."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def class_balance(
 ) -> dict[str, Measurement]:
     """Measure the balance of generated classes from the class probabilities of samples and of real data.
 
-    The floor is that of N rows drawn from the real ones with repetition: a perfect sampler of those R images.
+    The floor is the score of N rows drawn with replacement from the R real ones, which stand for a perfect sampler.
 
     Args:
         probabilities: Class probabilities of the samples, (N, K).
         real_probabilities: Class probabilities of real data, (R, K).
-        rng: The random numbers of floor and standard error, or a seed.
-        frequencies: The true frequencies of the classes, (K,); by default those predicted for the real data.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        frequencies: The true frequencies of the classes, (K,); by default the predicted ones of the real data.
         minimum_mass: The fraction of samples that a class needs to count as covered; by default .1 / K, a tenth of an
             even distribution, since a classifier's errors alone would put samples of a collapsed generator into every
             class.
-        confidence: The probability from which a sample counts as accepted.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        confidence: The smallest probability at which a sample counts as accepted.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "class_coverage", the number of covered classes; "class_tv", the total variation
@@ -55,7 +55,7 @@ def class_balance(
         `confidence`.
 
     Raises:
-        ValueError: Probabilities are negative or do not sum to 1, or differ in the number of classes, or another
+        ValueError: If probabilities are negative or do not sum to 1, or differ in the number of classes, or another
             argument is out of range.
     """
     p = inputs.probabilities("probabilities", probabilities)
@@ -104,17 +104,17 @@ def mode_histogram(
 ) -> dict[str, Measurement]:
     """Measure the histogram of discrete modes, such as the 1,000 of stacked MNIST.
 
-    The floor is that of N labels drawn from `frequencies`. On stacked MNIST at N = 26,000, the KL divergence of a
-    uniform sampler is .0193, and that of real digits, which are not uniform, .0236.
+    The floor is the score of N labels drawn from `frequencies`. On stacked MNIST at N = 26,000, the KL divergence is
+    .0193 for a uniform sampler, and .0236 for real digits, which are not uniform.
 
     Args:
         labels: The modes of N samples, integers (N,) in [0, count).
         count: The number of modes.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         frequencies: The distribution of the floor, (count,); by default uniform.
-        minimum: The number of samples from which a mode counts as found.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        minimum: The smallest number of samples with which a mode counts as found.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "modes", the number of modes found; "kl", KL(q || uniform) of the fractions q of the

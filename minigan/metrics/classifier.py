@@ -1,7 +1,7 @@
-"""Small convolutional classifier, trained with minigan on real images, that judges generated ones.
+"""Small convolutional classifier, trained with minigan on real images, that evaluates generated images.
 
-It never sees generated data. Its weights are kept in a cache under a hash of the training data, the recipe and the
-seed, so each classifier is trained once, and two that differ in anything are two files.
+It is not trained on generated data. Its weights are kept in a cache under a hash of the training data, the recipe and
+the seed, so each classifier is trained once, and different classifiers have different files.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ BATCH: int = 500
 """Number of images in a batch of evaluation."""
 
 VERSION: int = 1
-"""Version of the training, to be raised when a change of this file gives other weights for the same recipe."""
+"""Version of the training, to be increased when a change of this file gives other weights for the same recipe."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Recipe:
         channels: The output channels of the convolutions, each of which is followed by batch norm and ReLU.
         strides: Their strides.
         kernel: Their kernel size.
-        hidden: The number of features.
+        hidden: The number of features before the last layer.
         epochs: The number of epochs of training.
         batch_size: The number of images in a training batch.
         lr: The initial learning rate, which falls to 0 along a cosine.
@@ -80,14 +80,14 @@ class Recipe:
 
 
 MNIST: Recipe = Recipe()
-"""Recipe for 28 x 28 images: 99.4 % of MNIST's test images, some 40 s on two cores."""
+"""Recipe for 28 x 28 images: accuracy 99.4 % on MNIST's test images, about 40 s of training on two cores."""
 
 DIGITS_8X8: Recipe = Recipe(channels=(32, 64), strides=(1, 2), kernel=3, hidden=128, epochs=80, batch_size=50)
 """Recipe for images of fewer than 16 pixels along a side."""
 
 
 class Classifier(nn.Module):
-    """Convolutional classifier of images (N, H, W, C), which are uint8, or floats in [-1, 1].
+    """Convolutional classifier of images (N, H, W, C), given as uint8 or as floats in [-1, 1].
 
     Args:
         image_shape: (H, W, C).
@@ -117,7 +117,7 @@ class Classifier(nn.Module):
     def features(self, images: Tensor | ArrayLike) -> Array:
         """Return the activations before the last layer, after their ReLU, (N, H, W, C) -> float32 (N, hidden).
 
-        They are a space for `frechet_distance`, `kid` and `precision_recall`.
+        `frechet_distance`, `kid` and `precision_recall` can compare images by these features.
         """
         return self._in_batches(self.body, images, self.head.weight.shape[0])
 
@@ -156,20 +156,20 @@ def trained_classifier(
     folder: PathLike | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Classifier:
-    """Return a classifier of a labelled data set, from the cache, or trained now and put there.
+    """Return a classifier of a labelled data set: read it from the cache, or train it and store it there.
 
-    If the cache cannot be written, or safetensors is missing, a warning says so and the classifier is trained every
+    If the cache cannot be written, or safetensors is missing, there is a warning and the classifier is trained every
     time. Damaged files are replaced.
 
     Args:
         dataset: The training images, with at least one of each class.
         recipe: The architecture and training; by default `MNIST`, or `DIGITS_8X8` for images of fewer than 16 pixels.
         seed: The seed of weights and batches.
-        folder: The folder of the cache, by default that of the platform, see `minigan.files.cache_folder`.
+        folder: The folder of the cache, by default `minigan.files.cache_folder()`.
         progress: A function of (step, steps), called after every step of training.
 
     Raises:
-        ValueError: The data set has no labels, fewer than two classes, or a class without images.
+        ValueError: If the data set has no labels, fewer than two classes, or a class without images.
     """
     if dataset.labels is None:
         raise ValueError(f"{dataset.name} has no labels: a classifier needs them")
@@ -262,7 +262,7 @@ def _restored(classifier: Classifier, path: Path) -> bool:
 
 
 def _keep(classifier: Classifier, path: Path) -> None:
-    """Write the weights into the cache, or warn that it cannot be done."""
+    """Write the weights into the cache, or warn that they cannot be written."""
     try:
         from safetensors.numpy import save
 

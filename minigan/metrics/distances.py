@@ -19,7 +19,7 @@ BLOCK: int = 1 << 22  # distances in memory at once: 32 MiB
 def blocks(x: Array, y: Array) -> Iterator[tuple[slice, Array]]:
     """Yield (rows, squared distances (rows, M)) between x (N, d) and y (M, d), for slices of all rows of x in order.
 
-    They are |x|^2 - 2 x.y + |y|^2 about the mean of y, in float64, with an error of some 1e-16 of the squared spread.
+    They are |x|^2 - 2 x.y + |y|^2 about the mean of y, in float64, with an error of about 1e-16 of the squared spread.
     """
     centre = y.mean(axis=0, dtype=np.float64)
     y = y - centre
@@ -48,7 +48,7 @@ def nearest(pairs: Iterable[tuple[slice, Array]]) -> Array:
 
 
 def kth_nearest(x: Array, k: int) -> Array:
-    """Return the squared distance of every point of x to its k-th nearest neighbour in x, itself not counted, (N,)."""
+    """Return the squared distance of every point of x to its k-th nearest neighbour among the other points, (N,)."""
     if not 1 <= k < len(x):
         raise ValueError(f"k must be from 1 to {len(x) - 1}, the number of other points, got {k}")
     return np.concatenate([np.partition(squared, k - 1, axis=1)[:, k - 1] for _, squared in own_blocks(x)])

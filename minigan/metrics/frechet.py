@@ -2,9 +2,9 @@
 
     d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1^(1/2) C2 C1^(1/2))^(1/2))
 
-which is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2). It depends on means and covariances only.
+It is the squared 2-Wasserstein distance of N(m1, C1) and N(m2, C2), and depends on means and covariances only.
 Estimated from N samples it is too large by about c / N, where c depends on the features: compare it only at equal N,
-and read it beside its floor, which has the same bias.
+and together with its floor, which has the same bias.
 Source: D. Dowson, B. Landau, "The Frechet distance between multivariate normal distributions", 1982; M. Heusel et al.
 2017, equation 6 (FID, in Inception features); the bias: M. Chong, D. Forsyth 2020.
 """
@@ -41,21 +41,21 @@ def frechet_distance(
     draws: int = 10,
     halves: int = 20,
 ) -> Measurement:
-    """Measure the Frechet distance, squared as FID is, between n real samples and the n generated ones.
+    """Measure the squared Frechet distance, as in FID, between n real samples and the n generated ones.
 
     Args:
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...). n must exceed the number of dimensions d, or the covariances are singular and
             the distance is mostly bias.
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         space: The space of the distance: None for the values themselves (pixels), a number k for the first k principal
             components of `real`, or a function to features (N, d), such as `Classifier.features`.
         rank_deficient: Whether to compute the distance although n <= d.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Raises:
-        ValueError: There are too few samples, or the sets do not match.
+        ValueError: If there are too few samples, or the sets do not match.
     """
     real, samples, name = _in_space(space, real, samples)
     n, d = samples.shape
@@ -109,7 +109,7 @@ def pca(reference: Array, k: int) -> Callable[[Array], Array]:
 def _in_space(
     space: int | Callable[..., Tensor | ArrayLike] | None, real: Tensor | ArrayLike, samples: Tensor | ArrayLike
 ) -> tuple[Array, Array, str]:
-    """Return both sets in `space`, and its name."""
+    """Return both sets in `space`, and the name of the space."""
     if callable(space):
         real, samples = feature_sets(real=space(real), samples=space(samples))
         return real, samples, "features"

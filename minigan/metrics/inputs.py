@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FEWEST", "array", "feature_sets", "frequencies", "labels", "probabilities"]
 
-FEWEST: int = 4  # samples: two halves of two, the fewest that have a spread
+FEWEST: int = 4  # samples: each half has two, the fewest with a standard deviation
 
 
 def feature_sets(fewest: int = FEWEST, **named: Tensor | ArrayLike) -> list[Array]:
@@ -24,9 +24,9 @@ def feature_sets(fewest: int = FEWEST, **named: Tensor | ArrayLike) -> list[Arra
         **named: The sets by the names that errors use, arrays or Tensors.
 
     Raises:
-        ValueError: A set has too few samples, no features, NaN or infinity, or another d than the first; or one set
-            has integers and another floats, so that probably only one was scaled.
-        TypeError: A set does not hold real numbers.
+        ValueError: If a set has too few samples, no features, NaN or infinity, or another d than the first, or if one
+            set has integers and another floats, so that probably only one was scaled.
+        TypeError: If a set does not hold real numbers.
     """
     arrays = {name: array(x) for name, x in named.items()}
     rows = {name: _rows(name, x, fewest) for name, x in arrays.items()}
@@ -49,7 +49,7 @@ def probabilities(name: str, x: Tensor | ArrayLike, fewest: int = FEWEST) -> Arr
     """Return class probabilities (N, K) as float64.
 
     Raises:
-        ValueError: A row has negative numbers or does not sum to 1, or the shape is another.
+        ValueError: If a row has negative numbers or does not sum to 1, or the shape is not (N, K) with K >= 2.
     """
     x = array(x)
     if x.ndim != 2 or x.shape[1] < 2:
@@ -69,7 +69,7 @@ def frequencies(name: str, p: ArrayLike, count: int) -> Array:
     """Return a distribution over `count` classes as float64 (count,); counts are divided by their sum.
 
     Raises:
-        ValueError: The numbers are negative, not finite or all zero, or of another number.
+        ValueError: If there are not `count` numbers, or some are negative or not finite, or all are zero.
     """
     p = np.asarray(p, np.float64)
     if p.shape != (count,) or not np.isfinite(p).all() or (p < 0).any() or not p.sum() > 0:
@@ -84,7 +84,7 @@ def labels(name: str, x: Tensor | ArrayLike, count: int, fewest: int = FEWEST) -
     """Return labels (N,) as an array.
 
     Raises:
-        ValueError: They are not integers from 0 to count - 1, or too few.
+        ValueError: If the labels are not integers from 0 to count - 1, or there are fewer than `fewest`.
     """
     x = array(x)
     if x.ndim != 1 or x.dtype.kind not in "iu":

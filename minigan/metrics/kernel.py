@@ -1,7 +1,7 @@
 """Maximum mean discrepancy: MMD^2 = E k(x, x') - 2 E k(x, y) + E k(y, y').
 
-Estimated without the pairs of a point with itself it is unbiased at any n: its mean over real against real is 0, and
-single values may be negative.
+The estimate leaves out the pairs of a point with itself, so it is unbiased at any n: its mean for real data against
+real data is 0, and single values may be negative.
 Source: A. Gretton et al., "A kernel two-sample test", JMLR 2012, equation 3; KID: M. Binkowski et al. 2018, section 4.
 """
 
@@ -43,9 +43,9 @@ def kid(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     return _measured("kid", polynomial(), "cubic kernel, unbiased", real, samples, rng, draws, halves)
@@ -67,10 +67,10 @@ def mmd(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        bandwidth: b, by default the median distance between real samples.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        bandwidth: The width b of the kernel, by default the median distance between real samples.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     rng = as_generator(rng)
@@ -87,7 +87,8 @@ def mmd2(x: Array, y: Array, kernel: Kernel) -> float:
 def block_mmd2(x: Array, y: Array, kernel: Kernel, size: int) -> tuple[float, float]:
     """Return the mean and standard error of the MMD^2 of disjoint blocks of `size` samples, as KID is often published.
 
-    The blocks are independent, so the error is that of a mean; the value is unbiased as `mmd2`, but noisier near 0.
+    The blocks are independent, so the error is the standard error of a mean. Like `mmd2` the value is unbiased, but it
+    is noisier near 0.
 
     Source: W. Zaremba et al., "B-test: a non-parametric, low variance kernel two-sample test", 2013.
     """
@@ -149,6 +150,6 @@ def _sum(x, y, kernel):
 
 
 def _trace(x, kernel):
-    """Return sum_i k(x_i, x_i), from small squares of which only the diagonal counts."""
+    """Return sum_i k(x_i, x_i), as the traces of small blocks of the kernel matrix."""
     x = np.asarray(x, np.float64)
     return sum(float(np.trace(kernel(x[i : i + 64], x[i : i + 64]))) for i in range(0, len(x), 64))

@@ -1,14 +1,15 @@
-"""Measurements, the results of all metrics, with the one method for floors and standard errors.
+"""Measurements, the results of all metrics, and the computation of their floors and standard errors.
 
 A metric is a statistic of finite sets, so even a perfect generator does not score exactly 0 or 1. Its score under the
 same protocol with the same n is the *floor*: the statistic with real data, or a perfect sampler, in place of the
 samples, averaged over several draws. A distance that is biased by 1/n has the same bias in value and floor.
 
-The standard error is that of the delete-half jackknife: the standard deviation of the statistic over random halves of
-all sets. A half without repetition varies about the whole as the whole does about the truth (for a mean,
-s^2 / (n/2) - s^2 / n = s^2 / n). Unlike a bootstrap draw, it holds no point twice, which would spoil every statistic of
-nearest neighbours. For a statistic that is quadratic near its minimum (KL, TV, Frechet, MMD) it overstates the error by
-up to sqrt(3) where value and floor are close; compare the value with `floor_range` there.
+The standard error is computed by the delete-half jackknife: it is the standard deviation of the statistic over random
+halves of all sets. A half that is drawn without replacement varies about the whole set as the whole set does about the
+truth (for a mean, s^2 / (n/2) - s^2 / n = s^2 / n). Unlike a bootstrap draw, it holds no point twice, which would spoil
+every statistic of nearest neighbours. For a statistic that is quadratic near its minimum (KL, TV, Frechet, MMD) the
+jackknife overstates the error by up to sqrt(3) where value and floor are close; compare the value with `floor_range`
+there.
 
 Source: J. Shao, C. F. J. Wu, "A general theory for jackknife variance estimation", Annals of Statistics 17 (1989).
 """
@@ -41,7 +42,7 @@ class Measurement:
     Attributes:
         name: The name of the metric.
         value: The metric of the samples.
-        floor: The mean metric of real data, or of a perfect sampler, in place of as many samples.
+        floor: The mean score of as many real samples, or samples of a perfect sampler.
         standard_error: The standard error of `value` by the delete-half jackknife; NaN if the value is infinite.
         n: The number of samples.
         note: The protocol, and any bias.
@@ -79,12 +80,13 @@ def measure(
     """Measure a statistic with its floor and standard error.
 
     Args:
-        statistic: A function of one or more sets (N_i, ...), the last of which is judged, to {name: number}.
-        given: These sets.
-        perfect: A function of a generator to sets of the same lengths, with real data in place of the last.
-        rng: The random numbers of floor and standard error, or a seed; equal seeds give equal numbers.
-        draws: The number of draws of the floor, at least 1.
-        halves: The number of random halves of the standard error, at least 2.
+        statistic: A function of one or more sets (N_i, ...), the last of which is evaluated, to {name: number}.
+        given: The sets at which the statistic is computed.
+        perfect: A function of a random generator that returns sets of the same lengths, with real data in place of the
+            last set.
+        rng: A generator of the random numbers for floor and standard error, or a seed; equal seeds give equal numbers.
+        draws: The number of draws for the floor, at least 1.
+        halves: The number of random halves for the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
 
     Returns:
@@ -112,7 +114,7 @@ def measure_against_real(
     halves: int,
     note: str = "",
 ) -> dict[str, Measurement]:
-    """Measure statistic(reference, samples) with n random samples of the real data as reference, n = len(samples).
+    """Measure statistic(reference, samples), where the reference is a random part of the real data of the same size n.
 
     Each draw of the floor compares two other disjoint sets of n real samples.
 
@@ -120,16 +122,16 @@ def measure_against_real(
         statistic: A function of two sets to {name: number}.
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of reference, floor and standard error, or a seed.
-        draws: The number of draws of the floor, at least 1.
-        halves: The number of random halves of the standard error, at least 2.
+        rng: A generator of the random numbers for reference, floor and standard error, or a seed.
+        draws: The number of draws for the floor, at least 1.
+        halves: The number of random halves for the standard error, at least 2.
         note: The protocol, for `Measurement.note`.
 
     Returns:
         {name: Measurement}.
 
     Raises:
-        ValueError: There are fewer than 2 n real samples.
+        ValueError: If there are fewer than 2 n real samples.
     """
     n, rng = len(samples), as_generator(rng)
     if len(real) < 2 * n:
@@ -147,10 +149,11 @@ def measure_against_real(
 
 
 def mean_over_sets(metric: Callable[[Array], dict[str, Measurement]], sets: Iterable[Array]) -> dict[str, Measurement]:
-    """Average a metric over several sets of samples, for a smaller error if few real samples allow only small sets.
+    """Average a metric over several sets of samples, for a smaller error when few real data allow only small sets.
 
-    The standard error of k sets is that of one divided by sqrt(k). They share the real data, so it should be larger,
-    but the jackknife of one set overstates it; tests keep the result within a factor of 1.7 of the truth.
+    The standard error of the mean over k sets is the error of one set (root mean square over the sets) divided by
+    sqrt(k). The sets share the real data, so the true error is larger, but the jackknife overstates the error of one
+    set; tests keep the result within a factor of 1.7 of the truth.
 
     Args:
         metric: A function of samples (n, ...) to {name: Measurement}.
@@ -164,7 +167,7 @@ def mean_over_sets(metric: Callable[[Array], dict[str, Measurement]], sets: Iter
 
 
 def only(measurements: Mapping[str, Measurement]) -> Measurement:
-    """Return the Measurement of a statistic with one name."""
+    """Return the single Measurement of a dict."""
     (measurement,) = measurements.values()
     return measurement
 

@@ -1,7 +1,8 @@
 """Modes of a mixture of Gaussians in the plane: number found, evenness, precision and width.
 
-A sample is of high quality (HQ) within 3 sigma of its nearest mode; a perfect sampler has 1 - e^(-9/2) = 98.89 % of
-them. A higher fraction means modes narrower than the data's, as do widths below 1.
+A sample is of high quality (HQ) if it lies within 3 sigma of its nearest mode. For a perfect sampler this holds for
+1 - e^(-9/2) = 98.89 % of the samples. A higher fraction, or a width below 1, means that the modes are narrower than
+those of the data.
 Source: Z. Lin et al., "PacGAN: the power of two samples in generative adversarial networks", 2018, section 4.1.
 """
 
@@ -45,32 +46,32 @@ def modes(
 ) -> dict[str, Measurement]:
     """Measure how samples cover an even mixture of Gaussians N(centre, sigma^2 I) in the plane.
 
-    The floor is that of a perfect sampler of the same N.
+    The floor is the score of N points from a perfect sampler.
 
     Args:
         samples: Points (N, 2).
         centres: The centres of the modes, (K, 2).
         sigma: The standard deviation of each mode along each axis.
-        rng: The random numbers of floor and standard error, or a seed.
-        minimum: The number of HQ samples from which a mode counts as found (PacGAN: 1).
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        minimum: The smallest number of HQ samples with which a mode counts as found (PacGAN: 1).
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}:
 
         * modes: the number of modes found.
         * high_quality: the fraction of HQ samples.
-        * reverse_kl: KL(q || uniform), q the fractions of the modes among the HQ samples; infinite without any. It
-          does not depend on the number of other samples, and is biased upwards by (K - 1) / 2N.
-        * off_mode_kl: the same over K + 1 bins, one for all other samples, against the fractions of a perfect
+        * reverse_kl: KL(q || uniform), q the fractions of the modes among the HQ samples; infinite if there are none.
+          It does not depend on the number of other samples, and is biased upwards by (K - 1) / 2N.
+        * off_mode_kl: the KL divergence over K + 1 bins, one for all other samples, from the fractions of a perfect
           sampler, (1 - e^(-9/2)) / K and e^(-9/2); biased upwards by K / 2N.
         * width_min, width_max: the smallest and largest width of a mode: the standard deviation of its HQ samples
-          about their own mean (root mean square of both axes) divided by that of a perfect sampler, .974 sigma; 0 for
-          a mode of fewer than two.
+          about their mean (root mean square of both axes), divided by the value of a perfect sampler, .974 sigma; 0
+          for a mode with fewer than two HQ samples.
 
     Raises:
-        ValueError: Samples or centres are not points in the plane, or sigma is not positive.
+        ValueError: If samples or centres are not points in the plane, or sigma is not positive.
     """
     (samples,) = feature_sets(samples=samples)
     centres, sigma = _checked_mixture(samples, centres, sigma)

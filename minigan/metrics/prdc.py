@@ -1,4 +1,4 @@
-"""Fidelity and diversity apart: precision and recall, density and coverage.
+"""Fidelity and diversity, measured separately: precision and recall, density and coverage.
 
 The ball of a point reaches to its k-th nearest neighbour in its own set; the union of the balls is the manifold of the
 set. With X real (N, d), Y samples (M, d), B_X(i) the ball of x_i:
@@ -8,8 +8,8 @@ set. With X real (N, d), Y samples (M, d), B_X(i) the ball of x_i:
 
 Outliers have large balls, which raise precision and recall; density and coverage are more robust. For equal
 distributions and N = M coverage is 1 - (N-1)...(N-k) / (2N-1)...(2N-k), 1 - 2^-k for large N (.969 at k = 5), and
-density 1. Precision and recall have no such value (.477 and .471 for N(0, I) in 1,000 dimensions), so they must be read
-beside their floors.
+density is 1. Precision and recall have no such fixed value (.477 and .471 for N(0, I) in 1,000 dimensions), so they
+must be compared with their floors.
 Source: T. Kynkaanniemi et al. 2019, equations 1 and 2; M. F. Naeem et al. 2020, equations 5 to 9.
 """
 
@@ -48,10 +48,10 @@ def precision_recall(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels, compared by Euclidean distance.
         samples: Generated data (n, ...), n >= 2 k + 2.
-        rng: The random numbers of floor and standard error, or a seed.
-        k: The number of neighbours that the ball of a point reaches.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        k: The rank of the neighbour to which the ball of a point reaches.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement} of "precision", "recall", "density" and "coverage".

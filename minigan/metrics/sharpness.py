@@ -4,7 +4,7 @@
 
 over the inner pixels, averaged over channels and images. It is 0 for any linear ramp and 20 s^2 for white noise of
 standard deviation s. So it detects blur but not quality: noise is sharper than any photograph, and a value above the
-floor is as wrong as one below.
+floor is as bad as one below.
 
 Source: J. Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy: a comparative study", 2000.
 """
@@ -30,14 +30,14 @@ def sharpness(
 ) -> Measurement:
     """Measure the mean variance of the Laplacian of images, in squares of the unit of the pixels.
 
-    The floor is that of n real images, drawn with repetition.
+    The floor is the score of n real images, drawn with replacement.
 
     Args:
         real: Real images (R, H, W, C) with sides of at least 3.
-        samples: Generated images (n, H, W, C), scaled as the real ones.
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        samples: Generated images (n, H, W, C), scaled like the real ones.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     feature_sets(real=real, samples=samples)
     of_real, values = laplacian_variance(real), laplacian_variance(samples)

@@ -1,8 +1,8 @@
 """Sliced Wasserstein distance: one-dimensional optimal transport along random directions.
 
-On a line the optimal transport joins the i-th smallest points of both sets,
-W_p^p = int_0^1 |F^-1(u) - G^-1(u)|^p du, and SW_p^p is its mean over directions on the unit sphere. At finite n it is
-biased upwards.
+On a line the optimal transport moves the i-th smallest point of one set to the i-th smallest point of the other. So
+W_p^p = int_0^1 |F^-1(u) - G^-1(u)|^p du, and SW_p^p is its mean over directions on the unit sphere. At finite n the
+estimate is biased upwards.
 
 Source: J. Rabin et al., "Wasserstein barycenter and its application to texture mixing", 2011; N. Bonneel et al. 2015.
 """
@@ -40,16 +40,16 @@ def sliced_wasserstein(
 ) -> Measurement:
     """Measure SW_p between n real samples and the n generated ones, in the units of the data.
 
-    Value, floor and standard error use the same directions; the error does not include their choice.
+    Value, floor and standard error use the same directions; the standard error does not include their random choice.
 
     Args:
         real: Real data (R, ...), R >= 2 n.
         samples: Generated data (n, ...).
-        rng: The random numbers of directions, floor and standard error, or a seed.
+        rng: A generator of the random numbers for directions, floor and standard error, or a seed.
         p: The order of the distance, at least 1.
         projections: The number of directions.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
     """
     real, samples = feature_sets(real=real, samples=samples)
     rng = as_generator(rng)
@@ -72,7 +72,7 @@ def distance(a: Array, b: Array, axes: Array, p: float = 2) -> float:
     """Return SW_p of a (N, d) and b (M, d) along the axes (L, d), exact also for N different from M.
 
     Raises:
-        ValueError: p is below 1.
+        ValueError: If p is below 1.
     """
     if not p >= 1:
         raise ValueError(f"p must be at least 1, got {p}")

@@ -1,4 +1,4 @@
-"""Tests by nearest neighbours: whether samples can be told from real data, repeat themselves, or are copies."""
+"""Tests by nearest neighbours: whether samples differ from real data, repeat each other, or copy training data."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def nearest_neighbour_test(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "nn_accuracy", .5 (exactly (n - 1) / (2n - 1)) for equal distributions, 1 for separate
@@ -81,12 +81,12 @@ def birthday_test(
     Args:
         real: Real data (R, ...), R >= 2 n; features or pixels.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
         expected: The number of near pairs among real samples, from 1 to a quarter of all pairs.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
-    Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution?  An empirical study", 2018 (there, by eye).
+    Source: S. Arora, Y. Zhang, "Do GANs actually learn the distribution? An empirical study", 2018 (by eye).
     """
     real, samples = feature_sets(real=real, samples=samples)
     n = len(samples)
@@ -120,24 +120,24 @@ def memorisation(
 ) -> dict[str, Measurement]:
     """Measure whether samples are closer to the training data than to as many real data that were not trained on.
 
-    A generator that has learned the distribution and not the images has .5 in both numbers, whatever its quality: it
-    is chance which of the real data were trained on. The floor reshuffles that choice. The z-score in the note is
-    `copying_z`; 4 or more means copying.
+    A generator that has learned the distribution and not the images has .5 in both numbers, whatever its quality,
+    because the real data that it was trained on were chosen at random. The floor repeats that choice. The z-score in
+    the note is `copying_z`; 4 or more means copying.
 
     Args:
         train: Training data (T, ...).
         held_out: Real data that were not trained on, (H, ...). min(T, H) of both real sets are used.
         samples: Generated data (n, ...).
-        rng: The random numbers of floor and standard error, or a seed.
-        draws: The number of draws of the floor.
-        halves: The number of random halves of the standard error, see `measure`.
+        rng: A generator of the random numbers for floor and standard error, or a seed.
+        draws: The number of draws for the floor.
+        halves: The number of random halves for the standard error, see `measure`.
 
     Returns:
         {name: Measurement}: "nearer_to_train", the fraction of samples whose nearest training image is nearer than the
         nearest unseen one; "train_distance_ratio", the mean of a / (a + b), a and b these two distances; 0 for exact
         copies.
 
-    Source: the idea of C. Meehan et al., "A non-parametric test to detect data-copying in generative models", 2020.
+    Source: after C. Meehan et al., "A non-parametric test to detect data-copying in generative models", 2020.
     """
     seen, unseen, drawn = feature_sets(train=train, held_out=held_out, samples=samples)
     m = min(len(seen), len(unseen))
@@ -167,8 +167,8 @@ def copying(train: Array, held_out: Array, samples: Array) -> dict[str, float]:
 def copying_z(train: Array, held_out: Array, samples: Array) -> float:
     """Return the z-score of the fraction of samples nearer to `train` than to `held_out`, two sets of equal size m.
 
-    If it is chance which m of the 2 m real images were trained on, the c_i samples to which image i is the nearest
-    belong to one set or the other together, and the variance of the difference of the sets is known exactly:
+    The null hypothesis is that the m training images are a random half of the 2 m real images. Then the c_i samples
+    whose nearest image is i belong to one half together, and the variance of the difference of the halves is known:
     z = (sum over train c_i - sum over held_out c_i) / sqrt(2m / (2m - 1) sum (c_i - c)^2), c the mean of all c_i.
     """
     m = len(train)
@@ -180,7 +180,7 @@ def copying_z(train: Array, held_out: Array, samples: Array) -> float:
 
 
 def _nearest(x: Array, y: Array) -> tuple[Array, Array]:
-    """Return the index and distance of each row's nearest row of y, without cancellation, so that a copy has 0."""
+    """Return the index and distance of the row of y nearest to each row of x; the distance of an exact copy is 0."""
     index = nearest(blocks(x, y))
     return index, np.linalg.norm(x - y[index], axis=1)
 

@@ -1,4 +1,4 @@
-"""Networks that are told the class: a generator that takes a label, a critic that is asked about one."""
+"""Class-conditional networks: a generator and two critics that take the labels of the samples."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def one_hot(labels: ArrayLike, classes: int, dtype: DTypeLike = "float32", devic
     """Return one row for each label, with a single 1 at its position: (N,) -> (N, classes).
 
     Args:
-        labels: Integers (N,) in [0, classes). Labels on a GPU stay there and are not checked: looking at them would
-            make the GPU wait.
+        labels: Integers (N,) in [0, classes). Labels on a GPU stay there and are not checked, because reading their
+            values would make the CPU wait for the GPU.
         classes: Number of classes.
-        dtype: dtype of the result.
+        dtype: Data type of the result.
         device: Device of the result, for labels on the CPU.
 
     Raises:

@@ -25,9 +25,9 @@ def generator(
 ) -> nn.Sequential:  # fmt: skip
     """Build a DCGAN generator: z (N, latent) -> images (N, *image_shape).
 
-    A dense layer, then transposed convolutions of stride 2, each with batch norm and leaky ReLU. The number of channels
-    halves as the sides double, down to `width` before the last layer. The sides of the smallest map are odd or at most
-    4 pixels: 7x7 for 28x28 images.
+    It consists of a dense layer and transposed convolutions of stride 2 with batch norm and leaky ReLU. The number of
+    channels halves as the sides double, down to `width` before the last layer. The sides of the smallest map are odd or
+    at most 4 pixels: 7x7 for 28x28 images.
 
     Args:
         latent: Length of the noise vector.
@@ -40,7 +40,7 @@ def generator(
         init: Initialiser of all weights.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved, or `output` is unknown.
@@ -75,14 +75,15 @@ def critic(
 ) -> nn.Sequential:  # fmt: skip
     """Build a DCGAN critic (discriminator): images (N, *image_shape) -> logits (N, outputs).
 
-    Convolutions of stride 2 with leaky ReLU, the number of channels doubling from `width`, then a dense layer.
+    It consists of convolutions of stride 2 with leaky ReLU and a dense layer. The number of channels doubles from
+    convolution to convolution, starting from `width`.
 
     Args:
         image_shape: (H, W, C) of the images; H and W must be even and at least 6.
         width: Number of channels after the first layer.
         kernel: Height and width of all kernels.
         slope: Slope of the leaky ReLU.
-        dropout: Probability with which an element is dropped after each convolution.
+        dropout: Probability of dropout after each convolution.
         batch_norm: Whether to normalise after every convolution except the first; not for a critic with a gradient
             penalty.
         outputs: Number of outputs for each image.
@@ -92,7 +93,7 @@ def critic(
             a gradient penalty.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved.
@@ -121,7 +122,7 @@ def critic(
 
 
 def _doublings(image_shape):
-    """Return how often the sides can be halved until one is odd or at most 4 pixels."""
+    """Return the number of times that the sides can be halved until one of them is odd or at most 4 pixels."""
     if len(image_shape) != 3 or min(image_shape) < 1:
         raise ValueError(f"image_shape must be (H, W, C), got {image_shape}")
     height, breadth, _ = image_shape

@@ -32,7 +32,7 @@ def generator(
         batch_norm: Whether to normalise before each hidden activation.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1, or `output` is unknown.
@@ -59,12 +59,12 @@ def critic(
         slope: Slope of the leaky ReLU; 0 is ReLU.
         outputs: Number of outputs for each sample.
         batch_norm: Whether to normalise before each hidden activation; not for a critic with a gradient penalty.
-        octaves: Number of frequencies of Fourier features appended to the input, for data with edges sharper than the
-            layers can draw; 0 for none.
+        octaves: Number of frequencies of the Fourier features that are appended to the input, for data with sharp
+            edges; 0 for none.
         spectral: Whether to apply spectral normalisation to every layer with weights.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1.

@@ -30,12 +30,12 @@ class Block(nn.Module):
         channels: Number of channels of input and output.
         blocks: L, the number of blocks in the network. The exponent -1/4 of L is -1 / (2m - 2) for the m = 3 layers of
             a block.
-        expansion: Factor by which the inside is wider.
+        expansion: Number of channels inside the block, as a multiple of `channels`.
         groups: Number of groups of the 3x3 convolution.
         slope: Slope of the leaky ReLU.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
     """
 
     conv1: nn.Conv2d
@@ -66,9 +66,9 @@ def generator(
 ) -> nn.Sequential:  # fmt: skip
     """Build a residual generator: z (N, latent) -> images (N, *image_shape).
 
-    A dense layer, then `blocks` residual blocks on each map, from the smallest to the full size. The number of channels
-    halves as the sides double, down to `width`; the maps have the sizes of those of `dcgan.generator`. Resampling is
-    bilinear, and 1x1 convolutions change the number of channels on the smaller map.
+    It consists of a dense layer and `blocks` residual blocks on each map, from the smallest to the full size. The
+    number of channels halves as the sides double, down to `width`; the maps have the same sizes as in
+    `dcgan.generator`. Resampling is bilinear, and 1x1 convolutions change the number of channels on the smaller map.
 
     Args:
         latent: Length of the noise vector.
@@ -81,7 +81,7 @@ def generator(
         output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation, as in R3GAN.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved, `blocks` is less than 1, or `output` is unknown.
@@ -110,8 +110,8 @@ def critic(
 ) -> nn.Sequential:  # fmt: skip
     """Build a residual critic (discriminator): images (N, *image_shape) -> logits (N, outputs).
 
-    `blocks` residual blocks on each of the generator's maps, in reverse, then a dense layer. No sample depends on
-    another, so every penalty may be applied to it.
+    It consists of `blocks` residual blocks on each map, in the reverse order of the generator, and a dense layer. No
+    sample depends on another, so every penalty may be applied to it.
 
     Args:
         image_shape: (H, W, C) of the images; H and W must be even and at least 6.
@@ -123,7 +123,7 @@ def critic(
         outputs: Number of outputs for each image.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the images cannot be halved, or `blocks` is less than 1.

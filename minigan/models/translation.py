@@ -1,4 +1,4 @@
-"""Image-to-image translation: a small U-Net, and a critic of patches of (input, output) pairs (Isola et al. 2017).
+"""Image-to-image translation: a small U-Net, and a critic that scores patches of image pairs (Isola et al. 2017).
 
 A pair is one image that holds the channels of both, so every loss, penalty and game works on pairs as on any images:
 
@@ -33,7 +33,7 @@ class UNet(nn.Module):
 
     Args:
         down: Layers that halve the sides.
-        up: Layers that double them, one fewer.
+        up: Layers that double the sides, one fewer than `down`.
         out: Last layer, which doubles the sides once more.
     """
 
@@ -62,20 +62,20 @@ def unet(
 ) -> UNet:  # fmt: skip
     """Build a U-Net: images (N, *image_shape) -> images (N, H, W, channels) (Isola et al. 2017, appendix 6.1.1).
 
-    Convolutions 4x4 of stride 2, the number of channels doubling from `width`, with leaky ReLU of slope 0.2 on the way
-    down and ReLU on the way up.
+    It consists of 4x4 convolutions of stride 2, with leaky ReLU of slope 0.2 on the way down and ReLU on the way up.
+    The number of channels doubles on the way down, starting from `width`.
 
     Args:
         image_shape: (H, W, C) of the input.
         channels: Number of channels of the output.
         width: Number of channels after the first layer.
-        depth: How often the sides are halved; None for as often as in `dcgan`.
+        depth: Number of times that the sides are halved; None for the same number as in `dcgan`.
         batch_norm: Whether to normalise after every convolution except the first and the last.
         dropout: Probability of dropout on the way up, in the paper the only source of noise.
         output: "tanh" for data in [-1, 1], "sigmoid" for data in [0, 1], "linear" for no last activation.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If the sides cannot be halved `depth` times, or `output` is unknown.
@@ -93,7 +93,7 @@ def unet(
     up, ci = [], widths[-1]
     for co in reversed(widths[1:-1]):
         up.append(_layer(nn.ConvTranspose2d, ci, co, batch_norm, dropout, nn.ReLU(), make))
-        ci = 2 * co  # with the map from the way down
+        ci = 2 * co  # `UNet` appends the map of the same size from the way down
     out = nn.Sequential(conv=nn.ConvTranspose2d(ci, channels, 4, 2, "same", **make), **output_layer(output))
     return UNet(down, up, out).named("generator")
 
@@ -113,12 +113,12 @@ def patch_critic(
 ) -> nn.Sequential:  # fmt: skip
     """Build a PatchGAN critic: pairs (N, H, W, channels) -> logits (N, H', W', 1), one for each patch.
 
-    `depth` convolutions 4x4 of stride 2, the number of channels doubling from `width`, one more of stride 1, and one to
-    the logits, all with padding 1. The sides of a patch, `receptive_field(critic)`, are 16, 34, 70 pixels for depth 1,
-    2, 3 (Isola et al. 2017, appendix 6.1.2).
+    It consists of 4x4 convolutions with padding 1: `depth` of stride 2, one of stride 1, and one to the logits. The
+    number of channels doubles from convolution to convolution, starting from `width`. The sides of a patch,
+    `receptive_field(critic)`, are 16, 34, 70 pixels for depth 1, 2, 3 (Isola et al. 2017, appendix 6.1.2).
 
     Args:
-        channels: Number of channels of a pair, those of both images together.
+        channels: Number of channels of a pair: both images together.
         width: Number of channels after the first layer.
         depth: Number of convolutions of stride 2, at least 1.
         batch_norm: Whether to normalise after every convolution except the first and the last; not for a critic with a
@@ -126,7 +126,7 @@ def patch_critic(
         slope: Slope of the leaky ReLU.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
         ValueError: If `depth` is less than 1.
@@ -174,8 +174,8 @@ def receptive_field(network: nn.Module) -> tuple[int, int]:
     """Return the largest (rows, columns) of the input that one number of a network's output can depend on.
 
     The field is followed back through the convolutions and transposed convolutions, in the order of the network's
-    layers; a skip connection sees no more than the layers it skips. For padding "same" the strides are assumed to
-    divide the sides. Batch norm, whose statistics depend on the whole batch, is ignored.
+    layers. Skip connections are ignored, because the layers that they skip have at least the same field. For padding
+    "same" the strides are assumed to divide the sides. Batch norm, which depends on the whole batch, is ignored.
 
     Raises:
         ValueError: If the network has no convolution.

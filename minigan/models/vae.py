@@ -36,10 +36,10 @@ class VAE(nn.Module):
         sigma: Standard deviation of the Gaussian likelihood, positive.
         rng: A `mg.random.Generator` or an integer seed, from which the weights are drawn. None takes a seed from the
             operating system, so that the weights differ from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Raises:
-        ValueError: For an unknown likelihood, a sigma that is not positive, or images that cannot be halved.
+        ValueError: If the likelihood is unknown, sigma is not positive, or the images cannot be halved.
     """
 
     latent: int
@@ -87,7 +87,7 @@ def elbo(
     x: Tensor | Array, noise: Tensor | Array, encode: Callable[..., tuple[Tensor, Tensor]], decode: TensorFunction,
     log_likelihood: TensorFunction,
 ) -> Tensor:  # fmt: skip
-    """Return log p(x|z) - KL(q(z|x) || N(0, I)) at z = mean + deviation * noise for each sample, (N,).
+    """Return log p(x|z) - KL(q(z|x) || N(0, I)) at z = mean + standard deviation * noise for each sample, (N,).
 
     Its expectation over noise ~ N(0, I) is log p(x) - KL(q(z|x) || p(z|x)), the evidence lower bound (Kingma and
     Welling 2014, equations 3 and 10).
@@ -137,8 +137,10 @@ def gaussian(x: Tensor | Array, mean: Tensor, sigma: float) -> Tensor:
 def bernoulli(x: Tensor | Array, logits: Tensor) -> Tensor:
     """Return the sum of x log p + (1 - x) log(1 - p), p = sigmoid(logits), over all axes except the first: (N,).
 
+    The values of x lie in [0, 1].
+
     Raises:
-        ValueError: If x, whose values lie in [0, 1], and logits differ in shape.
+        ValueError: If x and logits differ in shape.
     """
     _check(x, logits)
     return ops.sum(ops.flatten(x * logits - ops.softplus(logits)), axis=1)

@@ -1,4 +1,4 @@
-"""Layers that append to their input features which the next layer could hardly compute by itself."""
+"""Layers that append channels to their input: the variation within the batch, and Fourier features."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class MinibatchStd(Module):
         eps: Added to the variance.
 
     Raises:
-        ValueError: For a group of fewer than 2 samples.
+        ValueError: If `group` is less than 2.
     """
 
     couples_samples = True
@@ -56,7 +56,7 @@ class MinibatchStd(Module):
 
 @op(x=lambda g: g)
 def _minibatch_std(x):
-    """Return x itself; the operation's name tells a penalty that the rows of x depend on each other."""
+    """Return x itself; the flag `couples_samples` of this operation tells a penalty that rows depend on each other."""
     return x
 
 

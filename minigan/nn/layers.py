@@ -1,7 +1,7 @@
 """The layers. Images are (N, H, W, C); weights are drawn from an explicit generator.
 
-Every layer that draws random numbers takes `rng`: a `minigan.random.Generator`, or an integer seed for a generator of
-its own. Give all layers of a network one Generator: layers with the same integer start with the same weights. Without
+Every layer that draws random numbers takes `rng`: a `minigan.random.Generator`, or an integer seed for a new
+generator. Give all layers of a network one Generator: layers with the same integer start with the same weights. Without
 `rng` a layer takes a seed from the operating system, and the numbers differ from run to run.
 """
 
@@ -39,7 +39,7 @@ class Linear(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         weight: (in_features, out_features).
@@ -93,7 +93,7 @@ class Conv2d(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         weight: (kH, kW, in_channels / groups, out_channels).
@@ -151,10 +151,10 @@ class ConvTranspose2d(Module):
         init: Initialiser of the weight, one of `nn.init`.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
-        weight: (kH, kW, out_channels / groups, in_channels), that of the convolution whose adjoint this is.
+        weight: (kH, kW, out_channels / groups, in_channels), the layout of the convolution whose adjoint this layer is.
         bias: (out_channels,), or None.
 
     Raises:
@@ -198,21 +198,21 @@ class ConvTranspose2d(Module):
 class BatchNorm(Module):
     """Batch normalisation of each channel (the last axis) of (N, C) or (N, H, W, C); chapter 12 derives it.
 
-    In training mode the statistics are those of the batch, in evaluation mode the running ones.
+    In training mode the layer uses the statistics of the batch, in evaluation mode the running statistics.
 
     Args:
         channels: Number of channels.
         eps: Added to the variance.
         momentum: Weight of the newest batch in the running statistics. Their variance is unbiased, as in PyTorch.
-        dtype: dtype of parameters and buffers; inputs must have the same.
+        dtype: Data type of parameters and buffers; inputs must have the same.
 
     Attributes:
         gamma: Scale (channels,), starts at 1.
         beta: Shift (channels,), starts at 0.
         running_mean: Buffer (channels,), starts at 0.
         running_var: Buffer (channels,), starts at 1.
-        pool: Function of this layer and x that takes the place of `forward` in training mode, called where a batch is
-            divided among several processes. None, the default, normalises x by itself.
+        pool: Function of this layer and x that takes the place of `forward` in training mode, for a batch that is
+            divided among several processes. None, the default, is for a single process.
     """
 
     buffer_names: tuple[str, ...] = ("running_mean", "running_var")
@@ -242,17 +242,17 @@ class BatchNorm(Module):
             return ops.batch_norm(x, self.gamma, self.beta, eps=self.eps, observe=lambda m, v: self.track(m, v, rows))
         if x.shape[-1:] != self.gamma.shape:
             raise ValueError(f"BatchNorm of {self.gamma.size} channels got x {x.shape}; channels are the last axis")
-        scale = self.gamma / ops.sqrt(ops.add(self.running_var, self.eps))  # ops: what a capture sees
-        return x * scale + (self.beta - scale * ops.add(self.running_mean, 0.0))  # a later forward moves the mean
+        scale = self.gamma / ops.sqrt(ops.add(self.running_var, self.eps))  # ops.add, so that a capture records it
+        return x * scale + (self.beta - scale * ops.add(self.running_mean, 0.0))  # a copy: a later forward changes it
 
     def track(self, mean: Array, variance: Array, rows: int) -> None:
         """Move the running statistics towards the mean and the biased variance of a batch of `rows` rows."""
         if is_repeating():
             return
-        unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics
+        unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step must not change the statistics
         for running, newest in ((self.running_mean, mean.real), (self.running_var, unbiased)):
             changing(running)
-            np.add(running, self.momentum * (newest - running), out=running)  # += would bind what a capture hands in
+            np.add(running, self.momentum * (newest - running), out=running)  # += gives another object in a capture
 
     def extra_repr(self) -> str:
         return f"{self.gamma.size}, eps={self.eps}, momentum={self.momentum}"
@@ -266,7 +266,7 @@ class LayerNorm(Module):
     Args:
         channels: Length of the last axis.
         eps: Added to the variance.
-        dtype: dtype of the parameters; inputs must have the same.
+        dtype: Data type of the parameters; inputs must have the same.
 
     Attributes:
         gamma: Scale (channels,), starts at 1.
@@ -293,7 +293,7 @@ class Dropout(Module):
     """Dropout: in training, set each element to 0 with probability p and divide the others by 1 - p.
 
     Args:
-        p: Probability of an element to be set to 0, in [0, 1).
+        p: Probability that an element is set to 0, in [0, 1).
         rng: A `mg.random.Generator` or an integer seed, from which the elements are chosen. None takes a seed from the
             operating system, so that the choice differs from run to run.
     """
@@ -319,7 +319,7 @@ class Embedding(Module):
         features: Length of a row.
         rng: A `mg.random.Generator` or an integer seed, from which the weight is drawn. None takes a seed from the
             operating system, so that the weight differs from run to run.
-        dtype: dtype of the weight, float32 or float64.
+        dtype: Data type of the weight, float32 or float64.
 
     Attributes:
         weight: (count, features), drawn from N(0, 1).
@@ -376,7 +376,7 @@ class LeakyReLU(Function):
     """Leaky rectifier: x where x > 0, slope * x elsewhere.
 
     Args:
-        slope: Factor of negative inputs, in [0, 1]. Write it out: without it the layer uses 0.2, the value of DCGAN,
+        slope: Factor of negative inputs, in [0, 1]. Always give it: without it the layer uses 0.2, the value of DCGAN,
             with a DeprecationWarning, and a later version will use 0.01, as `ops.leaky_relu` and PyTorch do.
     """
 
@@ -416,7 +416,7 @@ class Upsample(Function):
     """Nearest-neighbour upsampling of images: (N, H, W, C) -> (N, scale H, scale W, C).
 
     Args:
-        scale: Whole factor by which the sides grow.
+        scale: Integer factor by which the sides grow.
     """
 
     _operation = ops.upsample
@@ -452,7 +452,7 @@ def _drawer(rng, init, fan_in, fan_out, dtype):
 
 
 def _refuse_integers(layer, x):
-    """Raise TypeError for integers, which NumPy would multiply by the weight: pixels of 0 to 255 are a common slip."""
+    """Raise TypeError for integers, such as unscaled pixels: NumPy would multiply them by the weight without error."""
     dtype = getattr(x, "dtype", None)  # a list has none
     if dtype is not None and dtype.kind in "iu":
         raise TypeError(

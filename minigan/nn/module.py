@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from ..types import Array, ArrayLike, Device, NDArray
 
-_ARRAYS = (Tensor, np.ndarray)  # the usual inputs, told apart from foreign arrays by one quick look
+_ARRAYS = (Tensor, np.ndarray)  # the usual inputs: one quick test tells them from arrays of other libraries
 
-# What PyTorch's modules have and these have not, with the way to do it here.
+# Attributes that only PyTorch's modules have, with the way to do it here.
 _ELSEWHERE = {
     "add_module": "assign the module to an attribute: net.name = module",
     "bfloat16": "pass dtype= when the layers are made",
@@ -39,7 +39,7 @@ class Module:
 
     A subclass assigns Parameters and Modules to attributes in `__init__` and defines `forward`; calling the module
     calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, in the order of
-    assignment, which is the same in every run. One that can be reached in two ways counts once, by its first path.
+    assignment, which is the same in every run. A parameter or module with two paths counts once, under the first.
 
     Attributes:
         training: Whether the module is in training mode; see `train`.
@@ -63,7 +63,7 @@ class Module:
     _prefix = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Return `forward(*args, **kwargs)`; TypeError for an array of another library, such as a torch.Tensor."""
+        """Return `forward(*args, **kwargs)`; raise TypeError for another library's array, such as a torch.Tensor."""
         for x in args:
             if not isinstance(x, _ARRAYS) and hasattr(x, "__dlpack__") and backend.device_of(x) == "cpu":
                 raise TypeError(
@@ -109,7 +109,7 @@ class Module:
         return [module for _, module in self.named_children()]
 
     def named_modules(self) -> list[tuple[str, Module]]:
-        """Return this module, whose path is "", and all modules below, as (dotted path, module) pairs."""
+        """Return this module, with the path "", and all modules below it, as (dotted path, module) pairs."""
         found: dict[Module, str] = {}
         pending: list[tuple[str, Module]] = [("", self)]
         while pending:
@@ -175,7 +175,7 @@ class Module:
             device: "cpu" or "cuda".
 
         Raises:
-            ValueError: For an unknown device.
+            ValueError: If the device is unknown.
             DeviceError: If this machine cannot compute on the device.
         """
         for parameter in self.parameters():
@@ -252,8 +252,8 @@ class Sequential(Module):
         **named_layers: Layers to apply after them, in this order.
 
     Raises:
-        TypeError: For a layer that cannot be called.
-        ValueError: For a name that Module itself uses.
+        TypeError: If a layer cannot be called.
+        ValueError: If a layer has a name that Module itself uses.
 
     Example:
         net = nn.Sequential(hidden=nn.Linear(2, 8, rng=rng), act=nn.ReLU(), out=nn.Linear(8, 1, rng=rng))

@@ -29,8 +29,8 @@ class spectral_norm(Module):
     """A layer whose weight is divided by sigma = u^T W v, an estimate of its largest singular value.
 
     Each training forward refines the estimate by one power iteration (Miyato et al. 2018, algorithm 1). W is the weight
-    as a matrix (all other axes, output channels). u is a buffer: saved with the model, left alone in evaluation. The
-    gradient flows through sigma, with u and v as constants.
+    as a matrix (all other axes, output channels). u is a buffer: it is saved with the model and does not change in
+    evaluation mode. The gradient flows through sigma, with u and v as constants.
 
     Args:
         layer: A Linear, Conv2d or ConvTranspose2d, found afterwards under the attribute `layer`.
@@ -39,7 +39,7 @@ class spectral_norm(Module):
             operating system, so that every run starts from another u.
 
     Raises:
-        TypeError: For a layer without a weight.
+        TypeError: If the layer has no weight.
 
     Example:
         conv1 = nn.spectral_norm(nn.Conv2d(1, 64, 5, 2, "same", rng=rng), rng=rng)

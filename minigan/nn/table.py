@@ -1,4 +1,4 @@
-"""A table of a network's layers: what each returns, and how many parameters it has."""
+"""Table of a network's layers with their output shapes and numbers of parameters."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _evaluating(net):
 
 @contextmanager
 def _recording(net):
-    """Collect the shape of the first output of every module that is called meanwhile, by dotted path."""
+    """Collect the shape of the first output of every module that is called inside the context, by dotted path."""
     shapes, modules = {}, net.named_modules()
 
     def recorder(path, forward):

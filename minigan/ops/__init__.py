@@ -1,6 +1,6 @@
 """Differentiable operations: each takes arrays or Tensors (arrays in, array out) and is differentiable to any order.
 
-Names and arguments are NumPy's for NumPy's functions (`axis`, `keepdims`) and PyTorch's for functions of networks.  The
+Names and arguments are NumPy's for NumPy's functions (`axis`, `keepdims`) and PyTorch's for functions of networks. The
 types are in the `.pyi` file beside each module.
 """
 

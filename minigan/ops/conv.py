@@ -1,7 +1,7 @@
 """Convolution as one trilinear form.
 
-T(x, w, y) = <y, conv(x, w)> is linear in each of x, w and y.  Its three partial derivatives are `conv2d` (in y),
-`conv_transpose2d` (in x) and `conv2d_weight` (in w), and the two vjps of each are the other two.  So the trio is closed
+T(x, w, y) = <y, conv(x, w)> is linear in each of x, w and y. Its three partial derivatives are `conv2d` (in y),
+`conv_transpose2d` (in x) and `conv2d_weight` (in w), and the two vjps of each are the other two. So the trio is closed
 under differentiation, and no other kernel is needed for derivatives of any order.
 
 Images are (N, H, W, C), kernels (kH, kW, C_in / groups, C_out).
@@ -17,7 +17,7 @@ from ..op import op
 
 @dataclass(frozen=True)
 class ConvGeometry:
-    """All sizes of one convolution, computed once and shared by the trio; pairs are (vertical, horizontal)."""
+    """All sizes of one convolution, computed once for all three operations; pairs are (vertical, horizontal)."""
 
     input: tuple  # (H, W)
     kernel: tuple  # (kH, kW)
@@ -44,14 +44,14 @@ class ConvGeometry:
 
 
 def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
-    """Correlate images with kernels.
+    """Convolve images with kernels that are not flipped (cross-correlation, as usual in deep learning).
 
     Args:
         x: Images (N, H, W, C_in).
         w: Kernels (kH, kW, C_in / groups, C_out).
         stride: An int or (vertical, horizontal).
-        padding: Zeros around the images: an int, "valid" (0), "same" (output = ceil(input / stride), the odd pixel
-            after), or ((top, bottom), (left, right)).
+        padding: Zeros around the images: an int, "valid" (0), "same" (output = ceil(input / stride); an odd zero goes
+            to the bottom or right), or ((top, bottom), (left, right)).
         dilation: The distance between neighbouring taps of a kernel, an int or (vertical, horizontal).
         groups: The number of groups of channels that are convolved separately.
 
@@ -78,7 +78,7 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
 def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
     """Apply the adjoint of `conv2d` with respect to its images (transposed convolution).
 
-    The channels go from C_out to C_in, because the kernels are those of the convolution itself.
+    The channels go from C_out to C_in, because the kernels have the layout of the convolution.
 
     Args:
         y: Images (N, H, W, C_out).
@@ -110,7 +110,8 @@ def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1,
     if y.shape[3] != w.shape[3] or w.shape[3] % groups:
         raise ValueError(
             f"conv_transpose2d: y {y.shape} has {y.shape[3]} channels, w {w.shape} expects {w.shape[3]}, a multiple of "
-            f"groups={groups}; w is that of the convolution whose adjoint this is: (kH, kW, channels out, channels in)"
+            f"groups={groups}; w has the layout of the adjoint convolution: (kH, kW, output channels / groups, "
+            "input channels)"
         )
     return _conv_transpose2d(y, w, geometry=geometry)
 
@@ -165,7 +166,8 @@ def transposed_geometry(size, kernel, stride, padding, output_padding, dilation,
     _check_groups(groups)
     if any(e >= s for e, s in zip(extra, stride, strict=True)):
         raise ValueError(
-            f"output_padding {extra} must be smaller than stride {stride}: only so many sizes are possible"
+            f"output_padding {extra} must be smaller than stride {stride}: it selects one of the `stride` sizes of "
+            "images that a convolution maps to the same size"
         )
     if padding == "same":
         if any(extra):

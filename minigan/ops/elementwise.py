@@ -62,7 +62,7 @@ def _power(x, *, p):
     return x**p
 
 
-# At x = 0 the two formulas are 0 * infinity where the derivative is 0.
+# At x = 0 the plain formulas give 0 * infinity = NaN, although the derivative is 0.
 @op(
     x=lambda g, x, p: g * p * _power_of(where((real(x) == 0) & (real(p) == 0), 1.0, x), p - 1.0),
     p=lambda g, x, out: g * out * log(where(real(x) == 0, 1.0, x)),
@@ -189,7 +189,7 @@ def leaky_relu(x, slope=0.01):
     return _leaky_relu(x, slope=float(slope))
 
 
-# The output has the sign of the input, and the next layer keeps the output anyway.
+# The mask is computed from the output, which has the sign of the input and which the next layer keeps anyway.
 @op(x=lambda g, out, slope: _gate(g, mask=real(out) > 0, slope=slope))
 def _leaky_relu(x, *, slope):
     return of(x).leaky_relu(x, slope)
@@ -285,7 +285,7 @@ def dropout(x, p, rng, training=True):
 
 
 def astype(x, dtype):
-    """Return x converted to `dtype`; the gradient is converted back.  An integer result is a constant."""
+    """Return x converted to `dtype`; the gradient is converted back. An integer result is a constant."""
     dtype = np.dtype(dtype)
     if dtype.kind not in "fc":
         return wrap(x.data.astype(dtype), None) if isinstance(x, Tensor) else x.astype(dtype)

@@ -1,4 +1,4 @@
-"""Keywords that NumPy or PyTorch has and this library has not, refused with the name of the right one."""
+"""Refusal of keywords that exist only in NumPy or PyTorch, with a message that names the right keyword."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The operators and methods of Tensor, and the refusal of functions of NumPy that know nothing of gradients.
+"""The operators and methods of Tensor, and the refusal of NumPy's functions, which record no history.
 
 The types of all that is attached here are in `tensor.pyi`.
 """
@@ -14,7 +14,7 @@ from . import linalg, reduce, shape
 
 
 def attach() -> None:
-    """Give Tensor its operators and methods: here, once, so that `tensor.py` does not depend on any operation."""
+    """Attach operators and methods to Tensor; this is done here so that `tensor.py` does not depend on operations."""
     for name, function in _METHODS.items():
         setattr(Tensor, name, function)
     for name in ("lt", "le", "gt", "ge", "eq", "ne"):
@@ -37,9 +37,9 @@ def _swapped(function):
 
 
 class _Ufunc(property):
-    """`__array_ufunc__` of Tensor: NumPy asks the class and gets this callable, CuPy asks an instance and gets None.
+    """`__array_ufunc__` of Tensor: a callable for NumPy, which reads it from the class; None on instances, for CuPy.
 
-    None makes the operators of CuPy's arrays call the reflected operators of Tensor.  NumPy would do so too, but its
+    None makes the operators of CuPy's arrays call the reflected operators of Tensor. NumPy would do so too, but its
     error for np.exp(tensor) would then name no remedy.
     """
 

@@ -1,10 +1,10 @@
 """Bilinear resampling of images by a factor of 2: two operations that are adjoint up to a factor of 4.
 
-Pixels are squares: the centre of pixel i lies at i + 1/2, and the centres of its two halves at i + 1/4 and i + 3/4.  So
+Pixels are squares: the centre of pixel i lies at i + 1/2, and the centres of its two halves at i + 1/4 and i + 3/4. So
 upsampling along one axis is y[2i] = 3/4 x[i] + 1/4 x[i - 1], y[2i + 1] = 3/4 x[i] + 1/4 x[i + 1]; half of its adjoint
-is the filter (1, 3, 3, 1) / 8 at every second pixel.  At the boundary the nearest pixel is repeated, so that both keep
-constant images unchanged.  Upsampling equals PyTorch's `interpolate(scale_factor=2, mode="bilinear",
-align_corners=False)`.  Downsampling equals `interpolate(scale_factor=0.5, mode="bilinear", antialias=True)` except on
+is the filter (1, 3, 3, 1) / 8 at every second pixel. At the boundary the nearest pixel is repeated, so that both keep
+constant images unchanged. Upsampling equals PyTorch's `interpolate(scale_factor=2, mode="bilinear",
+align_corners=False)`. Downsampling equals `interpolate(scale_factor=0.5, mode="bilinear", antialias=True)` except on
 the outermost pixels, where PyTorch normalises the weights again.
 """
 

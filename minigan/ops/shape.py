@@ -104,7 +104,7 @@ def _repeats(key):
 
 
 def pad(x, pad_width, value=0.0):
-    """Return x surrounded by elements of `value`.
+    """Return x surrounded by elements equal to `value`.
 
     Args:
         x: The input.
@@ -164,7 +164,7 @@ class _Concatenate(Op):
         self.defaults = {}
 
     def explain(self, *arrays, axis):
-        return f"the shapes {', '.join(str(a.shape) for a in arrays)} must agree in all but axis {axis}"
+        return f"the shapes {', '.join(str(a.shape) for a in arrays)} must agree along all axes except axis {axis}"
 
     def plan(self, active):
         return self
@@ -190,7 +190,10 @@ _concatenate = apply_rule(_Concatenate(_join))
 
 
 def upsample(x, scale=2):
-    """Enlarge images (N, H, W, C) by a whole factor, repeating pixels (nearest neighbour); adjoint of `block_sum`."""
+    """Enlarge images (N, H, W, C) by an integer factor (nearest neighbour): every pixel becomes a block of equal ones.
+
+    It is the adjoint of `block_sum`.
+    """
     scale = as_int(scale)
     if np.ndim(real_data(x)) != 4 or scale < 1:
         raise ValueError(f"upsample: needs images (N, H, W, C) and a scale >= 1, got shape {x.shape} and scale {scale}")
