@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from .nn import Module
     from .types import Array, ArrayLike, NDArray
+
+M = TypeVar("M", bound="Module")
 
 __all__ = [
     "EMA",
@@ -290,7 +292,7 @@ class RMSprop(Optimizer):
         p -= term
 
 
-class EMA:
+class EMA(Generic[M]):
     """Exponential moving average of a module's parameters and buffers.
 
     During the first updates the decay is at most (1 + t) / (10 + t), so that the initial weights are soon forgotten.
@@ -315,11 +317,11 @@ class EMA:
         images = ema.module(z)
     """
 
-    module: Module
+    module: M
     decay: float
     updates: int
 
-    def __init__(self, module: Module, decay: float | None = None, *, half_life: float | None = None) -> None:
+    def __init__(self, module: M, decay: float | None = None, *, half_life: float | None = None) -> None:
         if (decay is None) == (half_life is None):
             raise ValueError("EMA needs either decay or half_life")
         if half_life is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import backend
+from ..op import refuse_foreign
 from ..tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
@@ -65,11 +66,8 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Return `forward(*args, **kwargs)`; TypeError for an array of another library, such as a torch.Tensor."""
         for x in args:
-            if not isinstance(x, _ARRAYS) and hasattr(x, "__dlpack__") and backend.device_of(x) == "cpu":
-                raise TypeError(
-                    f"{type(self).__name__}: got a {type(x).__module__}.{type(x).__name__}; "
-                    "convert it with mg.from_dlpack(x), which shares its memory"
-                )
+            if not isinstance(x, _ARRAYS):
+                refuse_foreign(type(self).__name__, {"x": x})
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
