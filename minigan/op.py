@@ -360,7 +360,7 @@ def apply_rule(rule: Any) -> Any:
                     active |= bit
                 own = data.dtype
                 if dtype is not own:
-                    dtype = own if dtype is None else False
+                    dtype = own if dtype is None else False  # type: ignore[assignment]
             else:
                 arrays.append(a)
                 parents.append(None)

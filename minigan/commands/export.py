@@ -8,7 +8,8 @@ from .. import interchange
 from ..runs import Run, RunError
 from .shared import RunFolder, parse
 
-ENDINGS = {"torch": ".safetensors", "onnx": ".onnx"}
+Format = Literal["torch", "onnx"]
+ENDINGS: dict[Format, str] = {"torch": ".safetensors", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -24,14 +25,15 @@ class ExportOptions:
     """The run folder."""
     out: Path
     """File to write: FILE.safetensors or FILE.onnx."""
-    to: Literal["torch", "onnx"] | None = None
+    to: Format | None = None
     """Format of the file; by default the one that its name says."""
 
 
 def main(arguments: list[str]) -> int:
     """Run the command and print the path of the file."""
     options = parse(ExportOptions, "export", arguments)
-    to = options.to or next((to for to, ending in ENDINGS.items() if ending == options.out.suffix), None)
+    by_ending: dict[str, Format] = {ending: to for to, ending in ENDINGS.items()}
+    to = options.to or by_ending.get(options.out.suffix)
     if to is None or ENDINGS[to] != options.out.suffix:
         raise ValueError(f"--out must end in {ENDINGS[to] if to else '.safetensors or .onnx'}, got {options.out}")
     try:

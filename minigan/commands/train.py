@@ -66,6 +66,7 @@ def _train(arguments, team):
     dataset = load_data(config)
     trainer = team.trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
     if asked.resume:
+        assert asked.out is not None  # `options` has checked it
         run = Run.open(asked.out)
     else:
         run = Run.create(asked.out or Run.next_free("runs", asked.preset), asked.preset, config)

@@ -249,8 +249,10 @@ class BatchNorm(Module):
         """Move the running statistics towards the mean and the biased variance of a batch of `rows` rows."""
         if is_repeating():
             return
-        unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step leaves no trace in the statistics
-        for running, newest in ((self.running_mean, mean.real), (self.running_var, unbiased)):
+        # A complex step leaves no trace in the statistics.
+        mean, variance = mean.real, variance.real  # pyright: ignore[reportAttributeAccessIssue]
+        unbiased = variance * (rows / max(rows - 1, 1))
+        for running, newest in ((self.running_mean, mean), (self.running_var, unbiased)):
             changing(running)
             np.add(running, self.momentum * (newest - running), out=running)  # += would bind what a capture hands in
 

@@ -100,7 +100,7 @@ def verify(settings: Any) -> None:
         if not allowed.fits(getattr(settings, name)):
             raise ValueError(f"{name} {allowed.expected}, got {getattr(settings, name)}")
     extensible = metadata(type(settings), Extensible)
-    for name, hint in _hints(type(settings)).items():
+    for name, hint in _hints(settings.__class__).items():
         bare = get_args(hint)[0] if get_origin(hint) is Annotated else hint
         value, choices = getattr(settings, name), get_args(bare)
         if get_origin(bare) is Literal and value not in choices and name not in extensible:

@@ -63,7 +63,7 @@ class VaeTrainer(BaseTrainer):
         self.optimizer = optim.Adam(self.vae.parameters(), betas=(config.beta1, config.beta2))
         (seen,) = self.source.held_out or self.source.scaled((dataset.images[:SHOWN],))
         self._shown = move(seen[:SHOWN], "cpu")
-        self._norms = {}
+        self._norms: dict[str, float] = {}
 
     def step(self) -> dict[str, float]:
         """Update encoder and decoder, and return the loss in nats per image; see `BaseTrainer.step`."""
