@@ -22,7 +22,24 @@ from .profile import profile
 from .tensor import Parameter, Tensor, tensor
 
 if TYPE_CHECKING:
-    from . import check, data, experiment, gan, interchange, metrics, models, nn, optim, protocols, random, viz
+    from . import (
+        check,
+        data,
+        gan,
+        interchange,
+        metrics,
+        models,
+        nn,
+        optim,
+        presets,
+        protocols,
+        random,
+        runs,
+        scale,
+        trainers,
+        viz,
+    )
+    from . import experiment as experiment  # deprecated, and therefore not in `__all__`
 
 __version__ = "0.1.0"
 
@@ -36,7 +53,6 @@ __all__ = [
     "data",
     "detect_anomaly",
     "device_count",
-    "experiment",
     "from_dlpack",
     "fused",
     "gan",
@@ -53,10 +69,14 @@ __all__ = [
     "op",
     "ops",
     "optim",
+    "presets",
     "profile",
     "protocols",
     "random",
+    "runs",
+    "scale",
     "tensor",
+    "trainers",
     "value_and_grad",
     "viz",
     "vjp",

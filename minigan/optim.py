@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .nn import Module
-    from .types import Array, ArrayLike, NDArray
+    from .types import Array, ArrayLike
 
 M = TypeVar("M", bound="Module")
 
@@ -154,7 +154,7 @@ class Optimizer:
         options = "".join(f", {name}={getattr(self, name)}" for name in self._options)
         return f"{type(self).__name__}({size:,} parameters, lr={self.lr:g}{options}, step={max(self.steps)})"
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return the step counts and the state, as NumPy arrays under the names "steps", "0.0", "0.1", ..."""
         slots = {f"{i}.{k}": s for i, state in enumerate(self.state) for k, s in enumerate(state)}
         return {"steps": np.array(self.steps)} | {name: np.array(of(s).to_numpy(s)) for name, s in slots.items()}
@@ -358,7 +358,7 @@ class EMA(Generic[M]):
         size = self.module.num_parameters()
         return f"EMA({type(self.module).__name__}, {size:,} parameters, decay={self.decay:g}, updates={self.updates})"
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return the averaged parameters and buffers under "module.", and the number of updates under "updates"."""
         averages = {f"module.{name}": array for name, array in self.module.state_dict().items()}
         return {"updates": np.array(self.updates)} | averages
@@ -374,7 +374,7 @@ class EMA(Generic[M]):
         self.updates = int(np.asarray(state["updates"]))
 
 
-def clip_grad_norm(grads: Sequence[Tensor | Array | None], max_norm: float) -> tuple[tuple[Tensor | None, ...], float]:
+def clip_grad_norm(grads: Sequence[Tensor | Array | None], max_norm: float) -> tuple[tuple[Tensor | Any, ...], float]:
     """Scale gradients so that their joint Euclidean norm is at most `max_norm`.
 
     Args:

@@ -55,7 +55,7 @@ class Linear(Module):
 
     output_axis: int = 1  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True,
@@ -105,7 +105,7 @@ class Conv2d(Module):
 
     output_axis: int = 3  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
     options: dict[str, Any]
 
     def __init__(
@@ -163,7 +163,7 @@ class ConvTranspose2d(Module):
 
     output_axis: int = 2  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
     options: dict[str, Any]
 
     def __init__(

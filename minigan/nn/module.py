@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Self
 
-    from ..types import Array, ArrayLike, Device, NDArray
+    from ..types import Array, ArrayLike, Device
 
 _ARRAYS = (Tensor, np.ndarray)  # the usual inputs, told apart from foreign arrays by one quick look
 
@@ -183,7 +183,7 @@ class Module:
                 setattr(module, name, backend.move(getattr(module, name), device))
         return self
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 
