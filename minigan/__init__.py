@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         trainers,
         viz,
     )
+    from . import experiment as experiment  # deprecated, and therefore not in `__all__`
     from .anomaly import detect_anomaly
     from .interchange import from_dlpack
 

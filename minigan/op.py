@@ -361,7 +361,7 @@ def apply_rule(rule: Any) -> Any:
                     active |= bit
                 own = data.dtype
                 if dtype is not own:
-                    dtype = own if dtype is None else False
+                    dtype = own if dtype is None else False  # type: ignore[assignment]
             else:
                 arrays.append(a)
                 parents.append(None)
@@ -447,12 +447,13 @@ def mixed_devices(values: Mapping[str, Any]) -> str | None:
 
 
 def refuse_foreign(name: str, values: Mapping[str, Any]) -> None:
-    """Raise TypeError if one of `values`, {argument: anything}, has a foreign dtype, such as a torch.Tensor."""
+    """Raise TypeError if one of `values`, {argument: anything}, is an array of another library, such as PyTorch."""
     for argument, value in values.items():
-        if hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype):
+        unknown = hasattr(value, "__dlpack__") and not isinstance(value, Tensor | ndarray) and device_of(value) == "cpu"
+        if unknown or (hasattr(value, "dtype") and not isinstance(value.dtype, np.dtype)):
             raise TypeError(
-                f"{name}: {argument} is a {type(value).__module__}.{type(value).__name__}: convert it with "
-                "mg.from_dlpack(...), which shares its memory, or with mg.tensor(...), which copies it"
+                f"{name}: got a {type(value).__module__}.{type(value).__name__}; convert it with "
+                f"mg.from_dlpack({argument}), which shares its memory, or with mg.tensor({argument}), which copies it"
             )
 
 

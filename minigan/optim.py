@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .nn import Module
-    from .types import Array, ArrayLike, NDArray
+    from .types import Array, ArrayLike
+
+M = TypeVar("M", bound="Module")
 
 __all__ = [
     "EMA",
@@ -152,7 +154,7 @@ class Optimizer:
         options = "".join(f", {name}={getattr(self, name)}" for name in self._options)
         return f"{type(self).__name__}({size:,} parameters, lr={self.lr:g}{options}, step={max(self.steps)})"
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return the step counts and the state, as NumPy arrays under the names "steps", "0.0", "0.1", ..."""
         slots = {f"{i}.{k}": s for i, state in enumerate(self.state) for k, s in enumerate(state)}
         return {"steps": np.array(self.steps)} | {name: np.array(of(s).to_numpy(s)) for name, s in slots.items()}
@@ -290,7 +292,7 @@ class RMSprop(Optimizer):
         p -= term
 
 
-class EMA:
+class EMA(Generic[M]):
     """Exponential moving average of a module's parameters and buffers.
 
     During the first updates the decay is at most (1 + t) / (10 + t), so that the initial weights are soon forgotten.
@@ -315,11 +317,11 @@ class EMA:
         images = ema.module(z)
     """
 
-    module: Module
+    module: M
     decay: float
     updates: int
 
-    def __init__(self, module: Module, decay: float | None = None, *, half_life: float | None = None) -> None:
+    def __init__(self, module: M, decay: float | None = None, *, half_life: float | None = None) -> None:
         if (decay is None) == (half_life is None):
             raise ValueError("EMA needs either decay or half_life")
         if half_life is not None:
@@ -356,7 +358,7 @@ class EMA:
         size = self.module.num_parameters()
         return f"EMA({type(self.module).__name__}, {size:,} parameters, decay={self.decay:g}, updates={self.updates})"
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return the averaged parameters and buffers under "module.", and the number of updates under "updates"."""
         averages = {f"module.{name}": array for name, array in self.module.state_dict().items()}
         return {"updates": np.array(self.updates)} | averages
@@ -372,7 +374,7 @@ class EMA:
         self.updates = int(np.asarray(state["updates"]))
 
 
-def clip_grad_norm(grads: Sequence[Tensor | Array | None], max_norm: float) -> tuple[tuple[Tensor | None, ...], float]:
+def clip_grad_norm(grads: Sequence[Tensor | Array | None], max_norm: float) -> tuple[tuple[Tensor | Any, ...], float]:
     """Scale gradients so that their joint Euclidean norm is at most `max_norm`.
 
     Args:

@@ -239,7 +239,8 @@ class Profile(Watch):
     def _take_stock(self, roots):
         """Record the memory that the graph of `roots` holds, if it is the largest graph so far."""
         nodes = set().union(*[ancestors(root) for root in roots if root is not None])
-        kept, counted = defaultdict(lambda: defaultdict(int)), set()
+        kept: defaultdict[tuple[str, str], defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
+        counted: set[int] = set()
         for node in sorted(nodes, key=lambda node: node.id):
             for name, memory in _held(node):
                 if id(memory) not in counted and leaf_owning(memory) is None:
@@ -318,7 +319,7 @@ def _listed(kept, width):
 
     The memory of the operations that vjps ran is one item, "double".
     """
-    sizes = defaultdict(int)
+    sizes: defaultdict[str, int] = defaultdict(int)
     for name, size in kept.items():
         sizes["double" if "." in name else name] += size
     listed = ""

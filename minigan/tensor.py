@@ -130,7 +130,7 @@ class Tensor:
         return self.shape[0]
 
     def __iter__(self):
-        return (self[i] for i in range(len(self)))
+        return (self[i] for i in range(len(self)))  # pyright: ignore[reportIndexIssue]
 
     def __bool__(self):
         if self.data.size != 1:

@@ -377,11 +377,11 @@ check(taylor)
 # hides an error of 1 %, whose term is proportional to $h$:
 
 # %%
-for name, h in (
+for name, sizes in (
     ("large", 2.0 ** -np.arange(1, 5)),
     ("small", 2.0 ** -np.arange(12, 20)),
 ):
-    power = remainders(value_of_psi, scale=1.01, steps=h).slopes[1]
+    power = remainders(value_of_psi, scale=1.01, steps=sizes).slopes[1]
     print(f"     1 % too large in one layer, {name} steps: R1 falls like h^{power:.2f}")
 
 # %% [markdown]

@@ -99,7 +99,7 @@ x = np.linspace(-12.0, 18.0, 3001)
 dx = x[1] - x[0]
 
 
-def log_normal(x, centre=0.0, width=1.0):
+def log_normal(x, centre, width):
     """Return the log-density of a normal distribution."""
     return -0.5 * ((x - centre) / width) ** 2 - np.log(width * np.sqrt(2 * np.pi))
 
@@ -111,7 +111,7 @@ def generator_gradient(loss, centre, width=1.0):
     """
     theta = mg.tensor(centre, requires_grad=True)
     fake = theta + width * z
-    logits = log_normal(fake) - log_normal(fake, centre, width)
+    logits = log_normal(fake, 0.0, 1.0) - log_normal(fake, centre, width)
     # the gradient of the plain mean over z
     (pull,) = mg.grad(loss.generator(logits), [logits], retain_graph=True)
     return mg.grad(logits, [theta], grad_outputs=pull * len(z) * weights)[0]
@@ -120,7 +120,8 @@ def generator_gradient(loss, centre, width=1.0):
 def divergence_gradient(divergence, centre, width=1.0):
     """Return the derivative of divergence(log p, log q) in q's centre, on a grid."""
     theta = mg.tensor(centre, requires_grad=True)
-    return mg.grad(divergence(log_normal(x), log_normal(x, theta, width)), [theta])[0]
+    p, q = log_normal(x, 0.0, 1.0), log_normal(x, theta, width)
+    return mg.grad(divergence(p, q), [theta])[0]
 
 
 def kl(log_a, log_b):
@@ -245,7 +246,7 @@ check(difference)
     tolerance=1e-10,
 )
 def one_divergence(divergence=lambda m, p, q: 2 * kl(m, p)):
-    p, q = log_normal(x), log_normal(x, 2.0, 1.5)
+    p, q = log_normal(x, 0.0, 1.0), log_normal(x, 2.0, 1.5)
     return kl(q, p) - 2 * jsd(p, q), divergence(log_mixture(p, q), p, q)
 
 

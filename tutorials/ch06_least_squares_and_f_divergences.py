@@ -103,13 +103,14 @@ x = np.linspace(-12.0, 18.0, 3001)
 dx = x[1] - x[0]
 
 
-def log_normal(x, centre=0.0, width=1.0):
+def log_normal(x, centre, width):
     root = np.array(np.sqrt(2 * np.pi))
     return -0.5 * ((x - centre) / width) ** 2 - ops.log(width * root)
 
 
 # the example, as probabilities of the points
-p, q = np.exp(log_normal(x)) * dx, np.exp(log_normal(x, 2.5, 1.3)) * dx
+p = np.exp(log_normal(x, 0.0, 1.0)) * dx
+q = np.exp(log_normal(x, 2.5, 1.3)) * dx
 
 
 def labelled(a, b, c):
@@ -136,7 +137,7 @@ def generator_gradient(a, b, c, centre, width):
     """Return the gradient in centre and width against the best critic, held fixed."""
     parameters = [mg.tensor(number, requires_grad=True) for number in (centre, width)]
     fake = parameters[0] + parameters[1] * z
-    logits = log_normal(fake) - log_normal(fake, centre, width)
+    logits = log_normal(fake, 0.0, 1.0) - log_normal(fake, centre, width)
     scores = a + (b - a) * ops.sigmoid(logits)
     # the gradient of the plain mean over z
     (pull,) = mg.grad(labelled(a, b, c).generator(scores), [scores], retain_graph=True)
@@ -284,8 +285,12 @@ check(what_it_follows)
 
 def forces(labels, h=0.01):
     """Return the forces on a centre at h, and on the widths 1 + h and 1 - h."""
-    moved = generator_gradient(*labels, h, 1.0)[0]
-    return moved, *(generator_gradient(*labels, 0.0, 1.0 + e)[1] for e in (h, -h))
+    moved = generator_gradient(*labels, centre=h, width=1.0)[0]
+    narrow, wide = (
+        generator_gradient(*labels, centre=0.0, width=width)[1]
+        for width in (1.0 - h, 1.0 + h)
+    )
+    return moved, wide, narrow
 
 
 @claim(

@@ -236,7 +236,7 @@ def r1(half=1.0):
     ]
     root = np.sqrt(gammas**2 / 4 - 0.25 + 0j)
     right = np.sort_complex(np.stack([-gammas / 2 - root, -gammas / 2 + root], axis=1))
-    return np.sort_complex(found), right
+    return np.sort_complex(np.array(found, complex)), right
 
 
 r1.wrong("|grad D|^2 without its 1/2", half=2.0)

@@ -382,7 +382,7 @@ def trained(c, heaps, steps=100):
     return critic
 
 
-HEAPS = [rng.normal(size=(128, 1)), rng.normal(size=(128, 1)) + 2.0]
+HEAPS = rng.normal(size=(128, 1)), rng.normal(size=(128, 1)) + 2.0
 W1 = sliced.distance(*HEAPS, np.ones((1, 1)), 1)
 CRITICS = {c: trained(c, HEAPS) for c in (0.01, 0.1, 0.2)}
 REPORTS = {c: earned(critic, *HEAPS).item() for c, critic in CRITICS.items()}

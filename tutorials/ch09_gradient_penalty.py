@@ -160,7 +160,7 @@ batch = rng.normal(size=(2, 4, 3))
 
 def linear_penalty(w):
     """Return the library's penalty of the critic x -> x w."""
-    return penalties.gradient_penalty(lambda x: x @ w, *batch, Generator(0))
+    return penalties.gradient_penalty(lambda x: x @ w, *batch, rng=Generator(0))
 
 
 def without_history(w):
@@ -502,7 +502,7 @@ check(lipschitz_penalty)
 answer(lipschitz_penalty, one_sided)
 
 
-def mended(critic, real, fake, e, create_graph=True, axes=(1, 2, 3)):
+def mended(critic, real, fake, e, *, create_graph=True, axes=(1, 2, 3)):
     x = mg.tensor(e * real + (1 - e) * fake, requires_grad=True)
     (g,) = mg.grad(critic(x).sum(), [x], create_graph=create_graph)
     return ops.square(ops.norm(g, axis=axes) - 1).mean()

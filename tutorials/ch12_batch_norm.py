@@ -579,7 +579,7 @@ check(merged)
 answer(merged, folded)
 
 
-def backward(g, x, gamma, eps, outer=1, inner=1):
+def backward(g, x, gamma, eps, *, outer=1, inner=1):
     mu, s = x.mean(0), np.sqrt(x.var(0) + eps)
     return (
         gamma

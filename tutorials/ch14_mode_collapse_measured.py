@@ -343,7 +343,10 @@ WORLDS = {
     "Cauchy, 3 dimensions": lambda: rng.standard_cauchy(size=(2, SMALL, 3)),
 }
 scores = {
-    name: [list(prdc.prdc(*draw(), K).values()) for _ in range(1200)]
+    name: [
+        list(prdc.prdc(real, fake, K).values())
+        for real, fake in (draw() for _ in range(1200))
+    ]
     for name, draw in WORLDS.items()
 }
 

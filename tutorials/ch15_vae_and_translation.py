@@ -460,7 +460,7 @@ image = np.random.default_rng(3).normal(size=(1, 64, 64, 1))
 )
 def blind_to_pairs(apart=16, depth=1, **more):
     network = critic(depth, **more)
-    a, b = np.zeros((2, *image.shape))
+    a, b = np.zeros_like(image), np.zeros_like(image)
     a[:, 10:50, 20], b[:, 10:50, 20 + apart] = 3.0, 3.0
     verdict = lambda x: network(x).mean().item()
     right = verdict(image + a) + verdict(image + b)
@@ -614,7 +614,7 @@ check(doubling)
 answer(doubling, patch_size)
 
 
-def mended(x, y, mean, log_variance, sigma, half=0.5, pixels=1, images=None):
+def mended(x, y, mean, log_variance, sigma, *, half=0.5, pixels=1, images=None):
     reconstruction = half * ops.square((x - y) / sigma).sum() / (pixels * len(x))
     kl = (
         -0.5

@@ -348,17 +348,16 @@ def step_by_hand(psi, real, fake, e, second=True, axes=(1, 2, 3)):
 def game_on(device="cpu", lr=1.0, captured=False, weight=lambda: 10.0):
     """Return the library's game in float64, always from the same weights."""
     draw, rng = {"rng": Generator(1), "dtype": "float64"}, Generator(7)
-    players = (
-        models.dcgan.generator(16, SHAPE, 8, **draw),
-        models.dcgan.critic(SHAPE, 8, **draw),
-    )
-    descents = [optim.SGD(player.to(device).parameters(), lr) for player in players]
+    generator = models.dcgan.generator(16, SHAPE, 8, **draw).to(device)
+    critic = models.dcgan.critic(SHAPE, 8, **draw).to(device)
     return gan.Game(
-        *players,
-        *descents,
+        generator,
+        critic,
+        optim.SGD(generator.parameters(), lr),
+        optim.SGD(critic.parameters(), lr),
         gan.losses.wasserstein,
         captured=captured,
-        penalty=lambda *seen: weight() * gan.penalties.gradient_penalty(*seen, rng),
+        penalty=lambda *seen: weight() * gan.penalties.gradient_penalty(*seen, rng=rng),
     )
 
 
@@ -470,7 +469,7 @@ def counted(run):
     found = []
     with observing(
         lambda op, a, out: found.append(
-            WORK[op.name](*a[:2], out) if op.name in WORK else 0
+            WORK[op.name](a[0], a[1], out) if op.name in WORK else 0
         )
     ):
         run()
@@ -660,19 +659,16 @@ gp = gan.penalties.gradient_penalty
 
 
 def digits_game(penalty, rng):
-    players = (
-        models.dcgan.generator(16, (8, 8, 1), 16, rng=rng),
-        models.dcgan.critic((8, 8, 1), 16, rng=rng),
-    )
-    adams = [
-        optim.Adam(p.to(DEVICE).parameters(), 2e-3, betas=(0.0, 0.9)) for p in players
-    ]
+    generator = models.dcgan.generator(16, (8, 8, 1), 16, rng=rng).to(DEVICE)
+    critic = models.dcgan.critic((8, 8, 1), 16, rng=rng).to(DEVICE)
     return gan.Game(
-        *players,
-        *adams,
+        generator,
+        critic,
+        optim.Adam(generator.parameters(), 2e-3, betas=(0.0, 0.9)),
+        optim.Adam(critic.parameters(), 2e-3, betas=(0.0, 0.9)),
         gan.losses.wasserstein,
         captured=True,
-        penalty=lambda *seen: 10 * penalty(*seen, rng),
+        penalty=lambda *seen: 10 * penalty(*seen, rng=rng),
     )
 
 
@@ -703,7 +699,10 @@ def slope(penalty=gp, settled=lambda value: 0.5 + np.sqrt(0.25 + value / 20)):
     return ops.norm(ops.flatten(g), axis=1).mean().item(), settled(value.item())
 
 
-slope.wrong("no second derivative", penalty=lambda *seen: gp(*seen).detach())
+slope.wrong(
+    "no second derivative",
+    penalty=lambda critic, real, fake, rng: gp(critic, real, fake, rng).detach(),
+)
 slope.wrong("the penalty taken for a hard limit", settled=lambda value: 1.0)
 check(slope)
 

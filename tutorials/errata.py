@@ -1053,11 +1053,12 @@ def picture():
         page.text(0.3 + 1.58 * k, 0.0, title, viz.style.SMALL),
         page.axes(0.3 + 1.58 * k, 0.25, 1.25, 1.55, **more),
     )[1]
-    looks = {"color": viz.style.FAKE, "linestyle": "--"}, {"color": viz.style.REAL}
+    looks = (viz.style.FAKE, "--"), (viz.style.REAL, "-")
 
     axes = place(0, "critic's slope, by steps")
     for penalty, look in zip((penalty_of_b, penalty_of_gulrajani), looks, strict=True):
-        axes.plot([trained_slope(penalty, steps) for steps in range(0, 51, 5)], **look)
+        trained = [trained_slope(penalty, steps) for steps in range(0, 51, 5)]
+        axes.plot(trained, color=look[0], linestyle=look[1])
     axes.set_xticks([0, 5, 10], ["0", "25", "50"])
 
     axes = place(1, "distance, by rounds", yscale="log", xticks=[0, 4, 8])
@@ -1069,15 +1070,15 @@ def picture():
                 for k in range(9)
             ],
             marker=".",
-            **look,
+            color=look[0],
+            linestyle=look[1],
         )
 
     axes = place(2, "loss of D, by its logit", ylim=(0, 1.5), yticks=[0, 0.5, 1, 1.5])
     sure = np.linspace(0, 6, 61)
     for output, look in zip((sigmoid, lambda logit: logit), looks, strict=True):
-        axes.plot(
-            sure, ops.softplus(-output(sure)) + ops.softplus(output(-sure)), **look
-        )
+        loss = ops.softplus(-output(sure)) + ops.softplus(output(-sure))
+        axes.plot(sure, loss, color=look[0], linestyle=look[1])
 
     axes = place(3, "gradient left, by layers", yscale="log", xticks=[2, 6, 10])
     for gain, look in zip((1.0, 1 / 0.52), looks, strict=True):
@@ -1086,7 +1087,8 @@ def picture():
             layers,
             [input_gradients(depth, gain).mean() for depth in layers],
             marker=".",
-            **look,
+            color=look[0],
+            linestyle=look[1],
         )
     return page.figure
 

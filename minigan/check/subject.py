@@ -134,9 +134,9 @@ def _names(f, inputs, names):
             raise ValueError(f"{len(names)} names for {len(inputs)} inputs")
         return names
     try:
-        signature = inspect.signature(f).parameters.values()
+        signature = [*inspect.signature(f).parameters.values()]
     except (TypeError, ValueError):  # a builtin may not have one
-        signature = ()
+        signature = []
     known = [p.name for p in signature if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     known += [""] * (len(inputs) - len(known))
     return [getattr(x, "name", "") or name for x, name in zip(inputs, known, strict=False)]

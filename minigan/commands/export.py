@@ -8,7 +8,8 @@ from .. import interchange
 from ..runs import Run, RunError
 from .shared import RunFolder, parse
 
-ENDINGS = {"torch": ".safetensors", "onnx": ".onnx"}
+Format = Literal["torch", "onnx"]
+ENDINGS: dict[Format, str] = {"torch": ".safetensors", "onnx": ".onnx"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ExportOptions:
     """The run folder."""
     out: Path
     """File to write: FILE.safetensors or FILE.onnx."""
-    to: Literal["torch", "onnx"] | None = None
+    to: Format | None = None
     """Format of the file; by default the one that its name says."""
 
 

@@ -12,6 +12,8 @@ from ..backend import as_array, of
 from ..tensor import Tensor
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ..types import Array, ArrayLike, PathLike
 
 __all__ = ["Dataset", "as_labels", "scale", "to_uint8", "with_channel"]
@@ -34,7 +36,7 @@ class Dataset:
     """
 
     images: Array
-    labels: Array | None
+    labels: Array | Any  # or None; Any spares users a check
     name: str
     source: str
     licence: str

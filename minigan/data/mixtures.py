@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..types import Array, Generator
 
 __all__ = ["Mixture", "SwissRoll", "eight_gaussians", "grid", "ring", "swissroll", "twentyfive_gaussians"]
@@ -127,7 +129,7 @@ def _check_positive(owner, **numbers):
             raise ValueError(f"{owner}: {name} must be a positive number, got {number}")
 
 
-POINTS = {
+POINTS: dict[str, Callable[[], Mixture | SwissRoll]] = {
     "ring": ring,
     "grid": grid,
     "swissroll": swissroll,

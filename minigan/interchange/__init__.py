@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from .dlpack import from_dlpack
 
@@ -27,10 +27,12 @@ __all__ = ["from_dlpack", "layout", "runs"]  # onnx and torch are not: `import *
 _LAZY = {"layout", "onnx", "runs", "torch"}
 
 
-def __getattr__(name: str) -> Any:
-    if name in _LAZY:
-        return import_module(f".{name}", __name__)
-    raise AttributeError(f"module 'minigan.interchange' has no attribute {name!r}")
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        if name in _LAZY:
+            return import_module(f".{name}", __name__)
+        raise AttributeError(f"module 'minigan.interchange' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -234,7 +234,8 @@ def _pair(value):
 
 
 def _linear(layer):
-    return t.Linear(*layer.weight.shape, bias=layer.bias is not None)
+    inputs, outputs = layer.weight.shape
+    return t.Linear(inputs, outputs, bias=layer.bias is not None)
 
 
 def _batch_norm(layer):

@@ -11,6 +11,7 @@ from ..trainers.base import part_of
 from ..trainers.translation import TranslationTrainer
 
 if TYPE_CHECKING:
+    from .. import nn
     from ..nn import Module
     from ..runs import Run
     from ..types import Shape
@@ -38,6 +39,7 @@ def generator(run: Run) -> tuple[Module, Shape]:
         trainer.generator.load_state_dict(part_of(arrays, "generator"))
         return trainer.generator.body.eval(), trainer.held_out[0].shape[1:]
     shape = tuple(state["shape"])
+    network: nn.Module
     if config.model == "vae":
         network, part = vae.build(config, shape, Generator(0)), "vae"
     else:

@@ -55,7 +55,7 @@ class Linear(Module):
 
     output_axis: int = 1  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True,
@@ -105,7 +105,7 @@ class Conv2d(Module):
 
     output_axis: int = 3  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
     options: dict[str, Any]
 
     def __init__(
@@ -163,7 +163,7 @@ class ConvTranspose2d(Module):
 
     output_axis: int = 2  # of the weight
     weight: Parameter
-    bias: Parameter | None
+    bias: Parameter | Any  # or None; Any spares users a check
     options: dict[str, Any]
 
     def __init__(
@@ -249,8 +249,10 @@ class BatchNorm(Module):
         """Move the running statistics towards the mean and the biased variance of a batch of `rows` rows."""
         if is_repeating():
             return
-        unbiased = variance.real * (rows / max(rows - 1, 1))  # real: a complex step must not change the statistics
-        for running, newest in ((self.running_mean, mean.real), (self.running_var, unbiased)):
+        # A complex step must not change the statistics.
+        mean, variance = mean.real, variance.real  # pyright: ignore[reportAttributeAccessIssue]
+        unbiased = variance * (rows / max(rows - 1, 1))
+        for running, newest in ((self.running_mean, mean), (self.running_var, unbiased)):
             changing(running)
             np.add(running, self.momentum * (newest - running), out=running)  # += gives another object in a capture
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import backend
+from ..op import refuse_foreign
 from ..tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any, Self
 
-    from ..types import Array, ArrayLike, Device, NDArray
+    from ..types import Array, ArrayLike, Device
 
 _ARRAYS = (Tensor, np.ndarray)  # the usual inputs: one quick test tells them from arrays of other libraries
 
@@ -65,11 +66,8 @@ class Module:
     def __call__(self, *args: Any, **kwargs: Any) -> Tensor:
         """Return `forward(*args, **kwargs)`; raise TypeError for another library's array, such as a torch.Tensor."""
         for x in args:
-            if not isinstance(x, _ARRAYS) and hasattr(x, "__dlpack__") and backend.device_of(x) == "cpu":
-                raise TypeError(
-                    f"{type(self).__name__}: got a {type(x).__module__}.{type(x).__name__}; "
-                    "convert it with mg.from_dlpack(x), which shares its memory"
-                )
+            if not isinstance(x, _ARRAYS):
+                refuse_foreign(type(self).__name__, {"x": x})
         return self.forward(*args, **kwargs)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
@@ -185,7 +183,7 @@ class Module:
                 setattr(module, name, backend.move(getattr(module, name), device))
         return self
 
-    def state_dict(self) -> dict[str, NDArray[Any]]:
+    def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
         """Return copies of all parameters and buffers as NumPy arrays, by dotted path."""
         return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 

@@ -103,7 +103,8 @@ def _evaluating(net):
 @contextmanager
 def _recording(net):
     """Collect the shape of the first output of every module that is called inside the context, by dotted path."""
-    shapes, modules = {}, net.named_modules()
+    shapes: dict[str, Shape | None] = {}
+    modules = net.named_modules()
 
     def recorder(path, forward):
         def record(*args, **kwargs):

@@ -299,4 +299,4 @@ def _astype(x, *, dtype, source):
 
 def real(x):
     """Return the values of x for comparisons: without history and without the imaginary part of a complex step."""
-    return (x.data if isinstance(x, Tensor) else x).real
+    return (x.data if isinstance(x, Tensor) else x).real  # pyright: ignore[reportAttributeAccessIssue]

@@ -75,7 +75,8 @@ def layer_norm(x, gamma, beta, *, eps=1e-5):
         ValueError: If the shapes do not match.
     """
     _check("layer_norm", x, gamma, beta)
-    return _apply(_layer_norm, x, gamma, beta, *_moments(x, 1), 1, eps)
+    mu, variance = _moments(x, 1)
+    return _apply(_layer_norm, x, gamma, beta, mu, variance, 1, eps)
 
 
 def _moments(x, axis):

@@ -59,7 +59,7 @@ def _run(protocol: Protocol, folder: Path, processes: int | None, seeds: Sequenc
 
 def _dirac(out: Path | None) -> int:
     rows = dirac.run()
-    cells = [[f"{v:.4g}" if isinstance(v, float) else v for v in row.values()] for row in rows]
+    cells = [[f"{v:.4g}" if isinstance(v, float) else str(v) for v in row.values()] for row in rows]
     print(*results.aligned([list(rows[0]), *cells]), sep="\n")
     if out is not None:
         write_json(out, rows)

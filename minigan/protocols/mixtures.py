@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import viz
-from ..data.mixtures import POINTS
+from ..data.mixtures import POINTS, Mixture
 from ..presets import Config, preset
 from ..random import Generator
 from ..runs.evaluation import judge_mixture
@@ -35,7 +35,9 @@ SHOWN = {
 def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
     """Return the metrics of `count` points against the mixture named `data`, and the points."""
     points = draw(count, rng.spawn())
-    return judge_mixture(points, POINTS[data](), rng), points
+    mixture = POINTS[data]()
+    assert isinstance(mixture, Mixture)  # a SwissRoll has no modes
+    return judge_mixture(points, mixture, rng), points
 
 
 def picture(path: Path, points: np.ndarray, data: str, count: int) -> None:
@@ -105,7 +107,7 @@ _COMMON = Config(
     generator_lr=1e-3, critic_lr=1e-3, beta1=0.0, beta2=0.99, schedule="cosine", ema=0.02,
 )  # fmt: skip
 _FALLING = {"penalty_weight": 0.3, "penalty_weight_end": 0.001, "burn_in": 0.7}  # gamma, as in toy-ring
-METHODS = {
+METHODS: dict[str, dict[str, Any]] = {
     "GAN": {},
     "LSGAN": {"loss": "least_squares"},
     "WGAN": {

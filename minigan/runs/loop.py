@@ -133,7 +133,7 @@ def _interruption():
     The training looks at the list between steps, as an interrupted step could not be resumed exactly.  A second signal
     interrupts at once.  Outside the main thread signals cannot be caught, and the list stays empty.
     """
-    asked = []
+    asked: list[int] = []
 
     def ask(signum, frame):
         if asked:

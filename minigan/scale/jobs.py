@@ -114,7 +114,12 @@ def _stop_with_the_parent() -> None:
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     parent = parent_process()
     assert parent is not None  # a child has one
-    threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def follow():
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 @contextmanager

@@ -135,7 +135,7 @@ def together(command: Callable[[list[str], Any], int]) -> Callable[[list[str]], 
 
     def run(arguments: list[str]) -> int:
         members = team()
-        if members.size == 1:
+        if not isinstance(members, Team):
             return command(arguments, members)
         return follow(members) if members.rank else _lead(members, command, arguments)
 
@@ -275,10 +275,10 @@ def _rows_of(members: Team, count: int) -> Callable[..., Array]:
     return rows
 
 
-def _norm_over(members: Team) -> Callable[[nn.BatchNorm, Tensor], Tensor]:
+def _norm_over(members: Team) -> Callable[[nn.BatchNorm, Tensor | Array], Tensor]:
     """Return batch normalisation by the statistics of all processes, composed of operations, right to every order."""
 
-    def normalised(layer: nn.BatchNorm, x: Tensor) -> Tensor:
+    def normalised(layer: nn.BatchNorm, x: Tensor | Array) -> Tensor:
         flat = ops.reshape(x, -1, x.shape[-1])
         rows = len(flat) * members.size
         mean = _total(ops.sum(flat, 0), members=members) / rows
@@ -290,6 +290,6 @@ def _norm_over(members: Team) -> Callable[[nn.BatchNorm, Tensor], Tensor]:
     return normalised
 
 
-@op(x=lambda g, members: _total(g, members=members))  # a sum over processes is its own adjoint
+@op(x=lambda g, members: _total(g, members=members))  # type: ignore[has-type]  # a sum over processes is its own adjoint
 def _total(x, *, members):
     return members.sum(x)

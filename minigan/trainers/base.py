@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .. import nn
 from .device import chosen
 
 if TYPE_CHECKING:
-    from ..data import Loader, Stream
     from ..gan import Finding
     from ..presets import Config
     from ..types import Array, Generator, NDArray, PathLike
@@ -18,6 +17,22 @@ __all__ = ["SLOWER", "BaseTrainer", "part_of"]
 
 SLOWER = 0.5
 """Factor of the learning rates at each rollback; a power of two, so that it is exact however often it is applied."""
+
+
+class Batches(Protocol):
+    """The interface of what hands out a trainer's batches, such as a `data.Loader`."""
+
+    def next_batch(self) -> tuple[Array, ...]:
+        """Return the next batch: arrays whose rows belong together."""
+        ...
+
+    def state_dict(self) -> Any:
+        """Return the state, for a checkpoint."""
+        ...
+
+    def load_state_dict(self, state: Any) -> None:
+        """Restore what `state_dict` returned."""
+        ...
 
 
 class BaseTrainer:
@@ -44,7 +59,7 @@ class BaseTrainer:
 
     config: Config
     device: str
-    loader: Loader | Stream
+    loader: Batches
     unit: str = "img"
     step_count: int = 0
     rollbacks: int = 0

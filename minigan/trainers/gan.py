@@ -123,10 +123,10 @@ class Trainer(BaseTrainer):
         with undisturbed(self.generator, self.critic), no_grad():
             self.generator.eval()
             self.critic.eval()
-            real, fake = self.critic(Tensor(real), *labels), self.critic(self.generator(z, *labels), *labels)
+            of_real, of_fake = self.critic(Tensor(real), *labels), self.critic(self.generator(z, *labels), *labels)
             return {
-                "test_critic_loss": self.game.loss.critic(real, fake).item(),
-                "test_generator_loss": self.game.loss.generator(fake, real).item(),
+                "test_critic_loss": self.game.loss.critic(of_real, of_fake).item(),
+                "test_generator_loss": self.game.loss.generator(of_fake, of_real).item(),
             }
 
     def diagnose(self) -> list[gan.Finding]:
@@ -201,7 +201,8 @@ class Trainer(BaseTrainer):
     def generators(self) -> list[Generator]:
         """Return the generators of the noise, of the penalty's points, and of the layers."""
         networks = [*self.generator.modules(), *self.critic.modules()]
-        return [self.noise, self.penalty_noise, *(module.rng for module in networks if hasattr(module, "rng"))]
+        of_layers = (getattr(module, "rng", None) for module in networks)
+        return [self.noise, self.penalty_noise, *(rng for rng in of_layers if rng is not None)]
 
     def _z(self, n):
         return Tensor(self.noise.normal((n, self.config.latent)))

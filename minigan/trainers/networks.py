@@ -117,7 +117,7 @@ def _scores(config, shape, outputs, rng):
 
 def _front(config, rng):
     """Return the module before the critic: augmentation, then noise; None for neither."""
-    front = {}
+    front: dict[str, nn.Module] = {}
     if config.augment:
         front["augment"] = gan.Augment(config.augment, rng=rng.spawn())
     if config.instance_noise:

@@ -108,7 +108,7 @@ class Images:
         self.classes = 0 if labels is None else dataset.classes
         self.class_counts = [] if labels is None else np.bincount(labels, minlength=self.classes).tolist()
         self._output, self._device = config.output, device
-        arrays: tuple[NDArray[Any], ...] = (dataset.images,) if labels is None else (dataset.images, labels)
+        arrays: tuple[Array, ...] = (dataset.images,) if labels is None else (dataset.images, labels)
         arrays, held_out = set_aside(arrays, config.held_out, split)
         if config.batch_size > len(arrays[0]):
             raise ValueError(

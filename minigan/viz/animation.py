@@ -91,8 +91,8 @@ def _read(file):
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(file) as picture:
-            picture = picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+        with Image.open(file) as opened:
+            picture = opened.convert("L" if opened.mode in ("1", "L") else "RGB")
             return np.array(picture.reduce(-(-picture.width // _WIDEST)))
     except (UnidentifiedImageError, OSError, SyntaxError) as error:
         raise ValueError(f"{file} is not a picture that can be read: cut off while it was written?") from error

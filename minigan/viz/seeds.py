@@ -12,6 +12,7 @@ import numpy as np
 from .style import BLACK, BLUE, INK, RULE, SMALL, VERMILLION, WIDTH, Page, font, number_axis, save
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.figure import Figure
 
     from ..types import ArrayLike, PathLike
@@ -133,7 +134,7 @@ def _legend(page, top, floors, published):
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    handles = [Line2D([], [], linestyle="", label="a seed", **_SEED)]
+    handles: list[Artist] = [Line2D([], [], linestyle="", label="a seed", **_SEED)]
     handles += [Line2D([], [], linestyle="", label="median", **dict(_MEDIAN, markersize=9))]
     handles += [Line2D([], [], linestyle="", label="published", **_PUBLISHED)] if published else []
     handles += [Patch(color=RULE, label="perfect sampler, 5 to 95 %")] if floors else []

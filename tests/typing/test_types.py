@@ -107,6 +107,16 @@ def test_chapters_have_no_false_error(checker, tmp_path):
     assert not {at: said for at, said in found.items() if not any(rule in said for rule in FRAGMENT)}
 
 
+def test_the_package_has_no_error_for_pyright():
+    answer = run("pyright", "--pythonpath", sys.executable)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+def test_the_package_has_no_error_for_mypy(tmp_path):
+    answer = run("mypy", "--cache-dir", tmp_path)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
 def test_public_types_are_complete():
     answer = run(
         "pyright", "--pythonpath", sys.executable, "--verifytypes", "minigan", "--ignoreexternal", "--outputjson"
