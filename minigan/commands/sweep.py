@@ -26,7 +26,7 @@ class SweepOptions:
     processes: int | None = None
     """Number of runs at a time; by default the number of cores."""
     slurm: FlagCreatePairsOff[bool] = False
-    """Submit the runs to Slurm, as [slurm] in the file says, instead of running them here."""
+    """Submit the runs to Slurm, with the settings under [slurm] in the file, instead of running them here."""
 
 
 def main(arguments: list[str]) -> int:
@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     try:
         lines = sweep.run(asked, out, processes=options.processes, slurm=options.slurm)
     except KeyboardInterrupt:
-        print("\nstopped; the same command goes on with what is not finished", file=sys.stderr)
+        print("\nstopped; give the same command again to continue", file=sys.stderr)
         return 130
     print(*lines, f"written: {out}", sep="\n")
     return 0

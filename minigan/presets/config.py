@@ -37,7 +37,7 @@ class Config:
     channels: Literal[0, 1, 3] = 0
     """1 converts images to gray, 3 to RGB; 0 keeps their channels."""
     held_out: Whole = 0
-    """Number of samples that are kept out of training, to measure the losses on them."""
+    """Number of samples that are excluded from training, to measure the losses on them."""
     test_interval: Count = 100
     """Steps from one test on held-out samples to the next."""
     steps: Count = 5000
@@ -87,7 +87,7 @@ class Config:
     """Number of hidden layers (dense), of residual blocks at each size (residual), or of halvings of the sides
     (unet)."""
     generator_depth: Annotated[Whole, UsedBy("dense")] = 0
-    """Number of hidden layers of the generator; 0 takes depth, as the critic does (dense)."""
+    """Number of hidden layers of the generator; 0 uses depth, which also sets those of the critic (dense)."""
     kernel: Annotated[Count, UsedBy("dcgan", "vae")] = 5
     """Side of the convolution kernels, in pixels (dcgan, vae)."""
     refine: Annotated[bool, UsedBy("dcgan")] = False
@@ -112,7 +112,7 @@ class Config:
     loss: Annotated[LossName, _ADVERSARIAL] = "non_saturating"
     """Losses of generator and critic (dcgan, dense, residual, unet)."""
     label_smoothing: Annotated[float, Range(lambda value: 0 <= value < 0.5, "must lie in [0, 0.5)"), _GANS] = 0.0
-    """How far below 1 the target of real samples lies; for the losses minimax and non_saturating (dcgan, dense,
+    """Distance of the target of real samples below 1; for the losses minimax and non_saturating (dcgan, dense,
     residual)."""
     augment: Annotated[str, _GANS] = ""
     """Random transformations of real and generated images before the critic, separated by commas: color, translation,
@@ -158,8 +158,8 @@ class Config:
     lr_end: Annotated[float, _UP_TO_1] = 0.0
     """Final learning rate as a fraction of the initial one."""
     ema: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
-    """Half-life of the averaged generator, from which samples are drawn, as a fraction of the run; 0 is no average
-    (dcgan, dense, residual)."""
+    """Half-life of the averaged generator, from which samples are drawn, as a fraction of the run; 0 turns
+    averaging off (dcgan, dense, residual)."""
     burn_in: Annotated[
         float, Range(lambda value: 0 <= value <= 1, "is a fraction of the run, in [0, 1]"), Mark.RELATIVE
     ] = 0.0
@@ -246,7 +246,7 @@ class Config:
 def deciding(config: Config) -> dict[str, Any]:
     """Return {name: value} of the settings that decide what is learned.
 
-    Left out are those that only say which checkpoints are kept and what follows a failure.
+    Settings that only say which checkpoints are kept, or what to do after a failure, are left out.
     """
     return {name: value for name, value in asdict(config).items() if name not in ("keep_last", "keep_every", "on_nan")}
 
