@@ -1,4 +1,4 @@
-"""Comparison of several runs on one page: last samples, settings that differ, metrics, and curves in common charts."""
+"""Comparison of several runs on one page: last samples, settings that differ, metrics, and curves in shared charts."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _title(names):
 
 
 def _card(i, name, run, found):
-    """Return a run's colour and name, how far it came, and its last picture."""
+    """Return a run's colour and name, the number of its steps, and its last picture."""
     last, _ = frames(run.samples, most=1)
     state = f"{found.preset}, step {found.step:,} of {found.config.steps:,}, {measured.duration(found.seconds)}"
     heading = tag("h3", _mark(i), name, tag("span", state))
@@ -93,7 +93,7 @@ def _differences(names, found):
     rows = {field: [settings.get(field) for settings in all_settings] for field in fields}
     rows = {field: values for field, values in rows.items() if any(value != values[0] for value in values)}
     if not rows:
-        return [aside("None: their settings are equal.")]
+        return [aside("None: all settings are equal.")]
     cells = {f: ["does not apply" if v is None else measured.shown(v) for v in values] for f, values in rows.items()}
     return [_table("setting", names, cells)]
 

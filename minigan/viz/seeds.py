@@ -1,4 +1,4 @@
-"""Results of a protocol: the numbers of all seeds, never the best one alone, with floors and published values."""
+"""Results of a protocol: the values of all seeds, never only the best, with floors and published values."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def seeds(
     title: str = "Every seed",
     caption: str | None = None,
 ) -> Figure:
-    """Draw the number of every seed, with a row for each method and a column for each metric.
+    """Draw the value of every seed, with a row for each method and a column for each metric.
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
