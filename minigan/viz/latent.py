@@ -31,7 +31,7 @@ def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
     It is (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b.  If a and b have the same length,
     every point between them has it too.  That matters for normal latents of many dimensions: nearly all of them lie
     close to the sphere of radius sqrt(d), and a straight line would pass through its empty inside.  Vectors that are
-    parallel, opposite (there is no unique shortest way on the sphere) or 0 are joined by the straight line a + t (b - a).
+    parallel, opposite (there is no unique shortest way on the sphere) or 0 are joined by the line a + t (b - a).
 
     Args:
         a: Points (..., d), floats.

@@ -44,7 +44,7 @@ def plane(
 
     The points that `critic` takes and `generator` returns are in the units of the data; wrap a network that was trained
     on scaled points in a function that scales.  The grid is the square [-r, r]^2 with r = max(2, sqrt(latent)), which
-    reaches the typical length of a normal z.  If there are more than two latent numbers, all except the first two are 0.
+    reaches the typical length of a normal z.  With more than two latent numbers, all except the first two are 0 on it.
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
