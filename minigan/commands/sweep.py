@@ -37,7 +37,7 @@ def main(arguments: list[str]) -> int:
     try:
         lines = sweep.run(asked, out, processes=options.processes, slurm=options.slurm)
     except KeyboardInterrupt:
-        print("\nstopped; give the same command again to continue", file=sys.stderr)
+        print("\nstopped; the same command goes on with what is not finished", file=sys.stderr)
         return 130
     print(*lines, f"written: {out}", sep="\n")
     return 0

@@ -54,7 +54,7 @@ def options(arguments: list[str]) -> TrainOptions:
         name, config = Run.open(parsed.out).read_config()
         again = parse(TrainOptions, "train", arguments, TrainOptions(name, config=config))
         if again.preset != name:
-            raise ValueError(f"--resume continues a run with its own preset, which is {name!r}, not {again.preset!r}")
+            raise ValueError(f"--resume goes on with the run as it was, from the preset {name!r}, not {again.preset!r}")
         Run.open(parsed.out).refuse(again.config)  # before any data are read
         return again
     return parse(TrainOptions, "train", arguments, TrainOptions(parsed.preset, config=preset(parsed.preset)))

@@ -50,6 +50,6 @@ def from_dlpack(x: SupportsDLPack, *, copy: bool | None = None) -> Tensor:
         )
     if x.__dlpack_device__()[0] != _CPU:
         raise backend.DeviceError(
-            "from_dlpack: the array is not in the CPU's memory; for an array on a GPU: mg.Tensor(cupy.from_dlpack(x))"
+            "from_dlpack: the memory is not that of the CPU; for an array on a GPU: mg.Tensor(cupy.from_dlpack(x))"
         )
     return Tensor(np.from_dlpack(x, copy=copy))

@@ -46,7 +46,7 @@ def main(
         for protocol in protocols:
             _run(protocol, folder / protocol.name, processes, seeds)
     except KeyboardInterrupt:
-        print("\nstopped; give the same command again to continue", file=sys.stderr)
+        print("\nstopped; the same command goes on with what is not finished", file=sys.stderr)
         return 130
     return 0
 

@@ -93,7 +93,7 @@ def _differences(names, found):
     rows = {field: [settings.get(field) for settings in all_settings] for field in fields}
     rows = {field: values for field, values in rows.items() if any(value != values[0] for value in values)}
     if not rows:
-        return [aside("None: all settings are equal.")]
+        return [aside("None: their settings are equal.")]
     cells = {f: ["does not apply" if v is None else measured.shown(v) for v in values] for f, values in rows.items()}
     return [_table("setting", names, cells)]
 

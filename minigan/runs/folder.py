@@ -130,7 +130,7 @@ class Run:
             RunError: The run cannot be continued with it; the message names the settings that differ.
         """
         if clause := refused(self.read_config()[1], config):
-            raise RunError(f"--resume continues a run with the same settings: {clause}; for that begin a new run")
+            raise RunError(f"--resume goes on with the run as it was: {clause}; for that begin a new run")
 
     @contextmanager
     def held(self) -> Iterator[None]:
