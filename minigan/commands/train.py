@@ -41,7 +41,7 @@ def main(arguments: list[str]) -> int:
 
 
 def options(arguments: list[str]) -> TrainOptions:
-    """Parse the arguments; the defaults are those of the named preset, or of the run to resume.
+    """Parse the arguments; the defaults come from the named preset, or from the run to resume.
 
     Raises:
         ValueError: The preset is unknown, or `--resume` is given without `--out` or with another preset than the run's.

@@ -89,7 +89,7 @@ def save(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
 
 
 def load(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
-    """Overwrite the weights of a network with those of a .safetensors file in PyTorch's layout.
+    """Overwrite the weights of a network from a .safetensors file in PyTorch's layout.
 
     The arguments and errors are those of `load_state_dict`.
     """

@@ -48,7 +48,7 @@ def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
 
 
 def load(network: Module, module: torch.nn.Module, shape: Sequence[int]) -> None:
-    """Overwrite the parameters and buffers of a network with those of a torch.nn.Module of the same architecture.
+    """Overwrite the parameters and buffers of a network from a torch.nn.Module of the same architecture.
 
     Args:
         network: A network of minigan's own layers.

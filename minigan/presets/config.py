@@ -87,7 +87,7 @@ class Config:
     """Number of hidden layers (dense), of residual blocks at each size (residual), or of halvings of the sides
     (unet)."""
     generator_depth: Annotated[Whole, UsedBy("dense")] = 0
-    """Number of hidden layers of the generator; 0 uses depth, which also sets those of the critic (dense)."""
+    """Number of hidden layers of the generator; 0 uses depth, as the critic always does (dense)."""
     kernel: Annotated[Count, UsedBy("dcgan", "vae")] = 5
     """Side of the convolution kernels, in pixels (dcgan, vae)."""
     refine: Annotated[bool, UsedBy("dcgan")] = False
@@ -244,7 +244,7 @@ class Config:
 
 
 def deciding(config: Config) -> dict[str, Any]:
-    """Return {name: value} of the settings that decide what is learned.
+    """Return {name: value} of the settings on which the result of the training depends.
 
     Settings that only say which checkpoints are kept, or what to do after a failure, are left out.
     """

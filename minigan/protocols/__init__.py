@@ -26,7 +26,7 @@ _MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", 
 
 
 def load(name: str) -> tuple[Protocol, ...]:
-    """Return the `Protocol`s of a name, of which most names have one.
+    """Return the `Protocol`s with a name; most names stand for one, some for several.
 
     Args:
         name: One of `NAMES`.

@@ -22,7 +22,7 @@ def train(config: Config, dataset: Dataset | None = None) -> Callable[[int, Gene
 
     Args:
         config: The configuration.
-        dataset: The data; None loads those of `config.data`.
+        dataset: The data; None loads `config.data`.
 
     Raises:
         ArithmeticError: A loss is no longer finite.

@@ -29,7 +29,7 @@ _MOST = 600  # the most points of a line: a screen could not show more
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its values and their steps, its colour from COLORS or "ink", and whether it is dashed."""
+    """Curve: its name, its values and their steps, its colour from COLORS or "ink", and whether it is dashed."""
 
     name: str
     steps: Array

@@ -64,7 +64,7 @@ class Checkpoints:
             write_json(self._manifest(step), {"sha256": {path.name: hashlib.sha256(content).hexdigest()}})
 
     def prune(self, keep_last: int, keep_every: int) -> None:
-        """Remove all checkpoints except the newest `keep_last` and, above 0, those of every `keep_every`-th step."""
+        """Remove all checkpoints except the newest `keep_last` and every `keep_every`-th step; 0 adds none."""
         steps = self.steps()
         kept = {*steps[-keep_last:], *(s for s in steps if keep_every and s % keep_every == 0)}
         for old in set(steps) - kept:

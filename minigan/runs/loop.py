@@ -75,7 +75,7 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
 
 
 def _go_on(trainer, run, say):
-    """Restore the trainer from the run, with the settings that may change.  Return whether there was a checkpoint."""
+    """Restore the trainer from the newest checkpoint of the run.  Return whether there was a checkpoint."""
     run.refuse(trainer.config)
     if said := consequence(run.read_config()[1], trainer.config):
         say(said)
@@ -158,7 +158,7 @@ def _draw(run, trainer):
 
 
 def _every(times, step, steps):
-    """Return whether `step` is one of `times` evenly spaced steps, of which the last is the last of the run."""
+    """Return whether `step` is among `times` evenly spaced steps, the last of which is the last step of the run."""
     return _due(max(math.ceil(steps / times), 1), step, steps)
 
 

@@ -25,7 +25,7 @@ class Diverged(Exception):
 
 
 def roll_back(trainer: BaseTrainer, run: Run, failure: Diverged, say: Callable[[str], object]) -> None:
-    """Restore a trainer from the newest undamaged checkpoint of its run, with lower learning rates.
+    """Restore a trainer from the newest undamaged checkpoint of its run, and lower its learning rates.
 
     The logs are cut back to that step, and findings.jsonl gets a line about the rollback.
 

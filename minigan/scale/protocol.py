@@ -55,7 +55,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Protocol:
-    """Evaluation whose every detail is decided before it is run.
+    """Evaluation in which everything is decided before it is run.
 
     The three functions must be defined at the top level of a module, since they are sent to other processes by name.
 

@@ -110,7 +110,7 @@ def _remarks(protocol, groups):
 
 
 def _floor(records, metric):
-    """Return the mean of the floors of all seeds, each of which was computed from its own samples."""
+    """Return the mean of the floors of all seeds, each computed from samples of its own."""
     found = [float(m["floor"]) for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return fmean(found) if found else None
 

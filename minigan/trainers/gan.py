@@ -186,7 +186,7 @@ class Trainer(BaseTrainer):
         """Restore what `state` returned; see `BaseTrainer.load_state`."""
         super().load_state(arrays, state)
         self.game.critic_steps = state["critic_steps"]
-        self._findings = []  # those about the setup were reported when the run began
+        self._findings = []  # the findings about the setup were reported when the run began
 
     def parts(self) -> dict[str, Any]:
         """Return the networks, their optimizers and the average."""

@@ -1,6 +1,6 @@
 """The common look of all figures: colours, sizes, the layout of a page, and how it is saved.
 
-The colours are those of M. Okabe and K. Ito, "Color universal design", 2008, which can be told apart with every kind of
+The colours are from M. Okabe and K. Ito, "Color universal design", 2008; they can be told apart with every kind of
 colour vision.  Colours that are used in one figure also differ in lightness, for printers without colour.  matplotlib
 is imported with the first figure, and used only through its objects, without pyplot and rcParams.
 """
