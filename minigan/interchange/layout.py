@@ -49,7 +49,7 @@ def state_dict(network: nn.Module, shape: Sequence[int]) -> dict[str, Array]:
         NumPy arrays by PyTorch's name, as `torch.nn.Module.load_state_dict` expects them once they are tensors.
 
     Raises:
-        TypeError: If a layer has no counterpart in PyTorch.
+        TypeError: A layer has no counterpart in PyTorch.
     """
     entries, own = _entries(network, shape), network.state_dict()
     state = {entry.there: entry.to(own[entry.here]) for entry in entries}
@@ -67,8 +67,8 @@ def load_state_dict(network: nn.Module, state: Mapping[str, ArrayLike], shape: S
         shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
 
     Raises:
-        TypeError: If a layer has no counterpart in PyTorch.
-        ValueError: If a name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
+        TypeError: A layer has no counterpart in PyTorch.
+        ValueError: A name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
     """
     entries = {entry.there: entry for entry in _entries(network, shape)}
     strange = [name for name in state if name not in entries and not name.endswith(("._v", "num_batches_tracked"))]
@@ -224,7 +224,7 @@ def _spectral(walk, layer, form, path, wanted):
     inner = layer.layer
     if not isinstance(inner, nn.Linear | nn.Conv2d):
         raise TypeError(
-            f"layer {path!r}: spectral_norm of {type(inner).__name__} has no counterpart; of Linear and Conv2d it has"
+            f"layer {path!r}: spectral_norm of {type(inner).__name__} has no counterpart; Linear and Conv2d have one"
         )
     names = {"weight": ("layer.weight", "parametrizations.weight.original"), "bias": "layer.bias"}
     walk.note(path, "u", "parametrizations.weight.0._u", None, (0, wanted))
@@ -255,7 +255,7 @@ def _reshape(walk, layer, form, path, wanted):
 
 
 def _flattened(shape):
-    """Return the order in which PyTorch, whose images are (C, H, W), flattens an image (H, W, C)."""
+    """Return the order in which PyTorch flattens an image (H, W, C); its own images are (C, H, W)."""
     return np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
 
 

@@ -62,7 +62,7 @@ def model(network: Module, shape: Sequence[int]) -> onnx.ModelProto:
         shape: Shape of one sample that it takes, (latent,) or (H, W, C).
 
     Raises:
-        ValueError: If an operation has no ONNX counterpart here, or something that depends on the input is computed
+        ValueError: An operation has no ONNX counterpart here, or something that depends on the input is computed
             outside of operations.
     """
     body, classes = (network.body, network.classes) if isinstance(network, LabelledGenerator) else (network, 0)

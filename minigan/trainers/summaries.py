@@ -23,7 +23,7 @@ def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[
         step: The step from which the run continues; summaries of later steps, left by a crash, are hidden.
 
     Returns:
-        A context whose value is a function of (step, {name: number}).
+        A context that gives a function write(step, {name: number}).
 
     Raises:
         ValueError: tensorboardX is not installed.

@@ -50,9 +50,9 @@ def save_gif(
             colours chosen by median cut.
 
     Raises:
-        TypeError: If a frame is not uint8.
-        ValueError: If there are no frames, their shapes do not fit, or a number is out of range.
-        ImportError: If Pillow is not installed.
+        TypeError: A frame is not uint8.
+        ValueError: There are no frames, their shapes do not fit, or a number is out of range.
+        ImportError: Pillow is not installed.
     """
     pictures = _checked(list(frames))
     if not 2 <= colors <= COLORS:
@@ -75,8 +75,8 @@ def training_gif(path: PathLike, folder: PathLike, *, seconds: float = 0.15, hol
         hold: Time in seconds for the last frame.
 
     Raises:
-        ValueError: If there are no such pictures, or one of them cannot be read.
-        ImportError: If Pillow is not installed.
+        ValueError: There are no such pictures, or one of them cannot be read.
+        ImportError: Pillow is not installed.
     """
     pictures = sorted((int(found[1]), file) for file in Path(folder).iterdir() if (found := _STEP.fullmatch(file.name)))
     if not pictures:

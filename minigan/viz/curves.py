@@ -62,8 +62,8 @@ def curves(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        TypeError: If a value that would be drawn is not a number.
-        ValueError: If there is nothing to draw, or the steps do not increase.
+        TypeError: A value that would be drawn is not a number.
+        ValueError: There is nothing to draw, or the steps do not increase.
 
     Example:
         run = minigan.runs.Run.open("runs/digits-001")
@@ -162,7 +162,7 @@ def _first_bad(steps, values, log):
 
 
 def _caption(window, clip, bad):
-    text = f"Thin: values as logged; thick: their centred mean over {window}." if window > 1 else "Values as logged."
+    text = f"Thin: values as logged; thick: their mean over {window} values." if window > 1 else "Values as logged."
     if clip:
         text += "  Each axis leaves out the most extreme 1 % of its values."
     if math.isfinite(bad):

@@ -42,7 +42,7 @@ def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
         An array (..., *S, d).
 
     Raises:
-        ValueError: If the shapes of a and b differ, or a number is not finite.
+        ValueError: The shapes of a and b differ, or a number is not finite.
 
     Sources: K. Shoemake, "Animating rotation with quaternion curves", 1985; T. White, "Sampling generative networks",
     2016, section 2.1.
@@ -84,7 +84,7 @@ def interpolation(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: If a, b or the images do not have the shape or the values that are needed.
+        ValueError: The shape or the values of a, b or the images are wrong.
     """
     a, b = _latents(a=a, b=b)
     if a.ndim != 2 or steps < 2:

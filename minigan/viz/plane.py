@@ -59,7 +59,7 @@ def plane(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: If a shape does not fit, or a value is not finite.
+        ValueError: A shape does not fit, or a value is not finite.
 
     Example:
         viz.plane("plane.png", real, fake, lambda x: critic(mg.Tensor(x)), lambda z: generator(mg.Tensor(z)))

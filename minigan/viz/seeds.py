@@ -67,7 +67,7 @@ def seeds(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: If there are no numbers, one is NaN, or a name in floors, published or log is not in results.
+        ValueError: There are no numbers, one is NaN, or a name in floors, published or log is not in results.
 
     Example:
         viz.seeds("seeds.png", {"GAN": {"modes": [6, 7, 2]}, "WGAN-GP": {"modes": [8, 8, 8]}})

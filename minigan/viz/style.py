@@ -191,7 +191,7 @@ def save(path: PathLike | None, figure: Figure) -> Figure:
         figure: A matplotlib Figure.
 
     Raises:
-        ValueError: If the path has another ending.
+        ValueError: The path has another ending.
     """
     if path is not None:
         kind = Path(path).suffix.lower().removeprefix(".")
