@@ -7,7 +7,7 @@ def main(arguments: list[str]) -> int:
     """Run the benchmarks if they can be imported.
 
     Raises:
-        ValueError: There are no benchmarks here.
+        ValueError: The benchmarks cannot be imported, because this is not a clone.
     """
     try:
         from benchmarks import command

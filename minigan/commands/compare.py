@@ -13,7 +13,7 @@ from .shared import parse
 
 @dataclass(frozen=True)
 class CompareOptions:
-    """Put several runs on one page: samples, settings that differ, metrics, and their curves in common charts."""
+    """Put several runs on one page: samples, settings that differ, metrics, and curves in shared charts."""
 
     runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN...")]
     """The run folders, two or more."""

@@ -17,7 +17,7 @@ class ExportOptions:
     """Write the generator of a run's newest checkpoint for other libraries.
 
     A .safetensors file gets its weights under PyTorch's names and in PyTorch's layout. An .onnx file gets a graph with
-    the inputs "z" (N, latent) and, for a conditional generator, "labels" (N,), and the output "samples": images as
+    the inputs "z" (N, latent) and, for a conditional generator, "labels" (N,), and the output "samples"; images are
     (N, H, W, C).
     """
 
@@ -26,7 +26,7 @@ class ExportOptions:
     out: Path
     """File to write: FILE.safetensors or FILE.onnx."""
     to: Format | None = None
-    """Format of the file; by default the one that its name says."""
+    """Format of the file; by default it follows from the ending of the file name."""
 
 
 def main(arguments: list[str]) -> int:

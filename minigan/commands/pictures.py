@@ -10,9 +10,10 @@ from .shared import RunFolder, parse
 class PicturesOptions:
     """Draw pictures of a run into RUN/pictures, and print their paths.
 
-    Every run gets its curves and an animation of its training. Images also get, from the newest checkpoint, a grid of
-    samples, an interpolation, and samples beside the training images nearest to them; points get the samples over the
-    critic's surface; a translation gets held-out inputs beside their translations.
+    Every run gets its curves and an animation of its training. The other pictures come from the newest checkpoint. For
+    a run on images they are a grid of samples, an interpolation, and samples beside the training images nearest to
+    them; for a run on points, samples over the critic's surface; for a translation, held-out inputs beside their
+    translations.
     """
 
     run: RunFolder

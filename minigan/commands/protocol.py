@@ -21,13 +21,13 @@ class ProtocolOptions:
     name: Annotated[Positional[str], arg(metavar="NAME")]
     """dirac, ring, grid, same-harness, official-toys, digits, mnist or stacked-mnist."""
     out: Path | None = None
-    """Folder of the results, by default runs/protocol-NAME; for dirac a JSON file, by default none."""
+    """Folder of the results; by default runs/protocol-NAME. For dirac: a JSON file; by default none is written."""
     processes: int | None = None
     """Number of seeds at a time; by default the number of cores."""
     seeds: tuple[int, ...] | None = None
-    """Seeds instead of the protocol's own."""
+    """Seeds to run; by default those that the protocol names."""
     steps: int | None = None
-    """Generator updates instead of the protocol's: a rehearsal, and the table says so."""
+    """Number of generator updates, for a rehearsal; by default the protocol's own. The table says if it was changed."""
 
 
 def main(arguments: list[str]) -> int:

@@ -25,7 +25,7 @@ def parse(options: type[Options], command: str, arguments: list[str], default: O
         options: A dataclass; the docstrings of its fields are the texts of `--help`.
         command: The name of the command.
         arguments: The words after the command's name.
-        default: Where options that are not given take their values; None takes the defaults of the dataclass.
+        default: The values of options that are not given; None takes the defaults of the dataclass.
 
     Raises:
         SystemExit: With status 2 for wrong arguments, and with 0 after `--help`.
@@ -35,7 +35,7 @@ def parse(options: type[Options], command: str, arguments: list[str], default: O
 
 
 def try_to_write(write: Callable[..., Any], run: Run, *arguments: Any) -> None:
-    """Call `write(run, *arguments)`; a failure is reported on stderr only, as a run does not depend on its report."""
+    """Call `write(run, *arguments)`, and only print an error on stderr: a run is complete without its report."""
     try:
         write(run, *arguments)
     except (Exception, KeyboardInterrupt) as error:

@@ -26,7 +26,7 @@ class SweepOptions:
     processes: int | None = None
     """Number of runs at a time; by default the number of cores."""
     slurm: FlagCreatePairsOff[bool] = False
-    """Submit the runs to Slurm, as [slurm] in the file says, instead of running them here."""
+    """Submit the runs to Slurm, with the settings under [slurm] in the file, instead of running them here."""
 
 
 def main(arguments: list[str]) -> int:

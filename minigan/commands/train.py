@@ -1,4 +1,4 @@
-"""`minigan train`: train a preset, or go on with a run."""
+"""`minigan train`: train a preset, or continue a run."""
 
 import dataclasses
 import sys
@@ -20,7 +20,7 @@ from .shared import parse, try_to_write
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Train a GAN, a translation of images or a VAE.
+    """Train a GAN, an image-to-image translation or a VAE.
 
     The run folder gets report.html, config.json, metrics.jsonl, samples/*.png, checkpoints, pictures/curves.png and
     pictures/training.gif.
@@ -41,16 +41,16 @@ def main(arguments: list[str]) -> int:
 
 
 def options(arguments: list[str]) -> TrainOptions:
-    """Parse the arguments; the defaults are those of the named preset, or of the run to resume.
+    """Parse the arguments; the defaults come from the named preset, or from the run to resume.
 
     Raises:
-        ValueError: An unknown preset, `--resume` without `--out`, or with another preset than the run's.
-        RunError: A setting that cannot change when a run goes on.
+        ValueError: The preset is unknown, or `--resume` is given without `--out` or with another preset than the run's.
+        RunError: A setting was changed that must stay the same when a run is continued.
     """
     parsed = parse(TrainOptions, "train", [word for word in arguments if word not in ("-h", "--help")])
     if parsed.resume:
         if parsed.out is None:
-            raise ValueError("--resume needs --out, the folder of the run to go on with")
+            raise ValueError("--resume needs --out, the folder of the run to continue")
         name, config = Run.open(parsed.out).read_config()
         again = parse(TrainOptions, "train", arguments, TrainOptions(name, config=config))
         if again.preset != name:
@@ -64,7 +64,7 @@ def _train(arguments, team):
     asked = options(arguments)
     config = asked.config
     dataset = load_data(config)
-    trainer = team.trainer(config, dataset)  # before anything is written: it refuses settings that do not go together
+    trainer = team.trainer(config, dataset)  # before anything is written: it refuses contradictory settings
     if asked.resume and asked.out:
         run = Run.open(asked.out)
     else:

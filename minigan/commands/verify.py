@@ -14,7 +14,8 @@ from .shared import parse
 class VerifyOptions:
     """Run the tutorials and compute both sides of every claim, and its wrong variants, which must differ.
 
-    Prints each claim's number, distance and tolerance; the exit status is 1 if any claim does not hold.
+    Each claim is printed with its number, the distance of its sides and the tolerance. The exit status is 1 if any
+    claim does not hold.
     """
 
     chapters: Annotated[Positional[tuple[str, ...]], arg(metavar="CHAPTER")] = ()

@@ -56,7 +56,7 @@ class LayerNorm(t.LayerNorm):
 
 
 class BilinearDown(t.Module):
-    """Filter (1, 3, 3, 1) / 8 along both axes, of which every second pixel is kept; the border pixels are repeated."""
+    """Filter (1, 3, 3, 1) / 8 along both axes that keeps every second pixel; the border pixels are repeated."""
 
     def forward(self, x):
         taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device) / 8
@@ -93,7 +93,7 @@ class MinibatchStd(t.Module):
 class Labelled(t.Module):
     """Network of x and the one-hot labels, concatenated along axis 1; a label is constant over an image.
 
-    flat: flatten images before the concatenation.
+    With `flat`, images are flattened before the concatenation.
     """
 
     def __init__(self, body, classes, flat=False):
@@ -162,7 +162,7 @@ class Paired(t.Module):
 
 
 class Fronted(t.Module):
-    """Critic that sees its samples through `front`: critic(front(x), ...)."""
+    """Critic whose samples first pass through `front`: critic(front(x), ...)."""
 
     def __init__(self, front, critic):
         super().__init__()
@@ -210,7 +210,7 @@ def _transposed(layer):
     kh, kw, co, ci = layer.weight.shape
     options = {**layer.options, "bias": layer.bias is not None}
     sides = _sides(options.pop("padding"))
-    if sides == "same":  # in * stride, of (in - 1) * stride + extent
+    if sides == "same":  # the output is cropped from (in - 1) * stride + extent to in * stride
         axes = zip((kh, kw), _pair(options["stride"]), _pair(options["dilation"]), strict=True)
         surplus = [d * (k - 1) + 1 - s for k, s, d in axes]
         options["output_padding"] = tuple(max(-n, 0) for n in surplus)

@@ -37,9 +37,9 @@ def from_dlpack(x: SupportsDLPack, *, copy: bool | None = None) -> Tensor:
             always copies.
 
     Raises:
-        TypeError: If x has no `__dlpack__`.
-        BufferError: If the other library refuses, as PyTorch does for a tensor that requires a gradient: detach it.
-        DeviceError: If x is in the memory of a GPU.
+        TypeError: The object has no `__dlpack__`.
+        BufferError: The other library refuses, as PyTorch does for a tensor that requires a gradient: detach it.
+        DeviceError: The array is in the memory of a GPU.
 
     Example:
         x = mg.from_dlpack(torch.ones(3, 4))

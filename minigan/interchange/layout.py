@@ -49,7 +49,7 @@ def state_dict(network: nn.Module, shape: Sequence[int]) -> dict[str, Array]:
         NumPy arrays by PyTorch's name, as `torch.nn.Module.load_state_dict` expects them once they are tensors.
 
     Raises:
-        TypeError: If a layer has no counterpart in PyTorch.
+        TypeError: A layer has no counterpart in PyTorch.
     """
     entries, own = _entries(network, shape), network.state_dict()
     state = {entry.there: entry.to(own[entry.here]) for entry in entries}
@@ -67,8 +67,8 @@ def load_state_dict(network: nn.Module, state: Mapping[str, ArrayLike], shape: S
         shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
 
     Raises:
-        TypeError: If a layer has no counterpart in PyTorch.
-        ValueError: If a name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
+        TypeError: A layer has no counterpart in PyTorch.
+        ValueError: A name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
     """
     entries = {entry.there: entry for entry in _entries(network, shape)}
     strange = [name for name in state if name not in entries and not name.endswith(("._v", "num_batches_tracked"))]
@@ -89,7 +89,7 @@ def save(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
 
 
 def load(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
-    """Overwrite the weights of a network with those of a .safetensors file in PyTorch's layout.
+    """Overwrite the weights of a network from a .safetensors file in PyTorch's layout.
 
     The arguments and errors are those of `load_state_dict`.
     """
@@ -101,9 +101,11 @@ def load(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
 class Entry:
     """One array in both layouts.
 
-    here, there: its name in minigan and in PyTorch.
-    axes: the transposition that leads to PyTorch's axes; None for none.
-    orders: ((axis, order), ...), the permutations along PyTorch's axes that follow it.
+    Attributes:
+        here: Its name in minigan.
+        there: Its name in PyTorch.
+        axes: The transposition that leads to PyTorch's axes; None for none.
+        orders: The permutations along PyTorch's axes that follow it, ((axis, order), ...).
     """
 
     here: str
@@ -136,7 +138,9 @@ class Entry:
 class Form:
     """Shape of one sample between two layers and, if it is a vector, its order in PyTorch.
 
-    order: entry j of PyTorch's vector is entry order[j] of minigan's; None for an image.
+    Attributes:
+        shape: The shape in minigan.
+        order: Entry j of PyTorch's vector is entry order[j] of minigan's; None for an image.
     """
 
     shape: Shape
@@ -165,7 +169,7 @@ class _Walk:
     def __call__(self, layer, form, path, wanted=None):
         """Note the arrays of a layer, whose input has the given Form, and return the Form of its output.
 
-        wanted: the order that PyTorch needs the outputs of a dense layer in; None for minigan's.
+        wanted: the order in which PyTorch needs the outputs of a dense layer; None for minigan's order.
         """
         rule = rule_for(layer, RULES)
         if rule is None:
@@ -183,7 +187,7 @@ class _Walk:
 
 
 def rule_for(layer: nn.Module, rules: Mapping[Any, Any]) -> Any:
-    """Return the rule of a layer's class or of its nearest base class that has one; None if none has."""
+    """Return the rule for a layer's class, or for its nearest base class that has a rule; None if there is none."""
     keys = [key for kind in type(layer).__mro__ for key in (kind, kind.__name__)]
     return next((rules[key] for key in keys if key in rules), None)
 
@@ -205,7 +209,7 @@ def _linear(walk, layer, form, path, wanted, weight=("weight", "weight"), bias="
 
 
 def _convolution(walk, layer, form, path, wanted, weight=("weight", "weight"), bias="bias"):
-    walk.note(path, *weight, (3, 2, 0, 1))  # also for a transposed convolution: its weight is that of the convolution
+    walk.note(path, *weight, (3, 2, 0, 1))  # also if transposed: the weight is that of the convolution
     if layer.bias is not None:
         walk.note(path, bias, "bias")
     return _resized(walk, layer, form, path, wanted)
@@ -220,7 +224,7 @@ def _spectral(walk, layer, form, path, wanted):
     inner = layer.layer
     if not isinstance(inner, nn.Linear | nn.Conv2d):
         raise TypeError(
-            f"layer {path!r}: spectral_norm of {type(inner).__name__} has no counterpart; of Linear and Conv2d it has"
+            f"layer {path!r}: spectral_norm of {type(inner).__name__} has no counterpart; Linear and Conv2d have one"
         )
     names = {"weight": ("layer.weight", "parametrizations.weight.original"), "bias": "layer.bias"}
     walk.note(path, "u", "parametrizations.weight.0._u", None, (0, wanted))
@@ -251,7 +255,7 @@ def _reshape(walk, layer, form, path, wanted):
 
 
 def _flattened(shape):
-    """Return the order in which PyTorch, whose images are (C, H, W), flattens an image (H, W, C)."""
+    """Return the order in which PyTorch flattens an image (H, W, C); its own images are (C, H, W)."""
     return np.arange(np.prod(shape)).reshape(shape).transpose(2, 0, 1).ravel()
 
 
@@ -286,7 +290,7 @@ def _sequential(walk, layer, form, path, wanted):
 
 
 def _reshaped(layers):
-    """Return the order that PyTorch needs a vector in if `layers` reshape it to an image; None if they do not."""
+    """Return the order in which PyTorch needs a vector that `layers` reshape to an image; None if they do not."""
     for layer in layers:
         if isinstance(layer, nn.Reshape) and len(layer.shape) == 3:
             return _flattened(layer.shape)
@@ -351,7 +355,7 @@ def _other_side(weight, u):
 
 
 ELEMENTWISE = (nn.ReLU, nn.LeakyReLU, nn.Tanh, nn.Sigmoid, nn.Dropout, gan.Augment, gan.InstanceNoise)
-# By class, and one class by its name, because the package that defines it imports much more than is needed here.
+# By class; one class by its name, because importing its package would import much that is not needed here.
 RULES: dict[Any, Callable[..., Form]] = {
     **dict.fromkeys(ELEMENTWISE, _unchanged),
     **dict.fromkeys((nn.Upsample, nn.BilinearUp, nn.BilinearDown), _resized),

@@ -1,8 +1,8 @@
 """A generator as an ONNX graph, made from a trace of the operations that it computes.
 
-There is a rule for each operation rather than for each layer, so that new layers need none.  The network runs twice, on
-batches of two sizes.  A shape that differs between the two traces contains the batch size.  An array that differs was
-computed from the input outside of operations; a graph would hold it as a constant, so it is refused.
+There is a rule for each operation rather than for each layer, so that new layers need no new rule.  The network runs
+twice, on batches of two sizes.  If a shape differs between the two traces, it contains the batch size.  If a constant
+array differs, it was computed from the input without operations; the graph could not follow it, so it is refused.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["IR", "OPSET", "model", "save"]
 
 OPSET: int = 17
-"""Version of the operators in the graph, of 2022: runtimes read graphs that are older than they are."""
+"""Version of the operators in the graph. It is from 2022, so that older runtimes can read the graph too."""
 
 IR: int = 8
 """Version of the file format that belongs to the operators."""
@@ -62,7 +62,7 @@ def model(network: Module, shape: Sequence[int]) -> onnx.ModelProto:
         shape: Shape of one sample that it takes, (latent,) or (H, W, C).
 
     Raises:
-        ValueError: If an operation has no ONNX counterpart here, or something that depends on the input is computed
+        ValueError: An operation has no ONNX counterpart here, or something that depends on the input is computed
             outside of operations.
     """
     body, classes = (network.body, network.classes) if isinstance(network, LabelledGenerator) else (network, 0)

@@ -27,10 +27,10 @@ def generator(run: Run) -> tuple[Module, Shape]:
     """Return the generator of a run's newest checkpoint, in evaluation mode, and the shape of one sample it takes.
 
     It is the network from which `minigan sample` draws: the averaged generator if the run has one, the decoder of a
-    VAE with its last activation, or the U-Net of a translation, from images to images.
+    VAE with its last activation, or the U-Net of a translation, which takes images.
 
     Raises:
-        RunError: If the run has no checkpoint that can be read.
+        RunError: The run has no checkpoint that can be read.
     """
     _, config = run.read_config()
     arrays, state = run.load_checkpoint()

@@ -38,7 +38,7 @@ def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
         A module in the mode of the network, training or evaluation.
 
     Raises:
-        TypeError: If a layer has no counterpart in PyTorch.
+        TypeError: A layer has no counterpart in PyTorch.
     """
     state = {name: torch.from_numpy(array.copy()) for name, array in layout.state_dict(network, shape).items()}
     with torch.random.fork_rng(devices=[]):  # PyTorch draws initial weights, which are overwritten at once
@@ -48,7 +48,7 @@ def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
 
 
 def load(network: Module, module: torch.nn.Module, shape: Sequence[int]) -> None:
-    """Overwrite the parameters and buffers of a network with those of a torch.nn.Module of the same architecture.
+    """Overwrite the parameters and buffers of a network from a torch.nn.Module of the same architecture.
 
     Args:
         network: A network of minigan's own layers.
@@ -56,7 +56,7 @@ def load(network: Module, module: torch.nn.Module, shape: Sequence[int]) -> None
         shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
 
     Raises:
-        ValueError: If names or shapes do not fit.  The network is then unchanged.
+        ValueError: Names or shapes do not fit.  The network is then unchanged.
     """
     state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
     layout.load_state_dict(network, state, shape)

@@ -19,7 +19,7 @@ class Preset:
     Attributes:
         config: The configuration.
         source: Authors and year of the papers that it follows.
-        about: A line about it.
+        about: One-line description.
     """
 
     config: Config

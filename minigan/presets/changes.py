@@ -1,4 +1,4 @@
-"""Changes to the configuration of a run that goes on: which are allowed, and what they mean."""
+"""Changes to the configuration when a run is continued: which are allowed, and their effects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def changes(old: Config, new: Config) -> dict[str, tuple[Any, Any]]:
 
 
 def refused(old: Config, new: Config) -> str:
-    """Return the reason, as a clause, why a run with the configuration `old` cannot go on with `new`; "" if it can."""
+    """Return, as a clause, why a run with the configuration `old` cannot be continued with `new`; "" if it can."""
     changed = changes(old, new)
     if "steps" in changed and new.steps < old.steps:
         return f"steps can only grow from {old.steps}, got {new.steps}"
@@ -29,7 +29,7 @@ def refused(old: Config, new: Config) -> str:
 
 
 def consequence(old: Config, new: Config) -> str:
-    """Return the effect of more steps on a run that goes on, as a sentence; "" if there are no more steps."""
+    """Return, as a sentence, the effect of more steps on a continued run; "" if the number of steps is the same."""
     if old.steps == new.steps:
         return ""
     begun = f"{new.steps} steps instead of {old.steps}"

@@ -29,15 +29,16 @@ class Config:
     """Every setting of a training run. Two runs with equal settings on one machine are equal to the bit."""
 
     data: str = "mnist-10k"
-    """Data set. Images: mnist-10k, digits-8x8, stacked-mnist-10k, mnist, fashion-mnist, kmnist, cifar-10,
-    stacked-mnist, or the path of an IDX, .npy or .npz file or of a folder of images.
+    """Data set. Images in the package: mnist-10k, digits-8x8, stacked-mnist-10k.
+    Images to download first: mnist, fashion-mnist, kmnist, cifar-10, stacked-mnist.
+    Images of your own: the path of an IDX, .npy or .npz file, or of a folder.
     Points in the plane, drawn anew for every batch: ring, grid, swissroll, 8gaussians, 25gaussians."""
     size: Whole = 0
     """Side to which images are resized, in pixels; 0 keeps their size."""
     channels: Literal[0, 1, 3] = 0
     """1 converts images to gray, 3 to RGB; 0 keeps their channels."""
     held_out: Whole = 0
-    """Number of samples that are kept out of training, to measure the losses on them."""
+    """Number of samples that are excluded from training, to measure the losses on them."""
     test_interval: Count = 100
     """Steps from one test on held-out samples to the next."""
     steps: Count = 5000
@@ -47,13 +48,13 @@ class Config:
     seed: Annotated[int, Range(lambda value: 0 <= value < 2**64, "must be from 0 to 2**64 - 1")] = 0
     """Seed of the initial weights, the order of the data and the noise."""
     device: Annotated[Literal["auto", "cpu", "cuda"], Extensible()] = "auto"
-    """Device to compute on; auto takes a GPU if one works. cuda needs: pip install "minigan[cuda13]" (or cuda12)."""
+    """Device to compute on; auto takes a GPU if one works. cuda needs CuPy, in a clone: pip install ".[cuda13]"."""
     precision: Literal["fp32", "tf32"] = "fp32"
     """Precision of matrix products on a GPU; tf32 is faster and rounds the factors to 10 bits of mantissa."""
     threads: Whole = 0
     """Number of threads for matrix products; 0 takes all cores. Small networks are no faster with more than one."""
     summary_interval: Annotated[Whole, Mark.CHANGEABLE] = 0
-    """Steps from one TensorBoard summary to the next; 0 writes none. Needs: pip install "minigan[tensorboard]"."""
+    """Steps between TensorBoard summaries; 0 writes none. They need, in a clone: pip install ".[tensorboard]"."""
     keep_last: Annotated[Count, Mark.CHANGEABLE] = 2
     """Number of newest checkpoints to keep."""
     keep_every: Annotated[Whole, Mark.CHANGEABLE] = 0
@@ -62,8 +63,8 @@ class Config:
     """On NaN or infinity: stop, or restore the newest checkpoint and halve both learning rates."""
 
     model: Literal["dcgan", "dense", "residual", "unet", "vae"] = "dcgan"
-    """A GAN of convolutional (dcgan), fully connected (dense) or residual networks (residual), a translation of images
-    (unet), or a variational autoencoder (vae)."""
+    """GAN of convolutional networks (dcgan), fully connected ones (dense) or residual ones (residual);
+    image-to-image translation (unet); variational autoencoder (vae)."""
     task: Annotated[Literal["color", "edges"], UsedBy("unet")] = "color"
     """Translation to learn: from gray images to colors, or from edges to images (unet)."""
     adversary: Annotated[bool, UsedBy("unet")] = True
@@ -79,15 +80,14 @@ class Config:
     latent: Annotated[Count, UsedBy("dcgan", "dense", "residual", "vae")] = 100
     """Length of the noise vector z (dcgan, dense, residual, vae)."""
     generator_width: Count = 64
-    """Channels before the generator's last layer (dcgan, residual, vae) or after its first (unet), or units in a hidden
-    layer (dense)."""
+    """Channels before the generator's last layer (dcgan, residual, vae) or after its first (unet);
+    units in a hidden layer (dense)."""
     critic_width: Annotated[Count, _ADVERSARIAL] = 64
     """Channels after the critic's first layer (dcgan, residual, unet), or units in a hidden layer (dense)."""
     depth: Annotated[Count, UsedBy("dense", "residual", "unet")] = 2
-    """Number of hidden layers (dense), of residual blocks at each size (residual), or of halvings of the sides
-    (unet)."""
+    """Hidden layers (dense), residual blocks at each size (residual), or halvings of the image's sides (unet)."""
     generator_depth: Annotated[Whole, UsedBy("dense")] = 0
-    """Number of hidden layers of the generator; 0 takes depth, as the critic does (dense)."""
+    """Number of hidden layers of the generator; 0 uses depth, as the critic always does (dense)."""
     kernel: Annotated[Count, UsedBy("dcgan", "vae")] = 5
     """Side of the convolution kernels, in pixels (dcgan, vae)."""
     refine: Annotated[bool, UsedBy("dcgan")] = False
@@ -112,33 +112,29 @@ class Config:
     loss: Annotated[LossName, _ADVERSARIAL] = "non_saturating"
     """Losses of generator and critic (dcgan, dense, residual, unet)."""
     label_smoothing: Annotated[float, Range(lambda value: 0 <= value < 0.5, "must lie in [0, 0.5)"), _GANS] = 0.0
-    """How far below 1 the target of real samples lies; for the losses minimax and non_saturating (dcgan, dense,
-    residual)."""
+    """Distance of real samples' target below 1; for minimax and non_saturating (dcgan, dense, residual)."""
     augment: Annotated[str, _GANS] = ""
-    """Random transformations of real and generated images before the critic, separated by commas: color, translation,
-    cutout (dcgan, dense, residual)."""
+    """Random transformations of images before the critic, separated by commas (dcgan, dense, residual):
+    color, translation, cutout."""
     instance_noise: Annotated[NonNegative, _GANS, Mark.RELATIVE] = 0.0
-    """Standard deviation of the noise added to the critic's input, falling to 0 over the run (dcgan, dense,
-    residual)."""
+    """Standard deviation of noise on the critic's input, which falls to 0 over the run (dcgan, dense, residual)."""
     penalty: Annotated[PenaltyName, _GANS] = "none"
     """Gradient penalty of the critic, or clip for weight clipping (dcgan, dense, residual)."""
     penalty_weight: Annotated[Positive, _GANS] = 10.0
-    """Weight of the penalty (lambda or gamma in the papers); for clip the bound of the weights (dcgan, dense,
-    residual)."""
+    """Weight of the penalty, lambda or gamma; for clip, the bound of the weights (dcgan, dense, residual)."""
     penalty_weight_end: NonNegative = 0.0
     """Value that penalty_weight approaches over the burn-in; 0 keeps it constant."""
     penalty_fall: Literal["geometric", "cosine"] = "geometric"
     """How penalty_weight approaches penalty_weight_end: by the same factor at every step, or along a cosine."""
     drift: Annotated[NonNegative, _GANS] = 0.0
-    """Weight of a penalty on the variance of the critic's scores, which damps oscillation between distant modes (dcgan,
-    dense, residual)."""
+    """Weight of a penalty on the variance of the critic's scores (dcgan, dense, residual).
+    It damps oscillation between distant modes."""
     penalty_interval: Annotated[Count, _GANS] = 1
     """Compute the penalty at every k-th critic update only, times k (dcgan, dense, residual)."""
     critic_steps: Annotated[Count, _GANS] = 1
     """Number of critic updates for each generator update (dcgan, dense, residual)."""
     first_phase: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
-    """Fraction of the run, from its start, with one critic update for each generator update; critic_steps applies
-    afterwards (dcgan, dense, residual)."""
+    """Fraction of the run, from its start, in which critic_steps is 1 (dcgan, dense, residual)."""
 
     optimizer: Annotated[Literal["adam", "rmsprop"], _GANS] = "adam"
     """Optimizer of both networks (dcgan, dense, residual)."""
@@ -153,18 +149,18 @@ class Config:
     beta2_end: Annotated[Fraction, _GANS] = 0.0
     """Value that beta2 approaches over the burn-in, along a cosine; 0 keeps it constant (dcgan, dense, residual)."""
     schedule: Annotated[Literal["constant", "linear", "cosine", "geometric", "burn_in"], Mark.RELATIVE] = "constant"
-    """How both learning rates fall over the run: not at all, linearly, along a cosine, by the same factor at every
-    step (geometric), or along a cosine over the burn-in."""
+    """How both learning rates fall over the run; geometric: by the same factor at every step.
+    burn_in: along a cosine, over the burn-in."""
     lr_end: Annotated[float, _UP_TO_1] = 0.0
     """Final learning rate as a fraction of the initial one."""
     ema: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
-    """Half-life of the averaged generator, from which samples are drawn, as a fraction of the run; 0 is no average
-    (dcgan, dense, residual)."""
+    """Half-life of the averaged generator, as a fraction of the run; 0 turns it off (dcgan, dense, residual).
+    If it is on, samples are drawn from the averaged generator."""
     burn_in: Annotated[
         float, Range(lambda value: 0 <= value <= 1, "is a fraction of the run, in [0, 1]"), Mark.RELATIVE
     ] = 0.0
-    """Fraction of the run, from its start, over which penalty_weight, beta2 and the half-life of ema approach their
-    final values."""
+    """Fraction of the run, from its start, in which penalty_weight, beta2 and ema reach their final values.
+    With schedule=burn_in the learning rates do so too."""
 
     def check(self) -> None:
         """Check every setting.
@@ -244,9 +240,9 @@ class Config:
 
 
 def deciding(config: Config) -> dict[str, Any]:
-    """Return {name: value} of the settings that decide what is learned.
+    """Return {name: value} of the settings on which the result of the training depends.
 
-    Left out are those that only say which checkpoints are kept and what follows a failure.
+    Settings that only say which checkpoints are kept, or what to do after a failure, are left out.
     """
     return {name: value for name, value in asdict(config).items() if name not in ("keep_last", "keep_every", "on_nan")}
 

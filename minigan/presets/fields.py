@@ -29,8 +29,8 @@ class Range:
     """Values that a field may have.
 
     Attributes:
-        fits: Returns whether a value is one of them.
-        expected: The same in words, after the name of the field.
+        fits: Function that returns whether a value is one of them.
+        expected: Words that, after the name of the field, say the same: "must be at least 1".
     """
 
     fits: Callable[[Any], bool]
@@ -38,48 +38,48 @@ class Range:
 
 
 class UsedBy:
-    """Models that use a field; with any other model it must keep its default."""
+    """Models that use a field; with any other model the field must keep its default."""
 
     def __init__(self, *models: str) -> None:
         self.models = models
 
 
 class Extensible:
-    """The choices are those of the command line; other values may be valid in Python."""
+    """Mark of a field whose choices hold for the command line only; in Python other values may be valid."""
 
 
 class Mark(Enum):
-    """Effects of a field on a run that goes on."""
+    """Behaviour of a field when a run is continued."""
 
     CHANGEABLE = auto()
-    """The field may change, as no number of the training depends on it."""
+    """The field may change, because no result of the training depends on it."""
     RELATIVE = auto()
     """The field's effect is measured in fractions of the run, so it changes when the run gets longer."""
 
 
 Count: TypeAlias = Annotated[int, Range(lambda value: value >= 1, "must be at least 1")]
-"""An integer from 1 on."""
+"""An integer of at least 1."""
 
 _AT_LEAST_0 = Range(lambda value: 0 <= value < math.inf, "must be at least 0")
 
 Whole: TypeAlias = Annotated[int, _AT_LEAST_0]
-"""An integer from 0 on."""
+"""An integer of at least 0."""
 
 NonNegative: TypeAlias = Annotated[float, _AT_LEAST_0]
-"""A finite number from 0 on."""
+"""A finite number of at least 0."""
 
 Positive: TypeAlias = Annotated[float, Range(lambda value: 0 < value < math.inf, "must be a positive number")]
 """A finite number above 0."""
 
 Fraction: TypeAlias = Annotated[float, Range(lambda value: 0 <= value < 1, "must lie in [0, 1)")]
-"""A number from 0 to 1, without 1."""
+"""A number in [0, 1)."""
 
 
 Kind = TypeVar("Kind")
 
 
 def metadata(owner: type, kind: type[Kind]) -> dict[str, Kind]:
-    """Return {field: its metadata of the given kind} for those fields of a dataclass that have any."""
+    """Return {field: its metadata of the given kind} for the fields of a dataclass that have such metadata."""
     return {
         name: found
         for name, hint in _hints(owner).items()

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 __all__ = ["NAMES", "load"]
 
 NAMES = {
-    "dirac": "which methods converge on the Dirac-GAN, to all digits (Mescheder et al. 2018)",
+    "dirac": "which methods converge on the Dirac-GAN (Mescheder et al. 2018), with all digits",
     "ring": "mode coverage on 8 Gaussians (PacGAN)",
     "grid": "mode coverage on 25 Gaussians (PacGAN)",
     "same-harness": "nine methods on ring and grid, all else equal",
     "official-toys": "the three toys of WGAN-GP at their official settings",
-    "digits": "8x8 digits, judged by a classifier and beside unseen ones",
+    "digits": "8x8 digits, judged by a classifier and compared with unseen digits",
     "mnist": "the same for MNIST, from $MINIGAN_DATA",
     "stacked-mnist": "the 1,000 modes of stacked MNIST, from $MINIGAN_DATA",
 }
@@ -26,7 +26,14 @@ _MODULES = {"ring": "mixtures", "grid": "mixtures", "same-harness": "mixtures", 
 
 
 def load(name: str) -> tuple[Protocol, ...]:
-    """Return the `Protocol`s of that name, most often one; ValueError with the nearest name if there is none."""
+    """Return the `Protocol`s with a name; most names stand for one, some for several.
+
+    Args:
+        name: One of `NAMES`.
+
+    Raises:
+        ValueError: There is no such protocol; the message suggests the most similar name.
+    """
     if name not in NAMES:
         hint = nearest(name, NAMES) or ";"
         raise ValueError(f"unknown protocol {name!r}{hint} There are: {', '.join(NAMES)}")

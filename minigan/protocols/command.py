@@ -1,4 +1,4 @@
-"""`minigan protocol NAME`: runs a protocol, prints its table and writes its results."""
+"""`minigan protocol NAME`: run a protocol, print its table and write its results."""
 
 from __future__ import annotations
 
@@ -26,12 +26,15 @@ def main(
     """Run the named protocol, print its tables, and return the exit status.
 
     Args:
-        out: a folder, by default runs/protocol-NAME; see `harness.run`.  Each protocol of that name gets a subfolder
+        name: The name of a protocol.
+        out: A folder, by default runs/protocol-NAME; see `harness.run`.  Each protocol of that name gets a subfolder
             with results.json, table.txt and figure.png.
-        steps: generator updates instead of the protocol's.
+        processes: The number of seeds at a time; by default one for each core.
+        seeds: The seeds to run; None takes the protocol's own.
+        steps: The number of generator updates; None takes the protocol's own.
 
     Raises:
-        ValueError: for an unknown name or a setting out of range.
+        ValueError: The name is unknown, or a setting is out of range.
     """
     if name == "dirac":
         return _dirac(out)

@@ -42,13 +42,13 @@ def parts(name: str) -> tuple[Dataset, Dataset]:
 
 
 def two_thirds(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """Return (a random two thirds, the rest); the settings below were chosen on another division."""
+    """Return (a random two thirds, the rest); the settings below were chosen on another split."""
     order, count = Generator(2).permutation(len(dataset)), 2 * len(dataset) // 3
     return _rows(dataset, order[:count], "two thirds of"), _rows(dataset, order[count:], "a third of")
 
 
 def train(config: Config) -> Draw:
-    """Train on the training part alone; see `plain_training.train`."""
+    """Train on the training part only; see `plain_training.train`."""
     return plain_training.train(config, parts(config.data)[0])
 
 
@@ -60,7 +60,7 @@ def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
 
 
 def judge_modes(draw: Draw, rng: Generator, data: str, size: int, count: int) -> Judged:
-    """Return the metrics of the modes of `count` stacked digits, and some of the images."""
+    """Return the mode metrics of `count` stacked digits, and some of the images."""
     images = draw(count, rng.spawn())
     return judge_stacked(images, single_digits(data, size), rng), images[:COMPARED]
 
@@ -84,7 +84,7 @@ _CONDITIONAL = Config(
 _LEGIBLE = {"class_coverage": Target(10), "class_tv": Target(most=0.05), "acceptance": Target(0.92)}
 _REAL = {"density": Target(0.9), "coverage": Target(0.9), "nn_accuracy": Target(most=0.6)}
 digits = Protocol(
-    "digits", f"8x8 digits, a third of the 1,797 unseen; told the class, as often as in the data; {IMAGES:,} samples",
+    "digits", f"8x8 digits, a third of the 1,797 held out; classes as frequent as in the data; {IMAGES:,} samples",
     "E. Alpaydin, C. Kaynak 1998; the targets are ours", (0, 1, 2, 3, 4),
     {"conditional dense, RpGAN + R1 + R2": _CONDITIONAL}, train, judge, SHOWN,
     {"data": "digits-8x8", "count": IMAGES}, targets={"reached": _LEGIBLE | _REAL}, picture=picture,

@@ -1,8 +1,9 @@
 """The Dirac-GAN (Mescheder et al. 2018, section 2): the smallest game, whose outcome is known to every digit.
 
-The data are a point at 0, the generator a point at theta, the critic D(x) = psi x.  From (theta, psi) = (1, -1), 500
-steps of 0.2, either both players at once or the generator first; the distance from the equilibrium (0, 0) at the end
-says which methods converge.  Losses, penalties and derivatives are the library's own, in float64.
+The data are a point at 0, the generator is a point at theta, and the critic is D(x) = psi x.  Training starts at
+(theta, psi) = (1, -1) and takes 500 steps with a learning rate of 0.2; in each, both players move at once, or the
+generator moves first.  The final distance from the equilibrium (0, 0) shows which methods converge.  Losses, penalties
+and derivatives are the library's own, in float64.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ STEP, STEPS = 0.2, 500
 
 @dataclass(frozen=True)
 class Method:
-    """A row of the table: the losses and penalties of a method, and the final radii of an independent simulation."""
+    """Row of the table: the losses and penalties of a method, and the final distances in an independent simulation."""
 
     name: str
     loss: losses.Loss
@@ -31,7 +32,7 @@ class Method:
     alternating: float
     r1: float = 0.0  # gamma
     gradient_penalty: float = 0.0  # gamma of gamma / 2 (|grad D| - 1)^2
-    consensus: float = 0.0  # the weight of 1/2 |v|^2, v the gradients of both players (Mescheder et al. 2017)
+    consensus: float = 0.0  # weight of 1/2 |v|^2, where v holds the gradients of both players (Mescheder et al. 2017)
     clip: float = math.inf
 
     def critic_loss(self, critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor) -> Tensor:
@@ -84,7 +85,7 @@ def _forces(method, theta, psi):
 
 
 def run() -> list[dict[str, str | float]]:
-    """Return the whole table, a list of {method, simultaneous, alternating, expected ...} rows."""
+    """Return the whole table, a list of rows {method, simultaneous, alternating, expected ...}."""
     return [
         {
             "method": method.name,

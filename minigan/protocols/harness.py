@@ -1,8 +1,8 @@
-"""Running a pre-registered protocol: every method, every seed, in processes of their own; no result is left out.
+"""Running a pre-registered protocol: every method with every seed, in parallel processes; no result is left out.
 
-Each job, a method with a seed, trains, is judged, and writes its record at once, under a name that carries a hash of
-all that decides its result: an interrupted protocol goes on where it was, and results of other settings are never mixed
-in.
+A job is one method with one seed.  It trains, is judged, and writes its record at once.  The record's name contains a
+hash of everything on which the result depends.  So an interrupted protocol continues where it was, and results of other
+settings are never mixed in.
 """
 
 from __future__ import annotations
@@ -38,17 +38,19 @@ def run(
     """Run all jobs of a protocol that the folder `out` does not hold yet.
 
     Args:
-        out: gets results.json, and jobs/*.json, *.npy (samples) and *.png (their pictures).
-        processes: how many at a time; by default one for each core.
-        seeds: instead of the protocol's.
-        output: where the progress bar goes; stderr by default.
+        protocol: The protocol.
+        out: The folder that gets results.json, and jobs/*.json, *.npy (samples) and *.png (their pictures).
+        processes: The number of jobs at a time; by default one for each core.
+        seeds: The seeds to run; None takes the protocol's own.
+        output: The stream of the progress bar; by default stderr.
 
     Returns:
-        The record of every job, in order: method, seed, config, seconds, and either metrics, {name: {value, floor,
-        ...}}, or failed, a sentence.  A failed job is tried again at the next call.
+        The record of every job, in order.  Its keys are "method", "seed", "config", "seconds", and either "metrics"
+        with {name: {"value": ..., "floor": ..., ...}} or "failed" with a sentence.  A failed job is tried again at the
+        next call.
 
     Raises:
-        ValueError: if processes or seeds are out of range, or a seed is given twice.
+        ValueError: Processes or seeds are out of range, or a seed is given twice.
     """
     processes = jobs.processes_for(processes)
     planned = [Job(protocol, method, config, Path(out)) for method, config in protocol.jobs(seeds)]
@@ -75,7 +77,7 @@ class Job:
 
     @property
     def path(self) -> Path:
-        """The file of the record; samples and their picture lie beside it."""
+        """File of the record; samples and their picture are beside it."""
         words = "".join(c if c.isalnum() else "-" for c in self.method)
         fingerprint = self.protocol.fingerprint(self.method, self.config)
         return self.out / "jobs" / f"{words}-seed-{self.config.seed}-{fingerprint}.json"
@@ -96,7 +98,7 @@ class Job:
             measured, samples = self.protocol.judge(draw, _judging_rng(self.config), **self.protocol.judging)
             record["metrics"] = {name: dataclasses.asdict(m) for name, m in measured.items()}
             self._keep(samples)
-        except Exception as error:  # whatever it is, the seed is listed with its reason
+        except Exception as error:  # of any kind: the seed is listed with the reason
             record["failed"] = f"{type(error).__name__}: {error}"
         record["seconds"] = round(time.perf_counter() - started, 2)
         record["cpu_seconds"] = round(time.process_time() - cpu, 2)
@@ -118,7 +120,7 @@ class Job:
 
 
 def summary(protocol: Protocol, records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return all results of a protocol and the versions and settings behind them, ready for JSON."""
+    """Return all results of a protocol with the versions and settings that led to them, ready for JSON."""
     return {
         "protocol": protocol.name,
         "about": protocol.about,
@@ -136,12 +138,12 @@ def summary(protocol: Protocol, records: list[dict[str, Any]]) -> dict[str, Any]
 
 
 def _judging_rng(config: Config) -> Generator:
-    # Apart from the streams of training, which are the first ones.
+    # A stream that training does not use: its streams are the first ones.
     return Generator(config.seed).spawn(100)[-1]
 
 
 def commit() -> str | None:
-    """Return the commit of the checkout that the package runs from; None if it does not run from one."""
+    """Return the commit of the git clone that the package runs from; None if it does not run from one."""
     root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None

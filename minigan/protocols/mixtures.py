@@ -1,4 +1,4 @@
-"""Mode coverage on the ring and the grid, as PacGAN measures it; and nine methods in one harness."""
+"""Mode coverage on the ring and the grid, as PacGAN measures it, and nine methods under equal conditions."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def judge(draw: Draw, rng: Generator, data: str, count: int) -> Judged:
 
 
 def picture(path: Path, points: np.ndarray, data: str, count: int) -> None:
-    """Draw the points over as many of the named mixture."""
+    """Draw the points over as many points of the mixture named `data`."""
     viz.plane(path, POINTS[data]().sample(count, Generator(0)), points, title=data)
 
 
@@ -71,13 +71,13 @@ PUBLISHED = {
     ),
 }
 ABOUT = {
-    "ring": f"ring: 8 Gaussians of deviation 0.01 on the unit circle, {COUNT:,} samples",
-    "grid": f"grid: 25 Gaussians of deviation 0.05, 2 apart, {COUNT:,} samples",
+    "ring": f"ring: 8 Gaussians of standard deviation 0.01 on the unit circle, {COUNT:,} samples",
+    "grid": f"grid: 25 Gaussians of standard deviation 0.05, 2 apart, {COUNT:,} samples",
 }
 
 
 def _targets(modes, kl, kl_perfect):
-    """Return our targets for every seed, and those that a perfect sampler meets, KL at its 95 % quantile."""
+    """Return our targets for every seed, and targets that a perfect sampler meets (its 95 % quantile for KL)."""
     quality, width = Target(0.97), {"width_min": Target(0.5)}
     perfect = {"width_min": Target(0.8), "width_max": Target(most=1.2)}
     return {
@@ -98,9 +98,9 @@ def _protocol(name, data, methods, targets):
 ring = _protocol("ring", "ring", {"WGAN + R1 + R2 + drift": preset("toy-ring")}, _targets(8, 0.005, 0.0029))
 grid = _protocol("grid", "grid", {"WGAN + R1 + R2 + drift": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
 
-# One harness: networks, batch size, optimizer, learning rates with their schedule and the weight average are the same
-# for all methods, so that only loss, penalty and critic steps are compared.  Adam's beta1 is 0, as in the papers on
-# penalties.
+# Equal conditions: networks, batch size, learning rates with their schedule and the weight average are the same for all
+# methods.  They differ in loss, penalty, critic steps, spectral norm and packing.  WGAN uses RMSprop, as in its paper;
+# the others use Adam with beta1 = 0, as in the papers on penalties.
 _COMMON = Config(
     steps=2500, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,
     generator_slope=0.0, output="linear",

@@ -1,4 +1,4 @@
-"""Training from a Config to a generator that can be judged, without a run folder."""
+"""Training without a run folder, for protocols."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ def train(config: Config, dataset: Dataset | None = None) -> Callable[[int, Gene
     """Train to the last step, and return draw(n, rng), which draws from the averaged generator if there is one.
 
     Args:
-        dataset: by default that of `config.data`.
+        config: The configuration.
+        dataset: The data; None loads `config.data`.
 
     Raises:
-        ArithmeticError: if a loss is no longer finite.
+        ArithmeticError: A loss is no longer finite.
     """
     trainer = trainer_for(config, load_data(config) if dataset is None else dataset)
     while trainer.step_count < config.steps:

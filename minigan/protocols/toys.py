@@ -1,6 +1,6 @@
-"""The toy problems of the official WGAN-GP code, at its settings: 100,000 steps, which is hours on a CPU.
+"""The toy problems of the official WGAN-GP code, with its settings: 100,000 steps, which take hours on a CPU.
 
-One thing differs: our critic has leaky ReLUs of slope 0.2, theirs ReLUs.
+One setting differs: our critic has leaky ReLUs of slope 0.2, and theirs has ReLUs.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ def _protocol(data, about, judge, shown):
 
 
 official_toys = (
-    _protocol("8gaussians", "8 Gaussians of deviation 0.02 on a circle of radius 2", mixtures.judge, mixtures.SHOWN),
-    _protocol("25gaussians", "25 Gaussians of deviation 0.05, 2 apart", mixtures.judge, mixtures.SHOWN),
+    _protocol(
+        "8gaussians", "8 Gaussians of standard deviation 0.02 on a circle of radius 2", mixtures.judge, mixtures.SHOWN,
+    ),
+    _protocol("25gaussians", "25 Gaussians of standard deviation 0.05, 2 apart", mixtures.judge, mixtures.SHOWN),
     _protocol(
         "swissroll", "Swiss roll with noise 0.25", judge,
         {"sliced_w2": "sliced W2", "density": "density", "coverage": "coverage", "nn_accuracy": "1-NN"},

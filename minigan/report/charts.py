@@ -29,7 +29,7 @@ _MOST = 600  # the most points of a line: a screen could not show more
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its values and their steps, its colour from COLORS or "ink", and whether it is dashed."""
+    """Curve: its name, its values and their steps, its colour from COLORS or "ink", and whether it is dashed."""
 
     name: str
     steps: Array
@@ -51,9 +51,10 @@ def curves(records: Sequence[Mapping[str, Any]]) -> list[Html]:
 
 
 def overlaid(logs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Html]:
-    """Return a chart for each value that some run logged, with a line for each run that logged it.
+    """Return a chart for each value that any of the runs logged, with a line for each run that logged it.
 
-    logs: {name of a run: lines of its metrics.jsonl}.
+    Args:
+        logs: The lines of metrics.jsonl by the name of the run.
     """
     spans = [step_limits(records) for records in logs.values() if records]
     limits = (min(low for low, _ in spans), max(high for _, high in spans)) if spans else (0, 1)
@@ -72,9 +73,14 @@ def _by_key(series: dict[str, dict[str, tuple[Array, Array]]]) -> dict[str, list
 
 
 def chart(title: str, lines: Sequence[Line], limits: tuple[float, float], log: bool = False, raw: bool = True) -> Html:
-    """Return a chart of the smoothed lines and, if raw is true, of their values in a faint colour.
+    """Return a chart of smoothed lines and, with `raw`, of their values in a faint colour.
 
-    limits: the first and the last step on the axis.
+    Args:
+        title: Title of the chart.
+        lines: The curves.
+        limits: The first and the last step on the axis.
+        log: Whether the axis of values is logarithmic.
+        raw: Also draw the values as they were logged.
     """
     clean = [np.where(drawable(line.values, log), line.values, np.nan) for line in lines]
     smooth = [smoothed(values, len(values) // WINDOW | 1, log) for values in clean]
@@ -149,7 +155,7 @@ def _scale(low, high, log):
 
 
 def _path(x, y, kind):
-    """Return a line through points in [0, 1] that is interrupted where y is NaN; a single point becomes a dot."""
+    """Return a line through points in [0, 1], with gaps where y is NaN; a single point becomes a dot."""
     stride = -(-len(x) // _MOST)
     words, pen = [], "M"
     for at, value in zip(x[::stride], np.clip(y[::stride], -1, 2), strict=True):

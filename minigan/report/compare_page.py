@@ -1,4 +1,4 @@
-"""Comparison of several runs on one page: last samples, settings that differ, metrics, and curves in common charts."""
+"""Comparison of several runs on one page: last samples, settings that differ, metrics, and curves in shared charts."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def compare(runs: Sequence[Run], path: PathLike) -> None:
         path: The .html file, which is written completely or not at all.
 
     Raises:
-        ValueError: If there are too few or too many runs, a run is given twice, or the path does not end in .html.
-        RunError: If the configuration of a run cannot be read.
+        ValueError: There are too few or too many runs, a run is given twice, or the path does not end in .html.
+        RunError: The configuration of a run cannot be read.
     """
     _check(runs, Path(path))
     found = [facts.read(run) for run in runs]
@@ -76,7 +76,7 @@ def _title(names):
 
 
 def _card(i, name, run, found):
-    """Return a run's colour and name, how far it came, and its last picture."""
+    """Return a run's colour and name, the number of its steps, and its last picture."""
     last, _ = frames(run.samples, most=1)
     state = f"{found.preset}, step {found.step:,} of {found.config.steps:,}, {measured.duration(found.seconds)}"
     heading = tag("h3", _mark(i), name, tag("span", state))

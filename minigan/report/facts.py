@@ -60,10 +60,10 @@ class Facts:
 
 
 def read(run: Run) -> Facts:
-    """Read the folder of a run; except for the configuration, files may be missing or incomplete.
+    """Read the folder of a run, in which all files except the configuration may be missing or incomplete.
 
     Raises:
-        RunError: If the configuration cannot be read.
+        RunError: The configuration cannot be read.
     """
     preset, config = run.read_config()
     records = run.read_log()
@@ -94,7 +94,7 @@ def command(preset: str, config: Config) -> str:
         if isinstance(value, bool):
             words.append(f"--{option}" if value else f"--no-{option}")
         elif str(value).startswith("-"):
-            words.append(f"--{option}={value}")  # as a word of its own it would be taken for an option
+            words.append(f"--{option}={value}")  # as a separate word it would be taken for an option
         else:
             words += [f"--{option}", str(value)]
     return shlex.join(words)

@@ -24,7 +24,7 @@ FRAMES: int = 25
 SIDE: int = 720
 """The most pixels of a picture along its longer side."""
 
-_LARGE = 128 << 10  # bytes: a picture with more is encoded anew
+_LARGE = 128 << 10  # bytes: a larger picture is encoded again
 _WEBP: dict[str, Any] = {"quality": 80, "method": 2}  # a quarter of the bytes of a PNG of points; method 4 is 5x slower
 _WIDE = 560  # CSS pixels: small pictures are enlarged up to this width
 
@@ -40,7 +40,7 @@ class Frame:
 
 
 def frames(folder: Path, most: int = FRAMES) -> tuple[list[Frame], int]:
-    """Read the pictures step-*.png of a folder, evenly spaced and always with the last one.
+    """Read pictures step-*.png from a folder, evenly spaced, and always the last one.
 
     Pictures that cannot be read are left out.
 
@@ -52,7 +52,7 @@ def frames(folder: Path, most: int = FRAMES) -> tuple[list[Frame], int]:
         The pictures, and the number of pictures in the folder.
 
     Raises:
-        ImportError: If Pillow is not installed.
+        ImportError: Pillow is not installed.
     """
     require("PIL", "a report with pictures", "Pillow")
     paths = sorted(folder.glob("step-*.png"), key=_step)

@@ -18,7 +18,7 @@ _VOID = {"img", "input", "link", "meta"}
 
 
 class Html(str):
-    """Markup, which is not escaped again; any other string is text."""
+    """Markup, which is not escaped again; any other string is text and is escaped."""
 
 
 def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
@@ -39,7 +39,7 @@ def join(children: Iterable[Any]) -> Html:
 
 
 def page(title: str, *sections: Html | None) -> bytes:
-    """Return a whole document, with its style and its script inside; it may load nothing else."""
+    """Return a whole document that contains its style and its script, and may load nothing else."""
     script = _file("frames.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["EXPLAINED", "duration", "floor", "shown", "table", "value"]
 
 EXPLAINED: str = (
-    "The floor is the score of real data, or of a perfect sampler, by the same protocol; its 5\N{NO-BREAK SPACE}% and "
-    "95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles: one run cannot tell "
-    "it from the score of real data."
+    "The floor is the score of real data, or of a perfect sampler, under the same protocol; its 5\N{NO-BREAK SPACE}% "
+    "and 95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles: a single run "
+    "cannot distinguish it from the score of real data."
 )
 
 

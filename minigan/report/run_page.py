@@ -30,7 +30,7 @@ def report(run: Run) -> Path:
     """Write report.html into the folder of a run, completely or not at all, and return its path.
 
     Raises:
-        RunError: If the configuration of the run cannot be read.
+        RunError: The configuration of the run cannot be read.
     """
     found = facts.read(run)
     content = page(
@@ -69,7 +69,7 @@ def _header(found):
 
 def _about(name):
     if name not in PRESETS:
-        return "A preset that this version of minigan does not know."
+        return "This version of minigan does not know this preset."
     about, source = PRESETS[name].about, PRESETS[name].source
     return f"{about[0].upper()}{about[1:]} ({source})."
 
@@ -144,7 +144,8 @@ def _reproduce(found):
     if not found.finished:
         parts += [tag("p", "To continue the training:")]
         parts += [tag("pre", tag("code", f"minigan train --out {_path(found)} --resume"))]
-    note = f"With seed {found.config.seed}, the versions below and the same kind of machine, it is equal to the bit."
+    seed = found.config.seed
+    note = f"With seed {seed}, the versions below and the same kind of machine, the result is equal to the bit."
     parts += [aside(note)] if found.sessions else []
     return [*parts, *(_session(session) for session in found.sessions[-1:]), *_earlier(found.sessions)]
 

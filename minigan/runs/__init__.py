@@ -1,4 +1,4 @@
-"""Runs: a folder with everything about one training, the loop that trains, and what is made of a run afterwards."""
+"""Runs: the folder of one training, the loop that trains, and the samples, metrics and pictures made afterwards."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """Checkpoints of a run: each is a file `step-0000005.safetensors` and its manifest `step-0000005.json`.
 
-The manifest holds the sha256 of the other file and gets its name first.  A process that dies between the two leaves a
-manifest without its file, and only the checkpoint that it was saving is lost; any other mismatch is later damage.
+The manifest holds the sha256 of the other file, and is the first of the two to appear in the folder.  A process that
+dies in between leaves a manifest without its file, and only the checkpoint that it was saving is lost.  If the two do
+not match in any other way, the checkpoint was damaged later.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ class Checkpoints:
         self.folder = folder
 
     def save(self, step: int, arrays: dict[str, Array], about: dict[str, Any]) -> None:
-        """Write a checkpoint, complete or not at all, so that it is on disk when this returns.
+        """Write a checkpoint, completely or not at all; it is on disk when this method returns.
 
         Args:
             step: The step of the training.
             arrays: Arrays by name.
-            about: Anything else, as JSON can hold it.
+            about: Anything else that JSON can hold.
 
         Raises:
             OSError: The checkpoint cannot be written, for example because the disk is full.
@@ -63,7 +64,7 @@ class Checkpoints:
             write_json(self._manifest(step), {"sha256": {path.name: hashlib.sha256(content).hexdigest()}})
 
     def prune(self, keep_last: int, keep_every: int) -> None:
-        """Remove all checkpoints except the newest `keep_last` and those of every `keep_every`-th step."""
+        """Remove all checkpoints except the newest `keep_last` and every `keep_every`-th step; 0 adds none."""
         steps = self.steps()
         kept = {*steps[-keep_last:], *(s for s in steps if keep_every and s % keep_every == 0)}
         for old in set(steps) - kept:
@@ -73,10 +74,10 @@ class Checkpoints:
         """Read the newest undamaged checkpoint.
 
         Args:
-            say: Called with a line about each damaged checkpoint that is newer.
+            say: Called with a line about each damaged checkpoint that is newer than the one returned.
 
         Returns:
-            Step, arrays by name, and what was saved as `about`; None if no checkpoint was finished yet.
+            Step, arrays by name, and `about` as it was saved; None if no checkpoint was finished yet.
 
         Raises:
             RunError: All checkpoints are damaged.
@@ -96,7 +97,7 @@ class Checkpoints:
         raise RunError(f"no checkpoint is whole: {'; '.join(damaged)}")
 
     def discard(self, beyond: int) -> None:
-        """Remove the checkpoints of later steps than `beyond`, and files that a process left unfinished as it died."""
+        """Remove the checkpoints of steps after `beyond`, and unfinished files of a process that died."""
         for step in self.steps():
             if step > beyond:
                 self._remove(step)
@@ -119,7 +120,7 @@ class Checkpoints:
         return self._path(step).with_suffix(".json")
 
     def _remove(self, step):
-        """Remove a checkpoint, its manifest last, as without it the other file would look damaged."""
+        """Remove a checkpoint, its manifest last, because without a manifest the other file would count as damaged."""
         self._path(step).unlink(missing_ok=True)
         self._manifest(step).unlink(missing_ok=True)
 

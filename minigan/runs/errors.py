@@ -6,7 +6,7 @@ __all__ = ["Busy", "RunError", "Stopped"]
 
 
 class RunError(Exception):
-    """A run folder cannot be used, or a training cannot go on; the message says why in one sentence."""
+    """A run folder cannot be used, or a training cannot continue; the message says why in one sentence."""
 
 
 class Busy(RunError):

@@ -28,7 +28,7 @@ __all__ = [
 
 POINTS = 2_500  # points in the plane: the number in the PacGAN paper
 IMAGES = 10_000
-COMPARED = 2_000  # images, at most, for metrics whose cost grows with the square of their number
+COMPARED = 2_000  # the most images for metrics whose cost grows with the square of their number
 COMPONENTS = 64  # dimensions of the space of the Frechet distance between images
 
 
@@ -110,9 +110,9 @@ def judge_images(
 ) -> dict[str, Measurement]:
     """Compare images with real ones.
 
-    A set of samples is at most half as large as the real data; if these are few, samples are compared with them one by
-    one in several sets.  If the data have labels, a classifier that was trained on `train` also measures the balance of
-    the classes and how clearly it recognises them.
+    A set of samples is at most half as large as the real data.  If the real data are few, the samples are divided into
+    several such sets for the metrics that compare images one by one.  If the data have labels, a classifier that was
+    trained on `train` also measures the balance of the classes and how clearly it recognises them.
 
     Args:
         images: Samples (N, H, W, C) in [-1, 1].
@@ -125,7 +125,7 @@ def judge_images(
     real = data.scale(reference.images)
     most, few = images[: len(real) // 2], images[:COMPARED]
     found = {} if train.labels is None else judge_classes(images, train, reference, rng)
-    # Fewer samples than dimensions make the distance large, and its floor equally large.
+    # With fewer samples than dimensions the distance is large, and so is its floor: the two can still be compared.
     space = min(COMPONENTS, real[0].size)
     found["frechet"] = metrics.frechet_distance(real, most, rng, space=space, rank_deficient=True)
     found |= metrics.mean_over_sets(partial(_judge_neighbours, real, rng=rng), _sets(few, len(real) // 2))
@@ -151,7 +151,7 @@ def judge_classes(
 ) -> dict[str, Measurement]:
     """Measure the classes of images with a classifier that was trained on `train`.
 
-    The expected frequencies are those of the labels of all real images, `train` and `reference`.
+    The expected frequencies are computed from the labels of all real images, `train` and `reference`.
 
     Args:
         images: Samples (N, H, W, C) in [-1, 1].
@@ -185,7 +185,7 @@ def judge_stacked(images: NDArray[Any], digits: data.Dataset, rng: Generator) ->
 
 
 def single_digits(name: str, size: int) -> data.Dataset:
-    """Load the single digits of which a data set of stacked digits is made.
+    """Load the single digits from which a data set of stacked digits is made.
 
     Args:
         name: The name of the stacked data set, such as "stacked-mnist".

@@ -1,4 +1,6 @@
-"""Run folders: `config.json`, `metrics.jsonl`, `findings.jsonl`, `checkpoints/`, `samples/*.png`, `pictures/` and
+"""Folders of runs, and the files that training keeps in them.
+
+They are `config.json`, `metrics.jsonl`, `findings.jsonl`, `checkpoints/`, `samples/*.png`, `pictures/` and
 `summaries/`.
 """
 
@@ -84,7 +86,7 @@ class Run:
                 needed.mkdir(parents=True, exist_ok=True)
             with locked(run.folder):
                 if run.config_file.exists():
-                    raise RunError(f"{run.folder} already holds a run: give another --out or --resume to go on with it")
+                    raise RunError(f"{run.folder} already holds a run: give another --out, or --resume to continue it")
                 run._write_config(preset, config)
             sync_folder(run.folder.parent)
         except OSError as error:
@@ -105,7 +107,7 @@ class Run:
 
     @classmethod
     def next_free(cls, parent: PathLike, name: str) -> Path:
-        """Return the path `parent`/name-001, or with the first number that is not taken."""
+        """Return the path `parent`/name-NNN with the first number, from 001 on, that is not taken."""
         taken = {path.name for path in Path(parent).glob(f"{name}-*")}
         number = next(n for n in range(1, len(taken) + 2) if f"{name}-{n:03d}" not in taken)
         return Path(parent) / f"{name}-{number:03d}"
@@ -114,7 +116,7 @@ class Run:
         """Read the name of the preset and the configuration.
 
         Raises:
-            RunError: config.json is damaged or does not exist.
+            RunError: The file config.json is damaged or does not exist.
         """
         try:
             return _preset_and_config(json.loads(self.config_file.read_text(encoding="utf-8")))
@@ -122,10 +124,10 @@ class Run:
             raise RunError(f"{self.config_file} is not the configuration of a run: {error}") from error
 
     def refuse(self, config: Config) -> None:
-        """Check that this run can go on with `config`.
+        """Check that this run can be continued with `config`.
 
         Raises:
-            RunError: It cannot; the message names the settings that differ.
+            RunError: The run cannot be continued with it; the message names the settings that differ.
         """
         if clause := refused(self.read_config()[1], config):
             raise RunError(f"--resume goes on with the run as it was: {clause}; for that begin a new run")
@@ -135,9 +137,9 @@ class Run:
         """Return a context in which only this process trains this run.
 
         Raises:
-            Busy: Another process does; the message has its process id.
+            Busy: Another process trains it; the message has its process id.
             RunError: The folder cannot be written, for example because the disk is full; the message says what is
-                saved and how to go on.
+                saved and how to continue.
         """
         try:
             with locked(self.folder):
@@ -194,7 +196,7 @@ class Run:
             arrays, state: What the trainer's `state` returned.
         """
         for log in (self.metrics_file, self.findings_file):
-            _sync(log)  # lines before the checkpoint could not be written again
+            _sync(log)  # a run that resumes from this checkpoint would not write these lines again
         about = {"state": {"step": step} | state, "config": _as_dict(*self._current())}
         Checkpoints(self.checkpoints).save(step, arrays, about)
         self._prune()
@@ -231,7 +233,7 @@ class Run:
         return arrays, state
 
     def adopt(self, config: Config) -> None:
-        """Go on with `config`, which may differ from the saved one in the settings that `refuse` allows to change."""
+        """Continue with `config`, which may differ from the saved one in settings that `refuse` allows to change."""
         preset, before = self.read_config()
         self._settings = preset, config
         if config != before:
@@ -246,7 +248,7 @@ class Run:
         Checkpoints(self.checkpoints).prune(config.keep_last, config.keep_every)
 
     def _current(self):
-        self._settings = self._settings or self.read_config()  # once: editing the file does not disturb a training
+        self._settings = self._settings or self.read_config()  # once: later edits of the file have no effect
         return self._settings
 
     def _write_config(self, preset, config):

@@ -1,4 +1,7 @@
-"""Lock of a run folder: one process at a time writes in it. The kernel releases the lock of a process that dies."""
+"""Lock of a run folder: one process at a time may write into it.
+
+The operating system releases the lock of a process that dies.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def locked(folder: Path) -> Iterator[None]:
     """Return a context in which only this process writes the run in `folder`.
 
     Raises:
-        Busy: Another process does; the message has its process id.
+        Busy: Another process writes it; the message has its process id.
     """
     lock, holder = FileLock(folder / ".lock"), folder / ".holder"
     try:

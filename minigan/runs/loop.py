@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["train"]
 
-# In every run, evenly spaced over its steps:
-PICTURES = 25  # the frames of its animation
+# Numbers for every run, evenly spaced over its steps:
+PICTURES = 25  # frames of the animation
 CHECKPOINTS = 10
 LOG_LINES = 500  # lines of metrics.jsonl
 EXAMINATIONS = 20  # diagnoses; each costs about as much as four steps
@@ -46,7 +46,7 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
     Args:
         trainer: The trainer, new or at any step.
         run: The run whose folder gets checkpoints, logs and pictures.
-        resume: Go on from the newest undamaged checkpoint of the run.
+        resume: Continue from the newest undamaged checkpoint of the run.
         output: Where the progress is printed; by default stderr.
 
     Returns:
@@ -55,7 +55,7 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
     Raises:
         Stopped: Ctrl-C or SIGTERM asked for it; the step in progress was finished and a checkpoint saved.
         RunError: The training produced NaN or infinity and `config.on_nan` did not help, the folder cannot be written,
-            another process is training in it, or its settings or checkpoints do not allow to resume.
+            another process is training in it, or the run cannot be resumed with its settings or checkpoints.
     """
     output = sys.stderr if output is None else output
     with run.held(), threadpool_limits(trainer.config.threads or None, "blas"), precision_of(trainer):
@@ -75,7 +75,7 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
 
 
 def _go_on(trainer, run, say):
-    """Restore the trainer from the run, with the settings that may change.  Return whether there was a checkpoint."""
+    """Restore the trainer from the newest checkpoint of the run.  Return whether there was a checkpoint."""
     run.refuse(trainer.config)
     if said := consequence(run.read_config()[1], trainer.config):
         say(said)
@@ -158,7 +158,7 @@ def _draw(run, trainer):
 
 
 def _every(times, step, steps):
-    """Return whether `step` is one of `times` evenly spaced steps, of which the last is the last of the run."""
+    """Return whether `step` is among `times` evenly spaced steps, the last of which is the last step of the run."""
     return _due(max(math.ceil(steps / times), 1), step, steps)
 
 

@@ -1,6 +1,6 @@
 """Pictures of a run, in its folder `pictures`.
 
-| picture | of runs on | shows |
+| picture | for runs on | shows |
 |---|---|---|
 | `curves.png` | all | losses and gradient norms over the steps |
 | `training.gif` | all | the pictures drawn during training, as an animation |
@@ -42,7 +42,7 @@ def gallery(run: Run) -> list[Path]:
         The paths of the pictures.
 
     Raises:
-        RunError: There is no checkpoint; the pictures of `history` are drawn before.
+        RunError: There is no checkpoint.  The pictures that need none, see `history`, have been drawn nevertheless.
     """
     paths = history(run)
     _, config = run.read_config()
@@ -56,7 +56,7 @@ def gallery(run: Run) -> list[Path]:
 
 
 def history(run: Run) -> list[Path]:
-    """Draw the curves and the animation of the training, if there are logs and pictures to make them of.
+    """Draw the curves and the animation of the training, if there are logs and pictures to make them from.
 
     Returns:
         The paths of the pictures.

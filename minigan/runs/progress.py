@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "progress"]
 
-LINES = 20  # lines over a run, if the output is no terminal ...
-SILENCE = 60  # ... and seconds after which there is another line
+LINES = 20  # lines in a whole run, if the output is not a terminal
+SILENCE = 60  # seconds without a line after which another one is written
 _SHORT = {"critic_loss": "D", "generator_loss": "G", "penalty": "P"}  # the bar must fit 80 columns
 
 

@@ -1,4 +1,4 @@
-"""Rollback: on NaN or infinity, restore the newest checkpoint and go on with lower learning rates."""
+"""Rollback: on NaN or infinity, restore the newest checkpoint and continue with lower learning rates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["MOST", "Diverged", "roll_back"]
 
 MOST = 5
-"""Rollbacks in a run, at most: if 1/32 of the learning rates still diverges, they are not the reason."""
+"""The most rollbacks in a run: if training diverges even at 1/32 of the learning rates, they are not the reason."""
 
 
 class Diverged(Exception):
@@ -25,7 +25,7 @@ class Diverged(Exception):
 
 
 def roll_back(trainer: BaseTrainer, run: Run, failure: Diverged, say: Callable[[str], object]) -> None:
-    """Restore a trainer from the newest undamaged checkpoint of its run, with lower learning rates.
+    """Restore a trainer from the newest undamaged checkpoint of its run, and lower its learning rates.
 
     The logs are cut back to that step, and findings.jsonl gets a line about the rollback.
 

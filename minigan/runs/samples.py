@@ -25,7 +25,7 @@ def draw(run: Run, n: int, seed: int = 0, label: int | None = None) -> NDArray[A
         run: The run.
         n: The number of samples.
         seed: The seed of the noise.
-        label: The class to draw, for a conditional generator; None draws each as often as it is in the data.
+        label: The class to draw, for a conditional generator; None draws each class as often as it occurs in the data.
 
     Returns:
         Images (n, H, W, C) in [-1, 1] or points (n, 2), float32.
@@ -39,7 +39,7 @@ def draw(run: Run, n: int, seed: int = 0, label: int | None = None) -> NDArray[A
 
 
 def save_picture(path: PathLike, config: Config, samples: NDArray[Any]) -> None:
-    """Write samples as a PNG: a square grid of images, or points beside as many real ones.
+    """Write samples as a PNG: a square grid of images, or the points over as many real ones.
 
     Args:
         path: The file to write.

@@ -1,6 +1,6 @@
-"""sessions.jsonl: the versions and the machine of a run, one line for each time that its training began or went on.
+"""sessions.jsonl: the versions and the machine of a run, one line for each time that its training began or continued.
 
-Equal settings give equal bits only with equal versions on an equal machine, so a run keeps these beside its settings.
+Equal settings give equal bits only with the same versions on the same kind of machine, so a run records these too.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def begin(run: Run, trainer: BaseTrainer) -> None:
 
 
 def versions(device: str = "cpu") -> dict[str, str]:
-    """Return {name: version} of the software and the machine that decide the bits of a result.
+    """Return {name: version} of the software and the machine on which the bits of a result depend.
 
     Args:
         device: "cuda" adds the version of CuPy.

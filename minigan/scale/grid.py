@@ -1,8 +1,8 @@
-"""Sweep files: which presets, with which settings, and how often.
+"""Sweep files: the presets, settings and seeds of a sweep.
 
     presets = ["dense-128", "dcgan"]     names from `minigan presets`
     seeds = [0, 1, 2]
-    samples = 2000                       how many to judge in each run; by default as `minigan evaluate`, 0 for none
+    samples = 2000                       number to judge in each run; by default as in `minigan evaluate`; 0 judges none
 
     [settings]                           options of `minigan train`: one value, or a list of values to try
     steps = 3000
@@ -12,7 +12,7 @@
     slurm_partition = "cpu"
     timeout_min = 240
 
-The whole file is checked before anything is run, and a misspelt name is answered with the nearest valid one.
+The whole file is checked before anything is run, and the error for a misspelt name suggests the nearest valid one.
 """
 
 from __future__ import annotations
@@ -40,9 +40,12 @@ class Grid:
     """The contents of a sweep file.
 
     Attributes:
+        name: Name of the file without its ending.
+        presets: Names of the presets to train.
+        seeds: Seeds of the runs of each combination of preset and settings.
         settings: {name of an option: the values to try}.
-        samples: how many to judge in each run; None for the default of `evaluate`.
-        slurm: arguments of submitit's AutoExecutor.
+        samples: Number of samples to judge in each run; None takes the default of `evaluate`.
+        slurm: Arguments of submitit's AutoExecutor.
     """
 
     name: str
@@ -53,7 +56,11 @@ class Grid:
     slurm: dict[str, Any] = field(default_factory=dict)
 
     def points(self) -> list[Point]:
-        """Return a `Point` for every run, the seeds of one combination in a row; ValueError for invalid settings."""
+        """Return a `Point` for every run; the seeds of one combination follow one another.
+
+        Raises:
+            ValueError: Settings are out of range or contradict each other.
+        """
         return [
             self._point(name, dict(zip(self.settings, values, strict=True)), seed)
             for name in self.presets
@@ -64,7 +71,7 @@ class Grid:
     def _point(self, name: str, settings: dict[str, Any], seed: int) -> Point:
         tried = [f"{key} {value}" for key, value in settings.items() if len(self.settings[key]) > 1]
         method = ", ".join([name, *tried])
-        # There are as many processes as cores, so a second thread of one would only slow another.
+        # There are as many processes as cores, so a second thread in one would only slow down the others.
         config = dataclasses.replace(preset(name), **{"threads": 1} | settings, seed=seed)
         try:
             config.check()
@@ -78,8 +85,10 @@ class Point:
     """One run of a sweep.
 
     Attributes:
-        method: the preset and the values tried, in words.
-        settings: the options that the file sets.
+        method: The preset and the values tried, in words.
+        preset: Name of the preset.
+        settings: The options that the file sets.
+        config: The complete configuration.
     """
 
     method: str
@@ -89,7 +98,14 @@ class Point:
 
 
 def read(path: PathLike) -> Grid:
-    """Return the `Grid` that a TOML file describes; ValueError that names the wrong key and the nearest valid one."""
+    """Read a sweep file.
+
+    Args:
+        path: A TOML file.
+
+    Raises:
+        ValueError: The file is not valid; the message names the wrong key and the nearest valid one.
+    """
     path = Path(path)
     try:
         found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -110,7 +126,7 @@ def read(path: PathLike) -> Grid:
 
 
 def _check_list(path: Path, found: dict[str, Any], key: str, kind: type) -> None:
-    """Check a list that must be given, each value once, since two runs would share a folder otherwise."""
+    """Check a list that must be given, and that no value is there twice: two runs would share a folder."""
     values = found.get(key)
     if not values:
         raise ValueError(f"{path}: {key} is missing: a list, such as {key} = {EXAMPLES[key]}")
@@ -124,7 +140,7 @@ def _check_settings(path: Path, settings: dict[str, list[Any]]) -> None:
     kinds = get_type_hints(Config)
     for key, values in settings.items():
         if key in ("seed", "seeds", "preset", "presets"):
-            raise ValueError(f"{path}: {key} under [settings]; {key.rstrip('s')}s stands above, as a list of its own")
+            raise ValueError(f"{path}: {key} under [settings]; {key.rstrip('s')}s stands above [settings], as a list")
         if not values:
             raise ValueError(f"{path}: {key} = [] leaves nothing to try")
         for value in values:

@@ -1,7 +1,7 @@
-"""Jobs side by side, in processes of this machine or on Slurm; every job writes a record of its own.
+"""Jobs in parallel, in processes of this machine or on Slurm; every job writes a record of its own.
 
-The records are all that remains, so an interrupted series goes on with the jobs that have none, and a job that failed
-is a row like any other.
+Only the records are kept.  An interrupted series continues with the jobs that have no result yet, and a job that failed
+has a row in the table like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from ..runs import RunError
 
-# Read by the BLAS of a child as it is loaded: a second thread would only get in the way of the next process.
+# BLAS reads these as a child process loads it: a second thread would only slow down the other processes.
 ONE_THREAD: dict[str, str] = dict.fromkeys(
     ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
 )  # fmt: skip
@@ -34,11 +34,18 @@ class Job(Protocol):
     def __call__(self) -> None: ...
 
     def lost(self, reason: str) -> None:
-        """Write a record of a job whose process ended before it could."""
+        """Write a record in place of a job whose process was killed."""
 
 
 def processes_for(asked: int | None) -> int:
-    """Return how many processes to use: `asked`, or one for each core if None; ValueError below 1."""
+    """Return the number of processes to use.
+
+    Args:
+        asked: The number that the user asked for; None takes one for each core.
+
+    Raises:
+        ValueError: The number is less than 1.
+    """
     processes = os.cpu_count() or 1 if asked is None else asked
     if processes < 1:
         raise ValueError(f"processes must be at least 1, got {processes}")
@@ -46,7 +53,7 @@ def processes_for(asked: int | None) -> int:
 
 
 def run(jobs: Sequence[Job], processes: int, *, name: str, unit: str = "job", output: TextIO | None = None) -> None:
-    """Do all `jobs`, so many at a time, each process with BLAS in one thread.
+    """Run jobs in parallel, each process with BLAS in one thread.
 
     Args:
         jobs: The jobs; each is pickled and called in a process of the pool.
@@ -68,7 +75,7 @@ def run(jobs: Sequence[Job], processes: int, *, name: str, unit: str = "job", ou
 
 
 def run_on_slurm(jobs: Sequence[Job], settings: Mapping[str, Any], folder: Path, *, name: str) -> None:
-    """Submit all `jobs` by submitit and wait for them.
+    """Submit jobs to Slurm with submitit, and wait for them.
 
     Args:
         jobs: The jobs; each is pickled and called in a job of Slurm.
@@ -105,12 +112,12 @@ def _collect(done: Future[None], job: Job) -> None:
 
 
 def _pool(processes: int) -> ProcessPoolExecutor:
-    # Spawned: a forked child would share the parent's loaded BLAS, whose number of threads is settled.
+    # Not forked: a forked child would share the parent's loaded BLAS, whose number of threads is already fixed.
     return ProcessPoolExecutor(processes, get_context("spawn"), initializer=_stop_with_the_parent)
 
 
 def _stop_with_the_parent() -> None:
-    """End this process silently at Ctrl-C, and when the parent was killed, which would leave it waiting."""
+    """End this process silently at Ctrl-C, and when its parent is killed: it would wait for work forever."""
     signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     parent = parent_process()
     assert parent is not None  # a child has one

@@ -4,9 +4,10 @@
 
 Every process holds both networks and takes the same steps.  It draws the batch and the noise of all processes and keeps
 its own rows; the gradients of each network, in one flat buffer, are averaged before the optimizer sees them; batch norm
-adds up its sums over all processes.  So K processes compute what one would, up to rounding.
+adds up its sums over all processes.  So K processes compute the same as one process, up to rounding.
 
-Only the first process has a run folder.  It tells the others each method of the trainer before it calls it itself.
+Only the first process has a run folder.  Before it calls a method that changes the trainer, it announces the call to
+the others, which call the same method.
 """
 
 from __future__ import annotations
@@ -42,21 +43,27 @@ PATIENCE = 2  # seconds in which the first process may report an error that all 
 
 
 class Alone:
-    """The team of a process that runs alone."""
+    """Team of a single process."""
 
     rank, size = 0, 1
 
     def trainer(self, config: Config, dataset: Any) -> BaseTrainer:
-        """Return the trainer of `config` on `dataset`, as `load_data` returned it."""
+        """Return a new trainer of `config` on `dataset`, which `load_data` returned."""
         return trainer_for(config, dataset)
 
 
 class Team:
-    """The processes of one MPI communicator, of which this one is number `rank`.
+    """The processes of one MPI communicator.
+
+    Args:
+        comm: An mpi4py communicator.
 
     Attributes:
-        broken: whether this process failed during a joint step, so that messages no longer reach the others.
-        apart: whether this process computes something that the others do not, so that it must not wait for them.
+        comm: The communicator.
+        rank: The number of this process.
+        size: The number of processes.
+        broken: Whether this process failed during a joint step, so that messages no longer reach the others.
+        apart: Whether this process computes something that the others do not, so that it must not wait for them.
     """
 
     def __init__(self, comm: Any) -> None:
@@ -64,7 +71,11 @@ class Team:
         self.broken = self.apart = False
 
     def trainer(self, config: Config, dataset: Any) -> Conductor:
-        """Return the trainer that the others follow; ValueError for a batch that cannot be divided."""
+        """Return a new trainer whose changes the other processes follow.
+
+        Raises:
+            ValueError: The batch cannot be divided among the processes, or the device is a GPU.
+        """
         trainer = trainer_for(config, dataset)
         self._refuse(config, trainer.device)
         self.comm.bcast(("begin", config))
@@ -78,7 +89,7 @@ class Team:
             raise ValueError(f"several processes train on the CPU so far, not on {device!r}: give --device cpu")
 
     def sum(self, x: Array) -> Array:
-        """Return x summed over all processes; when apart, as if every process had the same x."""
+        """Return x summed over all processes; while `apart`, as if every process had the same x."""
         if self.apart:
             return x * self.size
         x = np.ascontiguousarray(x)
@@ -87,7 +98,7 @@ class Team:
         return total
 
     def mean(self, report: dict[str, float], gradients: Sequence[Tensor]) -> tuple[dict[str, float], list[Tensor]]:
-        """Return report and gradients of the whole batch, from those of this process's rows, by one all-reduce."""
+        """Average the report and the gradients of all processes, in one all-reduce."""
         numbers = np.array([*report.values()], gradients[0].dtype)
         flat = self.sum(np.concatenate([numbers, *(g.data.ravel() for g in gradients)])) / self.size
         ends = np.cumsum([len(numbers), *(g.size for g in gradients)])
@@ -95,7 +106,7 @@ class Team:
         return dict(zip(report, flat[: ends[0]].tolist(), strict=True)), means
 
     def mine(self, array: Array) -> Array:
-        """Return this process's rows of an array with the rows of all processes."""
+        """Return this process's part of an array that holds the rows of all processes."""
         n = len(array) // self.size
         return array[self.rank * n : (self.rank + 1) * n]
 
@@ -106,10 +117,10 @@ class Team:
 
 
 def team() -> Alone | Team:
-    """Return the `Team` of the processes that mpiexec or srun started together with this one; `Alone` without others.
+    """Return the `Team` of the processes that mpiexec or srun started together; `Alone` if there is only this one.
 
     Raises:
-        RunError: if there are other processes but mpi4py is missing, or belongs to another MPI.
+        RunError: There are other processes, and mpi4py is missing or belongs to another MPI.
     """
     started = max(int(os.environ.get(name, 1)) for name in STARTERS)
     if started == 1:
@@ -131,7 +142,7 @@ def team() -> Alone | Team:
 
 
 def together(command: Callable[[list[str], Any], int]) -> Callable[[list[str]], int]:
-    """Return command(arguments, team) as a function of arguments: the first process runs it, and the others follow."""
+    """Turn command(arguments, team) into a function of the arguments: the first process runs it, the others follow."""
 
     def run(arguments: list[str]) -> int:
         members = team()
@@ -154,9 +165,9 @@ def _lead(members: Team, command: Callable[[list[str], Any], int], arguments: li
 
 
 def follow(members: Team) -> int:
-    """Build the trainer that the first process announces, and call the methods that it announces.
+    """Build the trainer that the first process announces, call the methods that it announces, and return a status.
 
-    An error in this process alone ends all processes, with a message.
+    An error that only this process meets ends all processes, with a message.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process gets both signals too, and decides
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -177,12 +188,12 @@ def _obey(members: Team, trainer: BaseTrainer) -> None:
             what, given = members.comm.bcast(None)
             if what == "end":
                 return
-            with suppress(FloatingPointError):  # raised in all processes; the first decides what follows
+            with suppress(FloatingPointError):  # raised in all processes; the first one decides how to continue
                 getattr(trainer, what)(*given)
 
 
 def _stop(members: Team, error: BaseException) -> None:
-    """End all processes: without that, the others would wait for ever for the one that failed."""
+    """End all processes; otherwise the others would wait forever for the one that failed."""
     traceback.print_exception(error)
     print(
         f"minigan: process {members.rank} of {members.size} failed, so all stop: {str(error) or type(error).__name__}. "
@@ -193,7 +204,7 @@ def _stop(members: Team, error: BaseException) -> None:
 
 
 class Conductor:
-    """The trainer of the first process; methods that change a trainer are announced to the other processes.
+    """Trainer of the first process, which announces the methods that change a trainer to the other processes.
 
     Methods that only observe run in this process alone.
     """
@@ -232,7 +243,11 @@ class Conductor:
 
 
 def join(trainer: BaseTrainer, members: Team) -> BaseTrainer:
-    """Make each part of `trainer` do its part of the whole batch; return the trainer."""
+    """Make a trainer compute this process's part of every batch, and return the trainer.
+
+    Its loader and its generators keep the rows of this process; its optimizers and batch norms average over all
+    processes.
+    """
     trainer.loader = Portion(trainer.loader, members)
     rows, norm = _rows_of(members, trainer.config.batch_size // members.size), _norm_over(members)
     for rng in trainer.generators():
@@ -248,7 +263,7 @@ def join(trainer: BaseTrainer, members: Team) -> BaseTrainer:
 
 
 class Portion:
-    """A loader that keeps this process's rows of every batch."""
+    """Loader that keeps this process's rows of every batch."""
 
     def __init__(self, loader: Any, members: Team) -> None:
         self._loader, self._members = loader, members
@@ -263,7 +278,8 @@ def _rows_of(members: Team, count: int) -> Callable[..., Array]:
     """Return a function that draws for all processes and keeps the rows of this one.
 
     Args:
-        count: rows of one batch in this process; a critic that sees real and generated samples at once has two batches.
+        members: The team.
+        count: Rows of one batch in this process; a critic that gets real and generated samples at once has two batches.
     """
 
     def rows(draw: Callable[[tuple[int, ...]], Array], shape: tuple[int, ...]) -> Array:
@@ -276,7 +292,7 @@ def _rows_of(members: Team, count: int) -> Callable[..., Array]:
 
 
 def _norm_over(members: Team) -> Callable[[nn.BatchNorm, Tensor | Array], Tensor]:
-    """Return batch normalisation by the statistics of all processes, composed of operations, right to every order."""
+    """Return a batch norm with the statistics of all processes, which can be differentiated to any order."""
 
     def normalised(layer: nn.BatchNorm, x: Tensor | Array) -> Tensor:
         flat = ops.reshape(x, -1, x.shape[-1])

@@ -1,4 +1,4 @@
-"""Evaluation protocols: everything that is settled before the first seed is drawn."""
+"""Evaluation protocols: everything that is decided before the first seed is run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..random import Generator
 
 Draw: TypeAlias = "Callable[[int, Generator], np.ndarray]"
-"""draw(n, rng): n samples."""
+"""Function draw(n, rng) that returns n samples."""
 
 Judged: TypeAlias = "tuple[dict[str, Measurement], np.ndarray]"
 """Metrics by name, and samples to keep."""
@@ -29,7 +29,7 @@ Judged: TypeAlias = "tuple[dict[str, Measurement], np.ndarray]"
 
 @dataclass(frozen=True)
 class Published:
-    """A row of a published table: the method, where it is printed, and {metric: number}."""
+    """Row of a published table: the method, the source, and {metric: number}."""
 
     method: str
     source: str
@@ -38,13 +38,13 @@ class Published:
 
 @dataclass(frozen=True)
 class Target:
-    """A range that every seed must reach: at least, at most, or both."""
+    """Range in which a metric must lie for every seed; one of the bounds may be infinite."""
 
     least: float = -math.inf
     most: float = math.inf
 
     def met(self, value: float) -> bool:
-        """Return whether `value` lies inside; NaN does not."""
+        """Return whether `value` lies in the range; NaN does not."""
         return self.least <= value <= self.most
 
     def __str__(self) -> str:
@@ -55,22 +55,25 @@ class Target:
 
 @dataclass(frozen=True)
 class Protocol:
-    """An evaluation that is settled before it is run.
+    """Evaluation in which everything is decided before it is run.
 
-    The three functions must be functions of a module, since they are sent to other processes by name.
+    The three functions must be defined at the top level of a module, since they are sent to other processes by name.
 
     Attributes:
-        about, source: a line on the data and the judging, and the paper.
+        name: Name of the protocol.
+        about: One line on the data and the metrics.
+        source: The paper.
+        seeds: The seeds to run.
         methods: {name: Config}, complete except for the seed.
-        train: train(config) -> draw, with draw(n, rng) -> n samples; may raise ValueError or ArithmeticError where
-            training fails.
-        judge: judge(draw, rng, **judging) -> ({metric: Measurement}, samples to keep).
+        train: Function train(config) that returns a `Draw`; it may raise ValueError or ArithmeticError if training
+            fails.
+        judge: Function judge(draw, rng, **judging) that returns ({metric: Measurement}, samples to keep).
         shown: {metric: its title in the table}, in order.
-        judging: arguments of `judge`, numbers and names that JSON can hold; they decide results, so they belong to the
-            protocol.
-        published: rows that stand beside ours.
-        targets: {their name: {metric: Target}}.
-        picture: picture(path, samples, **judging) draws a PNG of the samples that were kept.
+        judging: Arguments of `judge`, numbers and names that JSON can hold.  The results depend on them, so they belong
+            to the protocol.
+        published: Rows of published numbers, which the table shows beside ours.
+        targets: {name of a group of targets: {metric: Target}}.
+        picture: Function picture(path, samples, **judging) that draws a PNG of the samples to keep; None draws none.
     """
 
     name: str
@@ -87,13 +90,13 @@ class Protocol:
     picture: Callable[..., None] | None = None
 
     def jobs(self, seeds: Sequence[int] | None = None) -> list[tuple[str, Config]]:
-        """Return every (method, Config with its seed), the seeds of a method in a row.
+        """Return every (method, Config with its seed); the seeds of one method follow one another.
 
         Args:
-            seeds: instead of the protocol's.
+            seeds: The seeds to run; None takes the protocol's own.
 
         Raises:
-            ValueError: if a seed is given twice.
+            ValueError: A seed is given twice.
         """
         seeds = self.seeds if seeds is None else seeds
         if len(set(seeds)) < len(seeds):
@@ -101,7 +104,7 @@ class Protocol:
         return [(name, dataclasses.replace(c, seed=seed)) for name, c in self.methods.items() for seed in seeds]
 
     def fingerprint(self, method: str, config: Config) -> str:
-        """Return a hash of all that decides the result of a job."""
+        """Return a hash of everything on which the result of a job depends."""
         decided = [
             __version__, self.name, method, deciding(config), self.judging,
             self.train.__qualname__, self.judge.__qualname__,
@@ -109,7 +112,7 @@ class Protocol:
         return hashlib.sha256(json.dumps(decided, sort_keys=True).encode()).hexdigest()[:12]
 
     def reached(self, what: str, record: dict[str, Any]) -> bool:
-        """Return whether the record of a job meets every target of that name; a failed job does not."""
+        """Return whether the record of a job meets every target in the group `what`; a failed job does not."""
         values = record.get("metrics", {})
         return bool(values) and all(t.met(float(values[metric]["value"])) for metric, t in self.targets[what].items())
 

@@ -1,4 +1,4 @@
-"""Results of a protocol or a sweep as text and as a picture: published rows, the floor, and every seed of ours."""
+"""Results of a protocol or a sweep as text and as a picture: published rows, the floor, and each of our seeds."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ..types import PathLike
     from .protocol import Protocol
 
-FIGURE = 3  # the first metrics are drawn; more would not fit side by side
+FIGURE = 3  # metrics in the figure, the first ones: more would not fit side by side
 Record = dict[str, Any]
 
 
@@ -40,7 +40,7 @@ def measurements(found: Mapping[str, Measurement]) -> list[str]:
 
 
 def figure(path: PathLike, protocol: Protocol, records: Sequence[Record]) -> None:
-    """Draw every seed's number for each method and metric, with the floors and the published values.
+    """Draw the value of every seed for each method and metric, with the floors and the published values.
 
     Nothing is drawn if every seed failed.
     """
@@ -110,12 +110,12 @@ def _remarks(protocol, groups):
 
 
 def _floor(records, metric):
-    """Return the mean of the floors of all seeds, each of which drew its own."""
+    """Return the mean of the floors of all seeds, each computed from samples of its own."""
     found = [float(m["floor"]) for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return fmean(found) if found else None
 
 
 def _floor_range(records, metric):
-    """Return the widest range that the floor of a single seed had."""
+    """Return the range from the lowest to the highest floor quantile of all seeds."""
     found = [m["floor_range"] for r in records if "floor" in (m := r.get("metrics", {}).get(metric, {}))]
     return (min(float(low) for low, _ in found), max(float(high) for _, high in found)) if found else None

@@ -1,6 +1,7 @@
 """Sweeps: every run of a grid in a run folder of its own, several at a time, with one table and one figure.
 
-Finished runs are kept, and stopped runs go on from their newest checkpoint.  A run that fails is a row like any other.
+Finished runs are kept, and stopped runs continue from their newest checkpoint.  A run that fails has a row in the table
+like any other.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..types import PathLike
 
-COLUMNS = 6  # the first metrics are shown in the table; table.csv has all
+COLUMNS = 6  # metrics in the printed table, the first ones; table.csv has all
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,11 @@ class Job:
     samples: int | None
 
     def __call__(self) -> None:
-        """Train, or resume, and judge; write record.json into the run folder, with a reason if anything failed."""
+        """Train, or resume, and evaluate; write record.json into the run folder, with the reason if anything failed."""
         record, started = self._record(), time.perf_counter()
         try:
             record["metrics"] = self._metrics(self._trained())
-        except Exception as error:  # whatever it is, the run is listed with its reason
+        except Exception as error:  # of any kind: the run is listed with the reason
             record["failed"] = f"{type(error).__name__}: {error}"
         record["seconds"] = round(time.perf_counter() - started, 2)
         self._write(record)
@@ -55,24 +56,24 @@ class Job:
         write_json(self.folder / "record.json", record)
 
     def checkpoint(self) -> DelayedSubmission:
-        """Return what to submit again after Slurm has preempted the job, as submitit asks for it."""
+        """Return the job that submitit submits again after Slurm has preempted this one."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
     def lost(self, reason: str) -> None:
         """Write a record of a job whose process was killed."""
-        self._write(self._record() | {"failed": f"{reason} The same command goes on with it"})
+        self._write(self._record() | {"failed": f"{reason} Give the same command again to continue it"})
 
     def record(self) -> dict[str, Any]:
-        """Return the record that `__call__` wrote, or one that says that it wrote none."""
+        """Return the record that `__call__` wrote, or a record of a failure if there is none."""
         try:
             return json.loads((self.folder / "record.json").read_text())
         except (OSError, ValueError):
-            return self._record() | {"failed": "it ended without a result; the same command goes on with it"}
+            return self._record() | {"failed": "it ended without a result; give the same command again to continue it"}
 
     def is_finished(self) -> bool:
-        """Return whether there is a result, and of exactly this job."""
+        """Return whether there is a result of a job with exactly these settings."""
         record = self.record()
         return "metrics" in record and record | self._record() == record
 
@@ -114,7 +115,7 @@ def _folder(point: Point) -> str:
 
 
 def run(grid: Grid, out: PathLike, *, processes: int | None = None, slurm: bool = False) -> list[str]:
-    """Run all of `grid` that the folder `out` does not hold yet, and return the lines of the table.
+    """Run all points of a grid that the folder `out` does not hold yet, and return the lines of the table.
 
     Args:
         grid: The settings and seeds to run.
@@ -142,12 +143,12 @@ def run(grid: Grid, out: PathLike, *, processes: int | None = None, slurm: bool 
 def _summary(grid: Grid, planned: list[Job], out: PathLike) -> list[str]:
     records = [job.record() for job in planned]
     write_table(Path(out) / "table.csv", grid, planned, records)
-    # The first metric of each run, then the second of each: presets on other data have other metrics.
+    # The first metric of each run, then the second of each, because presets on different data have different metrics.
     ranks = itertools.zip_longest(*(record.get("metrics", {}) for record in records))
     names = dict.fromkeys(name for rank in ranks for name in rank if name)
     shown = {name: name.replace("_", " ") for name in itertools.islice(names, COLUMNS)}
     about = f"{grid.name}: {len(planned)} runs, {len(grid.seeds)} seeds each"
-    # A sweep is a protocol that nobody has published, so that its table and figure are drawn by the same code.
+    # A sweep is treated as a protocol without published rows, so that the same code draws its table and figure.
     protocol = Protocol(grid.name, about, f"{grid.name}.toml", grid.seeds, {}, _never, _never, shown)
     lines = results.table(protocol, records)
     with replacing(Path(out) / "table.txt") as file:
@@ -161,7 +162,7 @@ def _never(*given: object, **named: object) -> Any:
 
 
 def write_table(path: Path, grid: Grid, planned: list[Job], records: list[dict[str, Any]]) -> None:
-    """Write a line for each run: preset, values tried, seed, seconds, every metric, and the reason of a failure."""
+    """Write a CSV file with a line for each run: preset, values tried, seed, seconds, metrics, reason of a failure."""
     metrics = dict.fromkeys(name for record in records for name in record.get("metrics", {}))
     text = io.StringIO()
     lines = csv.writer(text)

@@ -1,4 +1,4 @@
-"""The interface of a trainer: all that the training loop, checkpoints and `minigan sample` need, whatever it trains."""
+"""Interface of a trainer: the methods that the training loop, checkpoints and `minigan sample` use for every model."""
 
 from __future__ import annotations
 
@@ -36,21 +36,22 @@ class Batches(Protocol):
 
 
 class BaseTrainer:
-    """Everything that changes during a run. All randomness comes from `config.seed`, in separate streams.
+    """Base class of trainers, which hold everything that changes during a run.
 
-    A subclass is made as `Trainer(config, dataset)`; it defines `step`, `picture`, `samples`, `parts` and
+    All randomness comes from `config.seed`, in separate streams.  A subclass is made as `Trainer(config, dataset)`; it
+    defines `step`, `picture`, `samples`, `parts` and
     `generators`, and sets `loader`.
 
     Args:
         config: The configuration.
 
     Attributes:
-        config: The checked configuration; after a rollback its learning rates are the lower ones.
-        device: The device that it computes on, "cpu" or "cuda".
+        config: The checked configuration; after a rollback its learning rates are lower.
+        device: The device of the computation, "cpu" or "cuda".
         loader: The source of its batches.
         unit: Short name of a sample in the progress bar.
         step_count: The number of steps taken.
-        rollbacks: The number of times that training was restored from a checkpoint and slowed down.
+        rollbacks: The number of times that training went back to a checkpoint and lowered the learning rates.
 
     Raises:
         ValueError: Settings contradict each other.
@@ -84,11 +85,11 @@ class BaseTrainer:
         return {}
 
     def test(self) -> dict[str, float]:
-        """Return losses on held-out data, {} if there are none, without a change to any weight, buffer or generator."""
+        """Return losses on held-out data, {} if there are none, without changing any weight, buffer or generator."""
         return {}
 
     def diagnose(self) -> list[Finding]:
-        """Return new findings of what is going wrong, without a change to the training."""
+        """Return new findings about problems of the training, without changing it."""
         return []
 
     def cause(self) -> str:
@@ -96,7 +97,7 @@ class BaseTrainer:
         return ""
 
     def picture(self, path: PathLike) -> None:
-        """Write a PNG of what the networks make of noise, or of inputs, that are the same at every call."""
+        """Write a PNG of the networks' outputs for noise or inputs that are the same at every call."""
         raise NotImplementedError
 
     def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
@@ -149,7 +150,7 @@ class BaseTrainer:
         raise NotImplementedError
 
     def slow_down(self, rollbacks: int) -> None:
-        """Set the learning rates to those after so many rollbacks."""
+        """Set the learning rates to their values after the given number of rollbacks."""
         factor = SLOWER ** (rollbacks - self.rollbacks)
         rates = {name: getattr(self.config, name) * factor for name in ("generator_lr", "critic_lr")}
         self.config, self.rollbacks = replace(self.config, **rates), rollbacks
@@ -172,7 +173,7 @@ class BaseTrainer:
         """Restore what `state` returned.
 
         Raises:
-            ValueError: It belongs to another configuration.
+            ValueError: The state belongs to another configuration.
         """
         for part, owner in self.parts().items():
             owner.load_state_dict(part_of(arrays, part))

@@ -1,4 +1,4 @@
-"""The device of a run, and which of its data are stored there."""
+"""Choice of the device of a run, and of the data that are stored on it."""
 
 from __future__ import annotations
 

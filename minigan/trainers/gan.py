@@ -42,7 +42,7 @@ class Trainer(BaseTrainer):
         classes: The number of classes; 0 for an unconditional run.
         noise, penalty_noise, picture_noise: Generators of the noise z, of the points of the penalty, and of the noise
             of the pictures.
-        penalty_weight: The present weight of the penalty, an array of no dimensions on the device.
+        penalty_weight: The current weight of the penalty, an array without dimensions on the device.
         diagnosis: The `gan.Diagnosis` of the training.
 
     Raises:
@@ -72,7 +72,7 @@ class Trainer(BaseTrainer):
         self.loader, self.classes, self.unit = self.source.loader, self.source.classes, self.source.unit
         networks = build(config, self.source.shape, self.classes, weights)
         self.generator, self.critic = [network.to(self.device) for network in networks]
-        # An array, so that a captured step sees it change.
+        # An array rather than a number, so that a captured step uses its new values.
         self.penalty_weight = move(np.zeros((), np.float32), self.device)
         self.game = gan.Game(
             self.generator, self.critic,
@@ -186,7 +186,7 @@ class Trainer(BaseTrainer):
         """Restore what `state` returned; see `BaseTrainer.load_state`."""
         super().load_state(arrays, state)
         self.game.critic_steps = state["critic_steps"]
-        self._findings = []  # those about the setup were reported when the run began
+        self._findings = []  # the findings about the setup were reported when the run began
 
     def parts(self) -> dict[str, Any]:
         """Return the networks, their optimizers and the average."""
@@ -223,7 +223,7 @@ class Trainer(BaseTrainer):
                 module.step = step
 
     def _known(self):
-        """Return images that are trained on and held-out ones, None and None if nothing is held out."""
+        """Return training images and held-out images; (None, None) if nothing is held out."""
         if self.source.held_out is None or self.source.seen is None:
             return None, None
         return self.source.seen[0], self.source.held_out[0]
@@ -248,10 +248,10 @@ class Trainer(BaseTrainer):
 
 
 def _repeats_itself(config, device):
-    """Return whether all steps are the same computation, and one that gets faster when it is captured.
+    """Return whether all steps are the same computation, and capturing it makes it faster.
 
-    On the CPU these are networks of small operations.  A step that depends on its labels, or on numbers that change
-    between steps, cannot be captured.
+    On the CPU it is faster only for dense networks, whose operations are small.  A step that depends on its labels, or
+    on numbers that change between steps, cannot be captured.
     """
     if device == "cuda":
         return not config.instance_noise

@@ -1,4 +1,4 @@
-"""Networks of a configuration, and drawing from a generator."""
+"""Building the networks of a configuration, and drawing samples from a generator."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def sample(generator: nn.Module, z: Array, labels: Array | None = None) -> NDArr
 
 
 class Through(nn.Module):
-    """A critic whose samples first go through the module `front`: D(front(x)), or D(front(x), labels)."""
+    """Critic whose samples first pass through the module `front`: D(front(x)), or D(front(x), labels)."""
 
     front: nn.Module
     critic: nn.Module

@@ -1,4 +1,4 @@
-"""The data of a run, in the range in which its networks train: images, or points in the plane without end."""
+"""Data of a run, scaled for its networks: images, or an unlimited stream of points in the plane."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def load_data(config: Config) -> Data:
     """Load the data that `config.data` names: a `data.Dataset` of images, or a sampler of points.
 
     Raises:
-        ValueError: There are no such data.
+        ValueError: No data have that name.
         OSError: A file cannot be read.
     """
     if config.data in POINTS:
@@ -57,10 +57,10 @@ def load_unseen(config: Config) -> data.Dataset | None:
 
 
 def only_images(config: Config, dataset: Data) -> data.Dataset:
-    """Return the data of a model that needs images.
+    """Return the data unchanged if they are images, as some models need.
 
     Raises:
-        ValueError: They are points in the plane.
+        ValueError: The data are points in the plane.
     """
     if not isinstance(dataset, data.Dataset):
         raise ValueError(f"model={config.model} needs images, and data={config.data} gives points in the plane")

@@ -18,11 +18,12 @@ def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[
 
     Args:
         folder: Where the event files are written.
-        interval: Steps from one summary to the next; 0 writes none.  Tests are always written.
-        step: The step from which the run goes on; summaries that a crash left beyond it are hidden.
+        interval: Steps from one summary to the next; 0 writes none.  Losses on held-out samples are written whenever
+            they are measured.
+        step: The step from which the run continues; summaries of later steps, left by a crash, are hidden.
 
     Returns:
-        A context whose value is a function of (step, {name: number}).
+        A context that gives a function write(step, {name: number}).
 
     Raises:
         ValueError: tensorboardX is not installed.

@@ -130,7 +130,7 @@ class TranslationTrainer(BaseTrainer):
         """Translate held-out inputs from a saved state; see `BaseTrainer.samples`.
 
         Returns:
-            n inputs, each beside its translation, (n, H, 2 W, C).
+            Inputs, each beside its translation, (n, H, 2 W, C).
 
         Raises:
             ValueError: A label is given, as translations have no classes, or fewer than n inputs are held out.
@@ -154,7 +154,7 @@ class TranslationTrainer(BaseTrainer):
         }
 
     def generators(self) -> list[Generator]:
-        """Return no generator: only the order of the data is random, and that belongs to the loader."""
+        """Return no generator: only the order of the data is random, and the loader has its own generator."""
         return []
 
     def _seen(self, batch):
@@ -181,7 +181,7 @@ def pairs(config: Config, dataset: Data) -> tuple[NDArray[Any], NDArray[Any]]:
         Two uint8 arrays (N, H, W, C), whose sides are padded to multiples of 2 ** depth for the U-Net.
 
     Raises:
-        ValueError: The data are no images, or have neither colors nor labels of few enough classes.
+        ValueError: The data are not images, or have neither colors nor labels of few enough classes.
     """
     dataset = only_images(config, dataset)
     images, labels = dataset.images, dataset.labels
@@ -211,7 +211,7 @@ def _scaled(batch):
 
 
 def _alike(*batches):
-    """Return the batches with equally many channels: those of gray images are repeated."""
+    """Return the batches with equally many channels; the channel of gray images is repeated."""
     channels = max(x.shape[3] for x in batches)
     return [np.broadcast_to(x, (*x.shape[:3], channels)) if x.shape[3] == 1 else x for x in batches]
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VaeTrainer", "build"]
 
-COLUMNS = 10  # of the picture of a run: above, images, each beside its reconstruction; below, as many samples
-SHOWN = 25  # images with a reconstruction
+COLUMNS = 10  # columns in the picture of a run: images beside their reconstructions, and as many samples below
+SHOWN = 25  # images that are shown with their reconstructions
 
 
 class VaeTrainer(BaseTrainer):

@@ -5,16 +5,16 @@
 | `image_grid`, `save_grid` | samples, pixel for pixel |
 | `interpolation`, with `slerp` | the images between pairs of latent points |
 | `neighbours` | generated images, each beside the nearest real images |
-| `curves` | losses, penalty and gradient norms over the steps of a run |
+| `curves` | losses, penalty and gradient norms during a run |
 | `plane` | points in the plane over the critic's surface, and the generator's image of a latent grid |
-| `save_gif`, `training_gif` | training from fixed noise, animated |
-| `seeds` | the number of every seed for every method, with the floor and the published value |
+| `save_gif`, `training_gif` | samples during training, always from the same noise, as an animation |
+| `seeds` | the value of every seed for every method, with the floor and the published value |
 
-`interpolation`, `neighbours`, `curves`, `plane` and `seeds` write a .png, .svg or .pdf file, complete or not at all,
+`interpolation`, `neighbours`, `curves`, `plane` and `seeds` write a .png, .svg or .pdf file, completely or not at all,
 and return the matplotlib Figure, which a notebook shows; with a path of None they write no file.  `show` saves a figure
 beside the running script or displays it in the notebook, and `pixels` turns a figure into a frame of an animation.  All
-figures share the colours and sizes of `style`.  None uses pyplot or any other global state, so threads and processes
-may draw at the same time.  matplotlib and Pillow are imported with the first picture.
+figures share the colours and sizes of `style`.  They use neither pyplot nor any other global state, so threads and
+processes may draw at the same time.  matplotlib and Pillow are imported with the first picture.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Figure that a notebook shows as a picture; in a module of its own, because it needs matplotlib to be imported."""
+"""Figure that a notebook shows as a picture, in a module of its own because its import needs matplotlib."""
 
 from __future__ import annotations
 

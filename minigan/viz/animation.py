@@ -21,7 +21,7 @@ COLORS: int = 255
 """The most colours of a GIF: its palette has 256, and the last one marks unchanged pixels."""
 
 GRAYS: int = 32
-"""Shades of gray of `training_gif`: they look like 256 and halve the file of handwritten digits."""
+"""Shades of gray in `training_gif`: for handwritten digits they look like 256 shades and halve the file."""
 
 _BAR = 4  # pixels: the height of the line that shows how far training is
 _SHORTEST = 0.02  # seconds: browsers slow down anything faster
@@ -38,11 +38,11 @@ def save_gif(
 ) -> None:
     """Write pictures as an animated GIF that repeats forever.
 
-    A frame that equals the one before is not stored; the one before is shown for longer instead.
+    A frame that equals the one before it is not stored; instead the earlier one is shown for longer.
 
     Args:
         path: The .gif file, which is written completely or not at all.
-        frames: uint8 pictures (H, W), (H, W, 1) or (H, W, 3), all of one shape.
+        frames: Pictures, uint8 (H, W), (H, W, 1) or (H, W, 3), all of one shape.
         seconds: Time for each frame, rounded to 1/100 s.
         hold: Time in seconds for the last frame.
         colors: The most colours to use.  If the frames have no more in total, they are stored exactly.  Otherwise each
@@ -50,9 +50,9 @@ def save_gif(
             colours chosen by median cut.
 
     Raises:
-        TypeError: If a frame is not uint8.
-        ValueError: If there are no frames, their shapes do not fit, or a number is out of range.
-        ImportError: If Pillow is not installed.
+        TypeError: A frame is not uint8.
+        ValueError: There are no frames, their shapes do not fit, or a number is out of range.
+        ImportError: Pillow is not installed.
     """
     pictures = _checked(list(frames))
     if not 2 <= colors <= COLORS:
@@ -75,8 +75,8 @@ def training_gif(path: PathLike, folder: PathLike, *, seconds: float = 0.15, hol
         hold: Time in seconds for the last frame.
 
     Raises:
-        ValueError: If there are no such pictures, or one of them cannot be read.
-        ImportError: If Pillow is not installed.
+        ValueError: There are no such pictures, or one of them cannot be read.
+        ImportError: Pillow is not installed.
     """
     pictures = sorted((int(found[1]), file) for file in Path(folder).iterdir() if (found := _STEP.fullmatch(file.name)))
     if not pictures:

@@ -20,7 +20,7 @@ __all__ = ["curves"]
 
 _COLORS = {"critic": CRITIC, "generator": GENERATOR, "penalty": PENALTY}
 _TOP, _LEFT, _RIGHT, _PANEL, _GAP = 0.21, 0.62, 0.25, 1.45, 0.3  # inches
-WINDOW = 40  # the moving mean is over this fraction, 1 / WINDOW, of a run, an odd number of lines
+WINDOW = 40  # the moving mean is over 1 / WINDOW of a run's lines, rounded to an odd number
 MANY = 100  # from this number of lines on, the axes leave out outliers
 _POINT = {"marker": "o", "markersize": 4}  # without a marker a line of one point is invisible
 
@@ -62,11 +62,11 @@ def curves(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        TypeError: If a value that would be drawn is no number.
-        ValueError: If there is nothing to draw, or the steps do not increase.
+        TypeError: A value that would be drawn is not a number.
+        ValueError: There is nothing to draw, or the steps do not increase.
 
     Example:
-        run = minigan.runs.Run.open("runs/digits-1")
+        run = minigan.runs.Run.open("runs/digits-001")
         viz.curves("curves.png", run.read_log())
     """
     records = list(records)
@@ -134,7 +134,10 @@ def smoothed(values: Array, window: int, log: bool) -> Array:
 def value_limits(values: Array, log: bool, clip: bool) -> tuple[float, float]:
     """Return the limits of an axis for the values.
 
-    clip: leave out the most extreme hundredth of the values, so that no spike flattens the rest.
+    Args:
+        values: Finite numbers.
+        log: Whether the axis is logarithmic.
+        clip: Leave out the most extreme hundredth of the values, so that no spike flattens the rest.
     """
     low, high = np.quantile(np.log(values) if log else values, (0.005, 0.995) if clip else (0, 1))
     margin = 0.08 * (high - low) or 0.1 * abs(low) or 1.0
@@ -149,7 +152,7 @@ def step_limits(records: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
 
 
 def drawable(values: Array, log: bool) -> Array:
-    """Return which values can be drawn: the finite ones and, on a logarithmic axis, only positive ones."""
+    """Return a mask of the values that can be drawn: finite ones, and on a logarithmic axis only positive ones."""
     return np.isfinite(values) & (values > 0) if log else np.isfinite(values)
 
 
@@ -159,7 +162,7 @@ def _first_bad(steps, values, log):
 
 
 def _caption(window, clip, bad):
-    text = f"Thin: values as logged; thick: their centred mean over {window}." if window > 1 else "Values as logged."
+    text = f"Thin: values as logged; thick: their mean over {window} values." if window > 1 else "Values as logged."
     if clip:
         text += "  Each axis leaves out the most extreme 1 % of its values."
     if math.isfinite(bad):

@@ -44,8 +44,8 @@ def image_grid(images: Tensor | ArrayLike, columns: int, scale: int = 2) -> Arra
         A uint8 picture (height, width, C).
 
     Raises:
-        TypeError: If the images are integers.
-        ValueError: If the shape is another, a value is NaN, or columns or scale is less than 1.
+        TypeError: The images are integers.
+        ValueError: The shape is wrong, a value is NaN, or columns or scale is less than 1.
     """
     images = _shaped("images", array(images))
     if columns < 1 or scale < 1:
@@ -67,7 +67,7 @@ def save_grid(path: PathLike, images: Tensor | ArrayLike, columns: int, scale: i
     The arguments and errors are those of `image_grid`.
 
     Raises:
-        ImportError: If Pillow is not installed.
+        ImportError: Pillow is not installed.
     """
     require("PIL", "save_grid", "Pillow")
     from PIL import Image
@@ -79,9 +79,13 @@ def save_grid(path: PathLike, images: Tensor | ArrayLike, columns: int, scale: i
 
 
 def image_page(grid: Array, headings: Mapping[float, str], title: str, caption: str) -> Figure:
-    """Draw a uint8 picture (H, W, C) with every pixel enlarged to the same whole number of dots.
+    """Draw a picture with every pixel enlarged to the same whole number of dots.
 
-    headings: texts over the columns, by the position of their centre in pixels of the grid.
+    Args:
+        grid: The picture, uint8 (H, W, C).
+        headings: Texts over the columns, by the position of their centre in pixels of the grid.
+        title: Title of the figure.
+        caption: Text below the figure.
     """
     h, w, _ = grid.shape
     zoom = max(1, min(int((WIDTH - 0.2) * DPI // w), int(_TALLEST * DPI // h)))
@@ -99,7 +103,13 @@ def image_page(grid: Array, headings: Mapping[float, str], title: str, caption: 
 def checked_images(name: str, images: Tensor | ArrayLike) -> Array:
     """Return images as floats (N, H, W, C) in [-1, 1]; uint8 pixels are scaled.
 
-    Raises TypeError or ValueError, with `name` in the message, for anything else.
+    Args:
+        name: The name of the argument, for messages.
+        images: Floats in [-1, 1] or uint8 pixels, (N, H, W, C).
+
+    Raises:
+        TypeError: The images have another dtype.
+        ValueError: The shape is wrong, or a value is not in [-1, 1].
     """
     images = _shaped(name, array(images))
     if images.dtype == np.uint8:

@@ -41,8 +41,8 @@ def neighbours(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        TypeError: If the images are neither floats nor uint8.
-        ValueError: If shapes do not fit, values are out of range, or k is.
+        TypeError: The images are neither floats nor uint8.
+        ValueError: Shapes do not fit, or values or k are out of range.
     """
     generated, real = checked_images("generated", generated), checked_images("real", real)
     if generated.shape[1:] != real.shape[1:]:
@@ -74,7 +74,7 @@ def nearest(generated: Array, real: Array, k: int) -> tuple[Array, Array]:
     """
     x, y = (images.reshape(len(images), -1) for images in (generated, real))
     index = np.concatenate([_smallest(squared, k) for _, squared in blocks(x, y)])
-    distance = np.linalg.norm(x[:, None].astype(np.float64) - y[index], axis=2)  # no cancellation: a copy has 0
+    distance = np.linalg.norm(x[:, None].astype(np.float64) - y[index], axis=2)  # no cancellation: 0 for a copy
     order = np.argsort(distance, axis=1, kind="stable")
     return np.take_along_axis(index, order, 1), np.take_along_axis(distance, order, 1)
 

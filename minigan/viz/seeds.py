@@ -1,4 +1,4 @@
-"""Results of a protocol: the numbers of all seeds, never the best one alone, with floors and published values."""
+"""Results of a protocol: the values of all seeds, never only the best, with floors and published values."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def seeds(
     title: str = "Every seed",
     caption: str | None = None,
 ) -> Figure:
-    """Draw the number of every seed, with a row for each method and a column for each metric.
+    """Draw the value of every seed, with a row for each method and a column for each metric.
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
@@ -68,7 +68,7 @@ def seeds(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: If there are no numbers, one is NaN, or a name in floors, published or log is not in results.
+        ValueError: There are no numbers, one is NaN, or a name in floors, published or log is not in results.
 
     Example:
         viz.seeds("seeds.png", {"GAN": {"modes": [6, 7, 2]}, "WGAN-GP": {"modes": [8, 8, 8]}})

@@ -1,4 +1,4 @@
-"""Display of a figure where its reader is: in a file beside the running script, or in the notebook."""
+"""Display of a figure: in a file beside the running script, or in the notebook."""
 
 from __future__ import annotations
 

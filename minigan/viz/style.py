@@ -1,6 +1,6 @@
 """The common look of all figures: colours, sizes, the layout of a page, and how it is saved.
 
-The colours are those of M. Okabe and K. Ito, "Color universal design", 2008, which can be told apart with every kind of
+The colours are from M. Okabe and K. Ito, "Color universal design", 2008; they can be told apart with every kind of
 colour vision.  Colours that are used in one figure also differ in lightness, for printers without colour.  matplotlib
 is imported with the first figure, and used only through its objects, without pyplot and rcParams.
 """
@@ -83,8 +83,8 @@ def __dir__() -> list[str]:
 class Page:
     """Figure with a title above, a caption below, and between them a body that is laid out in inches.
 
-    Nothing is fitted to the contents, so the frames of an animation never jump, and an image that is n / DPI inches
-    wide, with n its width in pixels, is drawn pixel for pixel.
+    The layout does not depend on the contents, so the frames of an animation never jump, and an image that is n / DPI
+    inches wide, with n its width in pixels, is drawn pixel for pixel.
 
     Args:
         height: Height of the body in inches.
@@ -142,7 +142,7 @@ def font(size: float) -> dict[str, Any]:
 
 
 def plain(axes: Axes) -> Axes:
-    """Take the box from axes and give them small muted ticks and thin grid lines.  Returns the axes."""
+    """Remove the box around axes, give them small muted ticks and thin grid lines, and return them."""
     axes.set_facecolor("white")
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set(color=MUTED, linewidth=0.6)
@@ -156,7 +156,9 @@ def plain(axes: Axes) -> Axes:
 def number_axis(axis: XAxis | YAxis, log: bool = False) -> None:
     """Label an axis with plain numbers (0.001 rather than a power of ten).
 
-    log: make the axis logarithmic, with labels at 1, 2 and 5 times powers of ten if it is short.
+    Args:
+        axis: The x axis or the y axis of a plot.
+        log: Make the axis logarithmic, with labels at 1, 2 and 5 times powers of ten if it is short.
     """
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, NullLocator
 
@@ -174,7 +176,7 @@ def number_axis(axis: XAxis | YAxis, log: bool = False) -> None:
 
 
 def legend(axes: Axes, columns: int = 4) -> Legend:
-    """Add a legend just above the axes, where it hides nothing, with so many columns."""
+    """Add a legend with at most `columns` columns just above the axes, where it hides nothing."""
     return axes.legend(
         loc="lower left", bbox_to_anchor=(0, 1), ncols=columns, frameon=False, borderaxespad=0.1, borderpad=0.1,
         handlelength=1.4, handletextpad=0.5, columnspacing=1.4, labelcolor=INK, prop=font(SMALL),
@@ -189,7 +191,7 @@ def save(path: PathLike | None, figure: Figure) -> Figure:
         figure: A matplotlib Figure.
 
     Raises:
-        ValueError: If the path has another ending.
+        ValueError: The path has another ending.
     """
     if path is not None:
         kind = Path(path).suffix.lower().removeprefix(".")
@@ -208,7 +210,7 @@ def png(figure: Figure) -> tuple[bytes, int]:
 
 
 def pixels(figure: Figure, dpi: float = 100) -> Array:
-    """Render a figure as a uint8 picture (H, W, 3), such as `save_gif` takes."""
+    """Render a figure as a uint8 picture (H, W, 3), as `save_gif` needs it."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     before = figure.dpi
@@ -220,7 +222,7 @@ def pixels(figure: Figure, dpi: float = 100) -> Array:
 
 
 def _wrap(caption, width):
-    """Break a caption into lines of so many inches; the width of a character is about 0.51 times the font's size."""
+    """Break a caption into lines of `width` inches; a character is about 0.51 times as wide as the font's size."""
     return textwrap.wrap(caption, int(width * 72 / (0.51 * SMALL)))
 
 
