@@ -1,6 +1,6 @@
 """Backends: modules of kernels, one for each type of array.
 
-One look-up by the type of an array finds its backend.  `backend.interface` lists the functions that a backend provides.
+One look-up by the type of an array finds its backend. `backend.interface` lists the functions that a backend provides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The functions that every backend provides, with their types.  For readers and type checkers only.
+"""The functions that every backend provides, with their types. For readers and type checkers only.
 
 A backend is a module, such as `minigan.backend.numpy`, whose docstrings say what each function computes.
 """

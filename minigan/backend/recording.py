@@ -1,6 +1,6 @@
 """The recording in progress, if any, to which the kernels of every backend report.
 
-`minigan.capture` records a step and replays it.  While it records, kernels must report random draws and changes in
+`minigan.capture` records a step and replays it. While it records, kernels must report random draws and changes in
 place, since every replay must repeat both.
 """
 

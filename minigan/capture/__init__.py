@@ -1,6 +1,6 @@
 """Recording of a training step that is then replayed without Python: no graph, no dispatch, no new memory.
 
-On small networks most of the time is spent on deciding which kernels to call, and on a GPU on launching them.  These
+On small networks most of the time is spent on deciding which kernels to call, and on a GPU on launching them. These
 decisions are the same in every step.
 """
 
@@ -29,24 +29,24 @@ _PROGRAMS = {"cpu": cpu_program.Program, "cuda": cuda_program.Program}
 def capture(step: Callable[..., Any]) -> Captured:
     """Return a function that computes the same as `step`, and does so faster from its third call on.
 
-    The first call runs `step` normally.  The second call is recorded: the calls of NumPy on a tape, or the work of a
-    GPU as a CUDA graph.  The third call is replayed and also run normally, and the two must agree to the bit.  All
-    later calls are replayed.  The results of a replay have no history, and the next call overwrites their memory.
+    The first call runs `step` normally. The second call is recorded: the calls of NumPy on a tape, or the work of a
+    GPU as a CUDA graph. The third call is replayed and also run normally, and the two must agree to the bit. All
+    later calls are replayed. The results of a replay have no history, and the next call overwrites their memory.
 
     Python numbers, Python decisions and results that NumPy alone computes from arrays outside of the step stay as they
-    were recorded; a change of them is noticed only before the third call.  On a GPU the third call changes arrays
+    were recorded; a change of them is noticed only before the third call. On a GPU the third call changes arrays
     outside of the step twice if the step updates them in place, except for arrays that were announced to
     `minigan.backend.recording.changing`, as layers do.
 
     Args:
         step: A function of Tensors, arrays or None that returns Tensors, arrays, None, or tuples, lists and dicts of
-            them.  All other arrays that it reads, parameters included, must stay at their place in memory; their
-            values may change.  It may draw from a `minigan.random.Generator`.
+            them. All other arrays that it reads, parameters included, must stay at their place in memory; their
+            values may change. It may draw from a `minigan.random.Generator`.
 
     Raises:
         CaptureError: From a call, if an input differs from the recorded one in shape, dtype or device; if the step
             looks at its values (a branch, `item()`) or copies from the host to a GPU; or if the third call differs from
-            its replay, because the step read a Python number that changed, or used other random numbers.  The next
+            its replay, because the step read a Python number that changed, or used other random numbers. The next
             call then runs normally.
 
     Example:

@@ -21,7 +21,7 @@ def place(calls: Sequence[Call], made: Sequence[Array], kept: Sequence[Array]) -
     Args:
         calls: The calls in order, as (function, arguments, options).
         made: Arrays that a call makes before any call reads them.
-        kept: Arrays that keep their memory, such as the results of the tape.  All other arrays of `made` are moved,
+        kept: Arrays that keep their memory, such as the results of the tape. All other arrays of `made` are moved,
             together with their views.
     """
     fixed = {id(owner(a)) for a in kept}

@@ -1,8 +1,8 @@
 """A tape of NumPy calls: arrays that record every call on them, so that the calls can be repeated.
 
-A `Taped` array stands for memory that keeps its address.  Every NumPy function that is called with one is computed at
+A `Taped` array stands for memory that keeps its address. Every NumPy function that is called with one is computed at
 once, and recorded on the tape together with the memory that it read and the memory that it filled; playing the tape
-repeats the calls on the values that the memory holds then.  A view needs no call at all.
+repeats the calls on the values that the memory holds then. A view needs no call at all.
 A conversion of a value to a Python object is refused, since Python could decide by it which calls to make.
 """
 

@@ -1,7 +1,7 @@
 """The commands of `minigan`: one table, and a module for each of them.
 
-The usage text, the dispatch, the message about an unknown command and README's list come from this table.  A command
-runs the function `main` of the module with its name.  The module is imported only then, so `minigan --help` is fast.
+The usage text, the dispatch, the message about an unknown command and README's list come from this table. A command
+runs the function `main` of the module with its name. The module is imported only then, so `minigan --help` is fast.
 """
 
 from __future__ import annotations

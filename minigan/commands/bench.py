@@ -7,7 +7,7 @@ def main(arguments: list[str]) -> int:
     """Run the benchmarks if they can be imported.
 
     Raises:
-        ValueError: The benchmarks cannot be imported, because this is not a clone.
+        ValueError: If the benchmarks cannot be imported, because this is not a clone.
     """
     try:
         from benchmarks import command

@@ -44,8 +44,8 @@ def options(arguments: list[str]) -> TrainOptions:
     """Parse the arguments; the defaults come from the named preset, or from the run to resume.
 
     Raises:
-        ValueError: The preset is unknown, or `--resume` is given without `--out` or with another preset than the run's.
-        RunError: A setting was changed that must stay the same when a run is continued.
+        ValueError: If the preset is unknown, or `--resume` is given without `--out`, or with a preset that is not the run's.
+        RunError: If a setting was changed that must stay the same when a run is continued.
     """
     parsed = parse(TrainOptions, "train", [word for word in arguments if word not in ("-h", "--help")])
     if parsed.resume:

@@ -28,7 +28,7 @@ class SupportsDLPack(Protocol):
 def from_dlpack(x: SupportsDLPack, *, copy: bool | None = None) -> Tensor:
     """Return a Tensor that shares the memory of another library's array.
 
-    The Tensor has no history.  Code that writes to x changes the Tensor too, and no graph notices it: give copy=True
+    The Tensor has no history. Code that writes to x changes the Tensor too, and no graph notices it: give copy=True
     if x may be written to.
 
     Args:
@@ -37,9 +37,9 @@ def from_dlpack(x: SupportsDLPack, *, copy: bool | None = None) -> Tensor:
             always copies.
 
     Raises:
-        TypeError: The object has no `__dlpack__`.
-        BufferError: The other library refuses, as PyTorch does for a tensor that requires a gradient: detach it.
-        DeviceError: The array is in the memory of a GPU.
+        TypeError: If the object has no `__dlpack__`.
+        BufferError: If the other library refuses, as PyTorch does for a tensor that requires a gradient: detach it.
+        DeviceError: If the array is in the memory of a GPU.
 
     Example:
         x = mg.from_dlpack(torch.ones(3, 4))

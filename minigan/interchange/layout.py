@@ -8,8 +8,8 @@
     BatchNorm, LayerNorm: gamma, beta        weight, bias
     spectral_norm: layer.weight, u           parametrizations.weight.original, parametrizations.weight.0._u and ._v
 
-PyTorch flattens an image in the order (C, H, W).  The rows or columns of a dense layer beside a flattened image are
-permuted accordingly.  Numbers are only moved, never changed: the way to PyTorch's layout and back gives the same bits.
+PyTorch flattens an image in the order (C, H, W). The rows or columns of a dense layer beside a flattened image are
+permuted accordingly. Numbers are only moved, never changed: the way to PyTorch's layout and back gives the same bits.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def state_dict(network: nn.Module, shape: Sequence[int]) -> dict[str, Array]:
         NumPy arrays by PyTorch's name, as `torch.nn.Module.load_state_dict` expects them once they are tensors.
 
     Raises:
-        TypeError: A layer has no counterpart in PyTorch.
+        TypeError: If a layer has no counterpart in PyTorch.
     """
     entries, own = _entries(network, shape), network.state_dict()
     state = {entry.there: entry.to(own[entry.here]) for entry in entries}
@@ -63,12 +63,12 @@ def load_state_dict(network: nn.Module, state: Mapping[str, ArrayLike], shape: S
 
     Args:
         network: A network of minigan's own layers.
-        state: Arrays by PyTorch's name.  Entries that only PyTorch has, such as num_batches_tracked, are ignored.
+        state: Arrays by PyTorch's name. Entries that only PyTorch has, such as num_batches_tracked, are ignored.
         shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
 
     Raises:
-        TypeError: A layer has no counterpart in PyTorch.
-        ValueError: A name is missing or unexpected, or a shape does not fit.  The network is then unchanged.
+        TypeError: If a layer has no counterpart in PyTorch.
+        ValueError: If a name is missing or unexpected, or a shape does not fit. The network is then unchanged.
     """
     entries = {entry.there: entry for entry in _entries(network, shape)}
     strange = [name for name in state if name not in entries and not name.endswith(("._v", "num_batches_tracked"))]
@@ -81,7 +81,7 @@ def load_state_dict(network: nn.Module, state: Mapping[str, ArrayLike], shape: S
 def save(path: PathLike, network: nn.Module, shape: Sequence[int]) -> None:
     """Write the weights of a network to a .safetensors file in PyTorch's layout.
 
-    `safetensors.torch.load_file` reads it.  The arguments and errors are those of `state_dict`.
+    `safetensors.torch.load_file` reads it. The arguments and errors are those of `state_dict`.
     """
     to_bytes = require("safetensors.numpy", "a .safetensors file", "safetensors").save
     with replacing(path) as file:

@@ -1,7 +1,7 @@
 """A generator as an ONNX graph, made from a trace of the operations that it computes.
 
-There is a rule for each operation rather than for each layer, so that new layers need no new rule.  The network runs
-twice, on batches of two sizes.  If a shape differs between the two traces, it contains the batch size.  If a constant
+There is a rule for each operation rather than for each layer, so that new layers need no new rule. The network runs
+twice, on batches of two sizes. If a shape differs between the two traces, it contains the batch size. If a constant
 array differs, it was computed from the input without operations; the graph could not follow it, so it is refused.
 """
 
@@ -54,7 +54,7 @@ def save(path: PathLike, network: Module, shape: Sequence[int]) -> None:
 def model(network: Module, shape: Sequence[int]) -> onnx.ModelProto:
     """Convert a network in evaluation mode to an ONNX graph, and check the graph.
 
-    The graph takes "z", (N, *shape), and for a conditional generator also "labels", int64 (N,).  It returns "samples",
+    The graph takes "z", (N, *shape), and for a conditional generator also "labels", int64 (N,). It returns "samples",
     (N, ...), in the range of the network; images are (N, H, W, C).
 
     Args:
@@ -62,7 +62,7 @@ def model(network: Module, shape: Sequence[int]) -> onnx.ModelProto:
         shape: Shape of one sample that it takes, (latent,) or (H, W, C).
 
     Raises:
-        ValueError: An operation has no ONNX counterpart here, or something that depends on the input is computed
+        ValueError: If an operation has no ONNX counterpart here, or something that depends on the input is computed
             outside of operations.
     """
     body, classes = (network.body, network.classes) if isinstance(network, LabelledGenerator) else (network, 0)
@@ -144,7 +144,7 @@ class _Graph:
         return RULES[name](self, inputs, attrs, others)
 
     def _same(self, name, mine, theirs):
-        """Return an array that both traces use, which becomes a constant.  ValueError if they differ."""
+        """Return an array that both traces use, which becomes a constant. ValueError if they differ."""
         if not np.array_equal(mine, theirs):
             raise ValueError(
                 f"onnx: {name} computes with an array that changes with the input but was not computed by operations, "

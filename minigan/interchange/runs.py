@@ -30,7 +30,7 @@ def generator(run: Run) -> tuple[Module, Shape]:
     VAE with its last activation, or the U-Net of a translation, which takes images.
 
     Raises:
-        RunError: The run has no checkpoint that can be read.
+        RunError: If the run has no checkpoint that can be read.
     """
     _, config = run.read_config()
     arrays, state = run.load_checkpoint()

@@ -26,8 +26,8 @@ def __dir__() -> list[str]:
 def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
     """Convert a network to a torch.nn.Module on the CPU, with copies of its weights.
 
-    Images go in and out as (N, C, H, W).  The module of a conditional network also takes labels, int64 (N,).
-    Dropout draws PyTorch's random numbers.  Augmentation and instance noise, which do nothing in evaluation mode, are
+    Images go in and out as (N, C, H, W). The module of a conditional network also takes labels, int64 (N,).
+    Dropout draws PyTorch's random numbers. Augmentation and instance noise, which do nothing in evaluation mode, are
     left out.
 
     Args:
@@ -38,7 +38,7 @@ def module(network: Module, shape: Sequence[int]) -> torch.nn.Module:
         A module in the mode of the network, training or evaluation.
 
     Raises:
-        TypeError: A layer has no counterpart in PyTorch.
+        TypeError: If a layer has no counterpart in PyTorch.
     """
     state = {name: torch.from_numpy(array.copy()) for name, array in layout.state_dict(network, shape).items()}
     with torch.random.fork_rng(devices=[]):  # PyTorch draws initial weights, which are overwritten at once
@@ -56,7 +56,7 @@ def load(network: Module, module: torch.nn.Module, shape: Sequence[int]) -> None
         shape: Shape of one sample that the network takes, (latent,) or (H, W, C).
 
     Raises:
-        ValueError: Names or shapes do not fit.  The network is then unchanged.
+        ValueError: If names or shapes do not fit. The network is then unchanged.
     """
     state = {name: tensor.detach().cpu().numpy() for name, tensor in module.state_dict().items()}
     layout.load_state_dict(network, state, shape)

@@ -137,7 +137,7 @@ _R3GAN_SMALL = Preset(
 )  # fmt: skip
 
 # With a logistic loss the critic's score of a mode stops at the log-ratio of real and generated mass: too small a
-# gradient for samples between sharp modes.  With the Wasserstein loss it grows until both masses agree, and the drift
+# gradient for samples between sharp modes. With the Wasserstein loss it grows until both masses agree, and the drift
 # penalty damps the oscillation.
 _TOY_RING = Preset(
     Config(
@@ -217,7 +217,7 @@ def preset(name: str) -> Config:
         name: One of `PRESETS`.
 
     Raises:
-        ValueError: There is no such preset; the message suggests the most similar name.
+        ValueError: If there is no such preset; the message suggests the most similar name.
 
     Example:
         >>> preset("toy-ring").steps

@@ -166,7 +166,7 @@ class Config:
         """Check every setting.
 
         Raises:
-            ValueError: A setting is out of range, has no effect, or contradicts another one.
+            ValueError: If a setting is out of range, has no effect, or contradicts another one.
         """
         fields.verify(self)
         if self.precision != "fp32" and self.device == "cpu":

@@ -97,7 +97,7 @@ def verify(settings: object) -> None:
     """Compare the fields of a dataclass instance with their ranges and choices.
 
     Raises:
-        ValueError: A field has a value that its type does not allow.
+        ValueError: If a field has a value that its type does not allow.
     """
     owner: Any = type(settings)
     for name, allowed in metadata(owner, Range).items():

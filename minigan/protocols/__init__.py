@@ -32,7 +32,7 @@ def load(name: str) -> tuple[Protocol, ...]:
         name: One of `NAMES`.
 
     Raises:
-        ValueError: There is no such protocol; the message suggests the most similar name.
+        ValueError: If there is no such protocol; the message suggests the most similar name.
     """
     if name not in NAMES:
         hint = nearest(name, NAMES) or ";"

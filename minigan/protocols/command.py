@@ -27,14 +27,14 @@ def main(
 
     Args:
         name: The name of a protocol.
-        out: A folder, by default runs/protocol-NAME; see `harness.run`.  Each protocol of that name gets a subfolder
+        out: A folder, by default runs/protocol-NAME; see `harness.run`. Each protocol of that name gets a subfolder
             with results.json, table.txt and figure.png.
         processes: The number of seeds at a time; by default one for each core.
         seeds: The seeds to run; None takes the protocol's own.
         steps: The number of generator updates; None takes the protocol's own.
 
     Raises:
-        ValueError: The name is unknown, or a setting is out of range.
+        ValueError: If the name is unknown, or a setting is out of range.
     """
     if name == "dirac":
         return _dirac(out)

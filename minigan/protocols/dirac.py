@@ -1,8 +1,8 @@
 """The Dirac-GAN (Mescheder et al. 2018, section 2): the smallest game, whose outcome is known to every digit.
 
-The data are a point at 0, the generator is a point at theta, and the critic is D(x) = psi x.  Training starts at
+The data are a point at 0, the generator is a point at theta, and the critic is D(x) = psi x. Training starts at
 (theta, psi) = (1, -1) and takes 500 steps with a learning rate of 0.2; in each, both players move at once, or the
-generator moves first.  The final distance from the equilibrium (0, 0) shows which methods converge.  Losses, penalties
+generator moves first. The final distance from the equilibrium (0, 0) shows which methods converge. Losses, penalties
 and derivatives are the library's own, in float64.
 """
 

@@ -1,7 +1,7 @@
 """Running a pre-registered protocol: every method with every seed, in parallel processes; no result is left out.
 
-A job is one method with one seed.  It trains, is judged, and writes its record at once.  The record's name contains a
-hash of everything on which the result depends.  So an interrupted protocol continues where it was, and results of other
+A job is one method with one seed. It trains, is judged, and writes its record at once. The record's name contains a
+hash of everything on which the result depends. So an interrupted protocol continues where it was, and results of other
 settings are never mixed in.
 """
 
@@ -45,12 +45,12 @@ def run(
         output: The stream of the progress bar; by default stderr.
 
     Returns:
-        The record of every job, in order.  Its keys are "method", "seed", "config", "seconds", and either "metrics"
-        with {name: {"value": ..., "floor": ..., ...}} or "failed" with a sentence.  A failed job is tried again at the
+        The record of every job, in order. Its keys are "method", "seed", "config", "seconds", and either "metrics"
+        with {name: {"value": ..., "floor": ..., ...}} or "failed" with a sentence. A failed job is tried again at the
         next call.
 
     Raises:
-        ValueError: Processes or seeds are out of range, or a seed is given twice.
+        ValueError: If processes or seeds are out of range, or a seed is given twice.
     """
     processes = jobs.processes_for(processes)
     planned = [Job(protocol, method, config, Path(out)) for method, config in protocol.jobs(seeds)]

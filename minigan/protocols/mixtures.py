@@ -99,7 +99,7 @@ ring = _protocol("ring", "ring", {"WGAN + R1 + R2 + drift": preset("toy-ring")},
 grid = _protocol("grid", "grid", {"WGAN + R1 + R2 + drift": preset("toy-grid")}, _targets(25, 0.008, 0.0072))
 
 # Equal conditions: networks, batch size, learning rates with their schedule and the weight average are the same for all
-# methods.  They differ in loss, penalty, critic steps, spectral norm and packing.  WGAN uses RMSprop, as in its paper;
+# methods. They differ in loss, penalty, critic steps, spectral norm and packing. WGAN uses RMSprop, as in its paper;
 # the others use Adam with beta1 = 0, as in the papers on penalties.
 _COMMON = Config(
     steps=2500, batch_size=128, threads=1, model="dense", latent=2, generator_width=96, critic_width=96, depth=3,

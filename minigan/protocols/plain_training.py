@@ -25,7 +25,7 @@ def train(config: Config, dataset: Dataset | None = None) -> Callable[[int, Gene
         dataset: The data; None loads `config.data`.
 
     Raises:
-        ArithmeticError: A loss is no longer finite.
+        ArithmeticError: If a loss is no longer finite.
     """
     trainer = trainer_for(config, load_data(config) if dataset is None else dataset)
     while trainer.step_count < config.steps:

@@ -1,6 +1,6 @@
 """Curves as SVG that stretches to the available width, with HTML text beside it that does not stretch.
 
-The values are selected, smoothed and clipped as in `viz.curves`.  Colours are classes of the page's style sheet, which
+The values are selected, smoothed and clipped as in `viz.curves`. Colours are classes of the page's style sheet, which
 defines them for light and for dark pages.
 """
 

@@ -34,8 +34,8 @@ def compare(runs: Sequence[Run], path: PathLike) -> None:
         path: The .html file, which is written completely or not at all.
 
     Raises:
-        ValueError: There are too few or too many runs, a run is given twice, or the path does not end in .html.
-        RunError: The configuration of a run cannot be read.
+        ValueError: If there are too few or too many runs, a run is given twice, or the path does not end in .html.
+        RunError: If the configuration of a run cannot be read.
     """
     _check(runs, Path(path))
     found = [facts.read(run) for run in runs]

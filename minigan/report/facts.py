@@ -63,7 +63,7 @@ def read(run: Run) -> Facts:
     """Read the folder of a run, in which all files except the configuration may be missing or incomplete.
 
     Raises:
-        RunError: The configuration cannot be read.
+        RunError: If the configuration cannot be read.
     """
     preset, config = run.read_config()
     records = run.read_log()

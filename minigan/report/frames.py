@@ -52,7 +52,7 @@ def frames(folder: Path, most: int = FRAMES) -> tuple[list[Frame], int]:
         The pictures, and the number of pictures in the folder.
 
     Raises:
-        ImportError: Pillow is not installed.
+        ImportError: If Pillow is not installed.
     """
     require("PIL", "a report with pictures", "Pillow")
     paths = sorted(folder.glob("step-*.png"), key=_step)

@@ -24,7 +24,7 @@ class Html(str):
 def tag(name: str, /, *children: Any, **attributes: Any) -> Html:
     """Return the element <name attributes>children</name>.
 
-    In names of attributes a trailing _ is removed and any other _ becomes -.  Children and attributes that are None are
+    In names of attributes a trailing _ is removed and any other _ becomes -. Children and attributes that are None are
     left out; an attribute that is True has no value.
     """
     given = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items() if value is not None}

@@ -54,7 +54,7 @@ def _span(found):
 
 
 def _entry(found, key):
-    """Return a number of a metric, NaN if there is none.  JSON stores infinity as a string, which is read as well."""
+    """Return a number of a metric, NaN if there is none. JSON stores infinity as a string, which is read as well."""
     return _float(found.get(key))
 
 

@@ -30,7 +30,7 @@ def report(run: Run) -> Path:
     """Write report.html into the folder of a run, completely or not at all, and return its path.
 
     Raises:
-        RunError: The configuration of the run cannot be read.
+        RunError: If the configuration of the run cannot be read.
     """
     found = facts.read(run)
     content = page(

@@ -1,7 +1,7 @@
 """Checkpoints of a run: each is a file `step-0000005.safetensors` and its manifest `step-0000005.json`.
 
-The manifest holds the sha256 of the other file, and is the first of the two to appear in the folder.  A process that
-dies in between leaves a manifest without its file, and only the checkpoint that it was saving is lost.  If the two do
+The manifest holds the sha256 of the other file, and is the first of the two to appear in the folder. A process that
+dies in between leaves a manifest without its file, and only the checkpoint that it was saving is lost. If the two do
 not match in any other way, the checkpoint was damaged later.
 """
 
@@ -53,7 +53,7 @@ class Checkpoints:
             about: Anything else that JSON can hold.
 
         Raises:
-            OSError: The checkpoint cannot be written, for example because the disk is full.
+            OSError: If the checkpoint cannot be written, for example because the disk is full.
         """
         arrays = {name: np.asarray(a, order="C") for name, a in arrays.items()}
         content = save(arrays, {_ABOUT: json.dumps(about)})
@@ -80,7 +80,7 @@ class Checkpoints:
             Step, arrays by name, and `about` as it was saved; None if no checkpoint was finished yet.
 
         Raises:
-            RunError: All checkpoints are damaged.
+            RunError: If all checkpoints are damaged.
         """
         damaged = []
         for step in reversed(self.steps()):

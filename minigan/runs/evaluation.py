@@ -40,7 +40,7 @@ def evaluate(run: Run, n: int | None = None, seed: int = 0) -> dict[str, Measure
 
     Args:
         run: The run.
-        n: The number of samples; by default 2,500 points, 10,000 images or 26,000 stacked digits.  At most 2,000
+        n: The number of samples; by default 2,500 points, 10,000 images or 26,000 stacked digits. At most 2,000
             images are compared with other images one by one.
         seed: The seed of the noise, and of everything random in the metrics.
 
@@ -48,8 +48,8 @@ def evaluate(run: Run, n: int | None = None, seed: int = 0) -> dict[str, Measure
         Measurements by the names of the metrics.
 
     Raises:
-        ValueError: There are too few samples, or the run is a translation, which does not draw samples from noise.
-        RunError: The run has no checkpoint.
+        ValueError: If there are too few samples, or the run is a translation, which does not draw samples from noise.
+        RunError: If the run has no checkpoint.
     """
     _, config = run.read_config()
     if config.model == "unet":
@@ -110,16 +110,16 @@ def judge_images(
 ) -> dict[str, Measurement]:
     """Compare images with real ones.
 
-    A set of samples is at most half as large as the real data.  If the real data are few, the samples are divided into
-    several such sets for the metrics that compare images one by one.  If the data have labels, a classifier that was
+    A set of samples is at most half as large as the real data. If the real data are few, the samples are divided into
+    several such sets for the metrics that compare images one by one. If the data have labels, a classifier that was
     trained on `train` also measures the balance of the classes and how clearly it recognises them.
 
     Args:
         images: Samples (N, H, W, C) in [-1, 1].
         train: The training data.
         rng: The generator of the floors.
-        unseen: Real images that training has not seen.  Samples are compared with these, and tested for being nearer
-            to the training data.  Without them samples are compared with `train`, which cannot reveal copies.
+        unseen: Real images that training has not seen. Samples are compared with these, and tested for being nearer
+            to the training data. Without them samples are compared with `train`, which cannot reveal copies.
     """
     reference = unseen or train
     real = data.scale(reference.images)
@@ -159,7 +159,7 @@ def judge_classes(
         rng: The generator of the floors.
 
     Raises:
-        ValueError: The real images have no labels.
+        ValueError: If the real images have no labels.
     """
     if train.labels is None or reference.labels is None:
         raise ValueError(f"{train.name} has no labels, so its classes cannot be measured")

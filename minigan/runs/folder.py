@@ -78,7 +78,7 @@ class Run:
             config: The configuration.
 
         Raises:
-            RunError: The folder already holds a run, or cannot be written.
+            RunError: If the folder already holds a run, or cannot be written.
         """
         run = cls(folder)
         try:
@@ -98,7 +98,7 @@ class Run:
         """Open an existing run.
 
         Raises:
-            RunError: The folder holds no run.
+            RunError: If the folder holds no run.
         """
         run = cls(folder)
         if not run.config_file.is_file():
@@ -116,7 +116,7 @@ class Run:
         """Read the name of the preset and the configuration.
 
         Raises:
-            RunError: The file config.json is damaged or does not exist.
+            RunError: If the file config.json is damaged or does not exist.
         """
         try:
             return _preset_and_config(json.loads(self.config_file.read_text(encoding="utf-8")))
@@ -127,7 +127,7 @@ class Run:
         """Check that this run can be continued with `config`.
 
         Raises:
-            RunError: The run cannot be continued with it; the message names the settings that differ.
+            RunError: If the run cannot be continued with it; the message names the settings that differ.
         """
         if clause := refused(self.read_config()[1], config):
             raise RunError(f"--resume goes on with the run as it was: {clause}; for that begin a new run")
@@ -138,7 +138,7 @@ class Run:
 
         Raises:
             Busy: Another process trains it; the message has its process id.
-            RunError: The folder cannot be written, for example because the disk is full; the message says what is
+            RunError: If the folder cannot be written, for example because the disk is full; the message says what is
                 saved and how to continue.
         """
         try:
@@ -211,7 +211,7 @@ class Run:
             Arrays and state, for the trainer's `load_state`.
 
         Raises:
-            RunError: There is no undamaged checkpoint, or it does not belong to config.json.
+            RunError: If there is no undamaged checkpoint, or it does not belong to config.json.
         """
         found = self.resume(say)
         if found is None:

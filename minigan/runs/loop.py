@@ -54,8 +54,9 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
 
     Raises:
         Stopped: Ctrl-C or SIGTERM asked for it; the step in progress was finished and a checkpoint saved.
-        RunError: The training produced NaN or infinity and `config.on_nan` did not help, the folder cannot be written,
-            another process is training in it, or the run cannot be resumed with its settings or checkpoints.
+        RunError: If the training produced NaN or infinity and `config.on_nan` did not help, if the folder cannot be
+            written, if another process is training in it, or if the run cannot be resumed with its settings or
+            checkpoints.
     """
     output = sys.stderr if output is None else output
     with run.held(), threadpool_limits(trainer.config.threads or None, "blas"), precision_of(trainer):
@@ -75,7 +76,7 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
 
 
 def _go_on(trainer, run, say):
-    """Restore the trainer from the newest checkpoint of the run.  Return whether there was a checkpoint."""
+    """Restore the trainer from the newest checkpoint of the run. Return whether there was a checkpoint."""
     run.refuse(trainer.config)
     if said := consequence(run.read_config()[1], trainer.config):
         say(said)
@@ -117,7 +118,7 @@ def _train(trainer, run, output, asked):
 
 
 def _save(run, trainer):
-    """Save a checkpoint, after a check that all its numbers are finite.  Return its step."""
+    """Save a checkpoint, after a check that all its numbers are finite. Return its step."""
     arrays, state = trainer.state()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -130,8 +131,8 @@ def _save(run, trainer):
 def _interruption():
     """Return a context whose value is a list; a signal that asks to stop is appended to it.
 
-    The training looks at the list between steps, as an interrupted step could not be resumed exactly.  A second signal
-    interrupts at once.  Outside the main thread signals cannot be caught, and the list stays empty.
+    The training looks at the list between steps, as an interrupted step could not be resumed exactly. A second signal
+    interrupts at once. Outside the main thread signals cannot be caught, and the list stays empty.
     """
     asked: list[int] = []
 

@@ -42,7 +42,7 @@ def gallery(run: Run) -> list[Path]:
         The paths of the pictures.
 
     Raises:
-        RunError: There is no checkpoint.  The pictures that need none, see `history`, have been drawn nevertheless.
+        RunError: If there is no checkpoint. The pictures that need none, see `history`, have been drawn nevertheless.
     """
     paths = history(run)
     _, config = run.read_config()

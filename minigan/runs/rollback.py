@@ -36,7 +36,7 @@ def roll_back(trainer: BaseTrainer, run: Run, failure: Diverged, say: Callable[[
         say: Called with a line about the rollback.
 
     Raises:
-        RunError: There is no checkpoint, or there were already `MOST` rollbacks.
+        RunError: If there is no checkpoint, or there were already `MOST` rollbacks.
     """
     times = trainer.rollbacks + 1
     if times > MOST:

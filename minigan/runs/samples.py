@@ -31,8 +31,8 @@ def draw(run: Run, n: int, seed: int = 0, label: int | None = None) -> NDArray[A
         Images (n, H, W, C) in [-1, 1] or points (n, 2), float32.
 
     Raises:
-        RunError: The run has no checkpoint.
-        ValueError: There is no such class.
+        RunError: If the run has no checkpoint.
+        ValueError: If there is no such class.
     """
     _, config = run.read_config()
     return TRAINERS[config.model].samples(config, *run.load_checkpoint(), n, Generator(seed), label)

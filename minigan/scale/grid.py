@@ -59,7 +59,7 @@ class Grid:
         """Return a `Point` for every run; the seeds of one combination follow one another.
 
         Raises:
-            ValueError: Settings are out of range or contradict each other.
+            ValueError: If settings are out of range or contradict each other.
         """
         return [
             self._point(name, dict(zip(self.settings, values, strict=True)), seed)
@@ -104,7 +104,7 @@ def read(path: PathLike) -> Grid:
         path: A TOML file.
 
     Raises:
-        ValueError: The file is not valid; the message names the wrong key and the nearest valid one.
+        ValueError: If the file is not valid; the message names the wrong key and the nearest valid one.
     """
     path = Path(path)
     try:

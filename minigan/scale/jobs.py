@@ -1,6 +1,6 @@
 """Jobs in parallel, in processes of this machine or on Slurm; every job writes a record of its own.
 
-Only the records are kept.  An interrupted series continues with the jobs that have no result yet, and a job that failed
+Only the records are kept. An interrupted series continues with the jobs that have no result yet, and a job that failed
 has a row in the table like any other.
 """
 
@@ -44,7 +44,7 @@ def processes_for(asked: int | None) -> int:
         asked: The number that the user asked for; None takes one for each core.
 
     Raises:
-        ValueError: The number is less than 1.
+        ValueError: If the number is less than 1.
     """
     processes = os.cpu_count() or 1 if asked is None else asked
     if processes < 1:

@@ -2,11 +2,11 @@
 
     mpiexec -n 2 minigan train dcgan --batch-size 64        32 rows each; equal to one process with 64 rows
 
-Every process holds both networks and takes the same steps.  It draws the batch and the noise of all processes and keeps
+Every process holds both networks and takes the same steps. It draws the batch and the noise of all processes and keeps
 its own rows; the gradients of each network, in one flat buffer, are averaged before the optimizer sees them; batch norm
-adds up its sums over all processes.  So K processes compute the same as one process, up to rounding.
+adds up its sums over all processes. So K processes compute the same as one process, up to rounding.
 
-Only the first process has a run folder.  Before it calls a method that changes the trainer, it announces the call to
+Only the first process has a run folder. Before it calls a method that changes the trainer, it announces the call to
 the others, which call the same method.
 """
 
@@ -74,7 +74,7 @@ class Team:
         """Return a new trainer whose changes the other processes follow.
 
         Raises:
-            ValueError: The batch cannot be divided among the processes, or the device is a GPU.
+            ValueError: If the batch cannot be divided among the processes, or the device is a GPU.
         """
         trainer = trainer_for(config, dataset)
         self._refuse(config, trainer.device)
@@ -120,7 +120,7 @@ def team() -> Alone | Team:
     """Return the `Team` of the processes that mpiexec or srun started together; `Alone` if there is only this one.
 
     Raises:
-        RunError: There are other processes, and mpi4py is missing or belongs to another MPI.
+        RunError: If there are other processes, and mpi4py is missing or belongs to another MPI.
     """
     started = max(int(os.environ.get(name, 1)) for name in STARTERS)
     if started == 1:

@@ -69,7 +69,7 @@ class Protocol:
             fails.
         judge: Function judge(draw, rng, **judging) that returns ({metric: Measurement}, samples to keep).
         shown: {metric: its title in the table}, in order.
-        judging: Arguments of `judge`, numbers and names that JSON can hold.  The results depend on them, so they belong
+        judging: Arguments of `judge`, numbers and names that JSON can hold. The results depend on them, so they belong
             to the protocol.
         published: Rows of published numbers, which the table shows beside ours.
         targets: {name of a group of targets: {metric: Target}}.
@@ -96,7 +96,7 @@ class Protocol:
             seeds: The seeds to run; None takes the protocol's own.
 
         Raises:
-            ValueError: A seed is given twice.
+            ValueError: If a seed is given twice.
         """
         seeds = self.seeds if seeds is None else seeds
         if len(set(seeds)) < len(seeds):

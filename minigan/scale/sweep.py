@@ -1,6 +1,6 @@
 """Sweeps: every run of a grid in a run folder of its own, several at a time, with one table and one figure.
 
-Finished runs are kept, and stopped runs continue from their newest checkpoint.  A run that fails has a row in the table
+Finished runs are kept, and stopped runs continue from their newest checkpoint. A run that fails has a row in the table
 like any other.
 """
 

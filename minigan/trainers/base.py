@@ -38,7 +38,7 @@ class Batches(Protocol):
 class BaseTrainer:
     """Base class of trainers, which hold everything that changes during a run.
 
-    All randomness comes from `config.seed`, in separate streams.  A subclass is made as `Trainer(config, dataset)`; it
+    All randomness comes from `config.seed`, in separate streams. A subclass is made as `Trainer(config, dataset)`; it
     defines `step`, `picture`, `samples`, `parts` and
     `generators`, and sets `loader`.
 
@@ -54,8 +54,8 @@ class BaseTrainer:
         rollbacks: The number of times that training went back to a checkpoint and lowered the learning rates.
 
     Raises:
-        ValueError: Settings contradict each other.
-        DeviceError: The configuration asks for a GPU and none works.
+        ValueError: If settings contradict each other.
+        DeviceError: If the configuration asks for a GPU and none works.
     """
 
     config: Config
@@ -76,7 +76,7 @@ class BaseTrainer:
             Losses by name.
 
         Raises:
-            FloatingPointError: A loss or a gradient is not finite.
+            FloatingPointError: If a loss or a gradient is not finite.
         """
         raise NotImplementedError
 
@@ -111,7 +111,7 @@ class BaseTrainer:
             Samples (N, ...), float32.
 
         Raises:
-            NotImplementedError: The samples of this trainer do not come from noise.
+            NotImplementedError: If the samples of this trainer do not come from noise.
         """
         raise NotImplementedError
 
@@ -137,7 +137,7 @@ class BaseTrainer:
             Images (n, H, W, C) in [-1, 1] or points (n, 2), float32.
 
         Raises:
-            ValueError: There is no such class.
+            ValueError: If there is no such class.
         """
         raise NotImplementedError
 
@@ -173,7 +173,7 @@ class BaseTrainer:
         """Restore what `state` returned.
 
         Raises:
-            ValueError: The state belongs to another configuration.
+            ValueError: If the state belongs to another configuration.
         """
         for part, owner in self.parts().items():
             owner.load_state_dict(part_of(arrays, part))

@@ -33,7 +33,7 @@ def trainer_for(config: Config, dataset: Data) -> Trainer | TranslationTrainer |
         dataset: What `load_data(config)` returned.
 
     Raises:
-        ValueError: Settings contradict each other or the data, or need a package that is not installed.
+        ValueError: If settings contradict each other or the data, or need a package that is not installed.
     """
     config.check()
     if config.summary_interval:

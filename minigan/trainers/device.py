@@ -21,7 +21,7 @@ def chosen(config: Config) -> str:
     """Return the device that `config.device` asks for; "auto" is a GPU if one works, and otherwise the CPU.
 
     Raises:
-        DeviceError: A GPU is asked for and none works.
+        DeviceError: If a GPU is asked for and none works.
     """
     device = ("cuda" if works("cuda") else "cpu") if config.device == "auto" else config.device
     named(device)

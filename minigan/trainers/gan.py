@@ -46,7 +46,7 @@ class Trainer(BaseTrainer):
         diagnosis: The `gan.Diagnosis` of the training.
 
     Raises:
-        ValueError: Settings contradict each other or the data.
+        ValueError: If settings contradict each other or the data.
     """
 
     generator: nn.Module
@@ -250,7 +250,7 @@ class Trainer(BaseTrainer):
 def _repeats_itself(config, device):
     """Return whether all steps are the same computation, and capturing it makes it faster.
 
-    On the CPU it is faster only for dense networks, whose operations are small.  A step that depends on its labels, or
+    On the CPU it is faster only for dense networks, whose operations are small. A step that depends on its labels, or
     on numbers that change between steps, cannot be captured.
     """
     if device == "cuda":

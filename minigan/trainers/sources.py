@@ -38,8 +38,8 @@ def load_data(config: Config) -> Data:
     """Load the data that `config.data` names: a `data.Dataset` of images, or a sampler of points.
 
     Raises:
-        ValueError: No data have that name.
-        OSError: A file cannot be read.
+        ValueError: If no data have that name.
+        OSError: If a file cannot be read.
     """
     if config.data in POINTS:
         return POINTS[config.data]()
@@ -60,7 +60,7 @@ def only_images(config: Config, dataset: Data) -> data.Dataset:
     """Return the data unchanged if they are images, as some models need.
 
     Raises:
-        ValueError: The data are points in the plane.
+        ValueError: If the data are points in the plane.
     """
     if not isinstance(dataset, data.Dataset):
         raise ValueError(f"model={config.model} needs images, and data={config.data} gives points in the plane")
@@ -88,7 +88,7 @@ class Images:
         unit: Short name of a sample.
 
     Raises:
-        ValueError: The configuration asks for more samples, or for labels, than the data have.
+        ValueError: If the configuration asks for more samples, or for labels, than the data have.
     """
 
     unit: str = "img"
@@ -174,7 +174,7 @@ def set_aside(
         The arrays without these rows, and the held-out rows, None if there are none.
 
     Raises:
-        ValueError: No rows would be left.
+        ValueError: If no rows would be left.
     """
     if not held_out:
         return arrays, None

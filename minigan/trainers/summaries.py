@@ -18,7 +18,7 @@ def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[
 
     Args:
         folder: Where the event files are written.
-        interval: Steps from one summary to the next; 0 writes none.  Losses on held-out samples are written whenever
+        interval: Steps from one summary to the next; 0 writes none. Losses on held-out samples are written whenever
             they are measured.
         step: The step from which the run continues; summaries of later steps, left by a crash, are hidden.
 
@@ -26,7 +26,7 @@ def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[
         A context that gives a function write(step, {name: number}).
 
     Raises:
-        ValueError: tensorboardX is not installed.
+        ValueError: If tensorboardX is not installed.
     """
     if not interval:
         yield lambda step, report: None
@@ -48,7 +48,7 @@ def event_writer() -> Callable[..., Any]:
     """Return tensorboardX's SummaryWriter.
 
     Raises:
-        ValueError: tensorboardX is not installed.
+        ValueError: If tensorboardX is not installed.
     """
     try:
         from tensorboardX import SummaryWriter

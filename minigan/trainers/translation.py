@@ -49,7 +49,7 @@ class TranslationTrainer(BaseTrainer):
             translate these.
 
     Raises:
-        ValueError: Settings contradict each other or the data.
+        ValueError: If settings contradict each other or the data.
     """
 
     generator: PairedGenerator
@@ -133,7 +133,7 @@ class TranslationTrainer(BaseTrainer):
             Inputs, each beside its translation, (n, H, 2 W, C).
 
         Raises:
-            ValueError: A label is given, as translations have no classes, or fewer than n inputs are held out.
+            ValueError: If a label is given, as translations have no classes, or fewer than n inputs are held out.
         """
         if label is not None:
             raise ValueError(f"label {label}: a translation starts from a held-out input, not from a class")
@@ -174,14 +174,14 @@ def pairs(config: Config, dataset: Data) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return inputs and targets of the translation `config.task`.
 
     For "color" the targets are RGB images and the inputs their `luma`; gray images with labels get the color of their
-    class.  For "edges" the targets are the images, and the inputs those edges of their `edge_map` that are at least as
+    class. For "edges" the targets are the images, and the inputs those edges of their `edge_map` that are at least as
     steep as `STEEP`.
 
     Returns:
         Two uint8 arrays (N, H, W, C), whose sides are padded to multiples of 2 ** depth for the U-Net.
 
     Raises:
-        ValueError: The data are not images, or have neither colors nor labels of few enough classes.
+        ValueError: If the data are not images, or have neither colors nor labels of few enough classes.
     """
     dataset = only_images(config, dataset)
     images, labels = dataset.images, dataset.labels

@@ -44,7 +44,7 @@ class VaeTrainer(BaseTrainer):
         noise: The generator of the latent noise.
 
     Raises:
-        ValueError: Settings contradict each other or the data.
+        ValueError: If settings contradict each other or the data.
     """
 
     vae: VAE

@@ -11,10 +11,10 @@
 | `seeds` | the value of every seed for every method, with the floor and the published value |
 
 `interpolation`, `neighbours`, `curves`, `plane` and `seeds` write a .png, .svg or .pdf file, completely or not at all,
-and return the matplotlib Figure, which a notebook shows; with a path of None they write no file.  `show` saves a figure
-beside the running script or displays it in the notebook, and `pixels` turns a figure into a frame of an animation.  All
-figures share the colours and sizes of `style`.  They use neither pyplot nor any other global state, so threads and
-processes may draw at the same time.  matplotlib and Pillow are imported with the first picture.
+and return the matplotlib Figure, which a notebook shows; with a path of None they write no file. `show` saves a figure
+beside the running script or displays it in the notebook, and `pixels` turns a figure into a frame of an animation. All
+figures share the colours and sizes of `style`. They use neither pyplot nor any other global state, so threads and
+processes may draw at the same time. matplotlib and Pillow are imported with the first picture.
 """
 
 from __future__ import annotations

@@ -45,14 +45,14 @@ def save_gif(
         frames: Pictures, uint8 (H, W), (H, W, 1) or (H, W, 3), all of one shape.
         seconds: Time for each frame, rounded to 1/100 s.
         hold: Time in seconds for the last frame.
-        colors: The most colours to use.  If the frames have no more in total, they are stored exactly.  Otherwise each
+        colors: The most colours to use. If the frames have no more in total, they are stored exactly. Otherwise each
             pixel takes the nearest of one palette for all frames, so that nothing flickers: even steps of gray, or
             colours chosen by median cut.
 
     Raises:
-        TypeError: A frame is not uint8.
-        ValueError: There are no frames, their shapes do not fit, or a number is out of range.
-        ImportError: Pillow is not installed.
+        TypeError: If a frame is not uint8.
+        ValueError: If there are no frames, their shapes do not fit, or a number is out of range.
+        ImportError: If Pillow is not installed.
     """
     pictures = _checked(list(frames))
     if not 2 <= colors <= COLORS:
@@ -66,7 +66,7 @@ def save_gif(
 def training_gif(path: PathLike, folder: PathLike, *, seconds: float = 0.15, hold: float = 2.0) -> None:
     """Write the pictures of a run as an animated GIF, in the order of their steps.
 
-    A line along the bottom grows with the step.  Pictures wider than 800 pixels are reduced by a whole factor.
+    A line along the bottom grows with the step. Pictures wider than 800 pixels are reduced by a whole factor.
 
     Args:
         path: The .gif file, which is written completely or not at all.
@@ -75,8 +75,8 @@ def training_gif(path: PathLike, folder: PathLike, *, seconds: float = 0.15, hol
         hold: Time in seconds for the last frame.
 
     Raises:
-        ValueError: There are no such pictures, or one of them cannot be read.
-        ImportError: Pillow is not installed.
+        ValueError: If there are no such pictures, or one of them cannot be read.
+        ImportError: If Pillow is not installed.
     """
     pictures = sorted((int(found[1]), file) for file in Path(folder).iterdir() if (found := _STEP.fullmatch(file.name)))
     if not pictures:

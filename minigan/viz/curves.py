@@ -56,14 +56,14 @@ def curves(
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
-        records: The lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name.  Drawn are
+        records: The lines of a run's metrics.jsonl as dicts, in order: "step", and numbers by name. Drawn are
             "*_loss", "*negative_elbo", "content", "*_l1", "penalty" and "*_gradient"; any may be missing from any line.
         title: Title of the figure.
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        TypeError: A value that would be drawn is not a number.
-        ValueError: There is nothing to draw, or the steps do not increase.
+        TypeError: If a value that would be drawn is not a number.
+        ValueError: If there is nothing to draw, or the steps do not increase.
 
     Example:
         run = minigan.runs.Run.open("runs/digits-001")

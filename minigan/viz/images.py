@@ -44,8 +44,8 @@ def image_grid(images: Tensor | ArrayLike, columns: int, scale: int = 2) -> Arra
         A uint8 picture (height, width, C).
 
     Raises:
-        TypeError: The images are integers.
-        ValueError: The shape is wrong, a value is NaN, or columns or scale is less than 1.
+        TypeError: If the images are integers.
+        ValueError: If the shape is wrong, a value is NaN, or columns or scale is less than 1.
     """
     images = _shaped("images", array(images))
     if columns < 1 or scale < 1:
@@ -67,7 +67,7 @@ def save_grid(path: PathLike, images: Tensor | ArrayLike, columns: int, scale: i
     The arguments and errors are those of `image_grid`.
 
     Raises:
-        ImportError: Pillow is not installed.
+        ImportError: If Pillow is not installed.
     """
     require("PIL", "save_grid", "Pillow")
     from PIL import Image
@@ -108,8 +108,8 @@ def checked_images(name: str, images: Tensor | ArrayLike) -> Array:
         images: Floats in [-1, 1] or uint8 pixels, (N, H, W, C).
 
     Raises:
-        TypeError: The images have another dtype.
-        ValueError: The shape is wrong, or a value is not in [-1, 1].
+        TypeError: If the images have another dtype.
+        ValueError: If the shape is wrong, or a value is not in [-1, 1].
     """
     images = _shaped(name, array(images))
     if images.dtype == np.uint8:

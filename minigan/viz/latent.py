@@ -28,9 +28,9 @@ def __dir__() -> list[str]:
 def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
     """Interpolate on the sphere from a (t = 0) to b (t = 1).
 
-    It is (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b.  If a and b have the same length,
-    every point between them has it too.  That matters for normal latents of many dimensions: nearly all of them lie
-    close to the sphere of radius sqrt(d), and a straight line would pass through its empty inside.  Vectors that are
+    It is (sin((1 - t) w) a + sin(t w) b) / sin w, with w the angle between a and b. If a and b have the same length,
+    every point between them has it too. That matters for normal latents of many dimensions: nearly all of them lie
+    close to the sphere of radius sqrt(d), and a straight line would pass through its empty inside. Vectors that are
     parallel, opposite (there is no unique shortest way on the sphere) or 0 are joined by the line a + t (b - a).
 
     Args:
@@ -42,7 +42,7 @@ def slerp(a: Tensor | ArrayLike, b: Tensor | ArrayLike, t: ArrayLike) -> Array:
         An array (..., *S, d).
 
     Raises:
-        ValueError: The shapes of a and b differ, or a number is not finite.
+        ValueError: If the shapes of a and b differ, or a number is not finite.
 
     Sources: K. Shoemake, "Animating rotation with quaternion curves", 1985; T. White, "Sampling generative networks",
     2016, section 2.1.
@@ -84,7 +84,7 @@ def interpolation(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: The shape or the values of a, b or the images are wrong.
+        ValueError: If the shape or the values of a, b or the images are wrong.
     """
     a, b = _latents(a=a, b=b)
     if a.ndim != 2 or steps < 2:

@@ -41,8 +41,8 @@ def neighbours(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        TypeError: The images are neither floats nor uint8.
-        ValueError: Shapes do not fit, or values or k are out of range.
+        TypeError: If the images are neither floats nor uint8.
+        ValueError: If shapes do not fit, or values or k are out of range.
     """
     generated, real = checked_images("generated", generated), checked_images("real", real)
     if generated.shape[1:] != real.shape[1:]:

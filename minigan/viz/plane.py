@@ -43,8 +43,8 @@ def plane(
     """Draw real and generated points over the critic's surface, and beside it the generator's image of a latent grid.
 
     The points that `critic` takes and `generator` returns are in the units of the data; wrap a network that was trained
-    on scaled points in a function that scales.  The grid is the square [-r, r]^2 with r = max(2, sqrt(latent)), which
-    reaches the typical length of a normal z.  With more than two latent numbers, all except the first two are 0 on it.
+    on scaled points in a function that scales. The grid is the square [-r, r]^2 with r = max(2, sqrt(latent)), which
+    reaches the typical length of a normal z. With more than two latent numbers, all except the first two are 0 on it.
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
@@ -59,7 +59,7 @@ def plane(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: A shape does not fit, or a value is not finite.
+        ValueError: If a shape does not fit, or a value is not finite.
 
     Example:
         viz.plane("plane.png", real, fake, lambda x: critic(mg.Tensor(x)), lambda z: generator(mg.Tensor(z)))

@@ -58,8 +58,8 @@ def seeds(
 
     Args:
         path: The .png, .svg or .pdf file to write; None writes no file.
-        results: {method: {metric: numbers, one for each seed}}.  The columns are in the order in which the metrics
-            first appear.  If a method has no numbers for a metric, that cell is empty.  Infinity is an arrow at the
+        results: {method: {metric: numbers, one for each seed}}. The columns are in the order in which the metrics
+            first appear. If a method has no numbers for a metric, that cell is empty. Infinity is an arrow at the
             edge.
         floors: {metric: (5 % quantile, 95 % quantile)} of a perfect sampler, as in `Measurement.floor_range`.
         published: {method: {metric: published number}}.
@@ -68,7 +68,7 @@ def seeds(
         caption: Text below the figure; None explains what is drawn.
 
     Raises:
-        ValueError: There are no numbers, one is NaN, or a name in floors, published or log is not in results.
+        ValueError: If there are no numbers, one is NaN, or a name in floors, published or log is not in results.
 
     Example:
         viz.seeds("seeds.png", {"GAN": {"modes": [6, 7, 2]}, "WGAN-GP": {"modes": [8, 8, 8]}})

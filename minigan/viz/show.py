@@ -23,7 +23,7 @@ def __dir__() -> list[str]:
 def show(draw: Callable[[], Figure], name: str) -> None:
     """Draw a figure and show it to the reader of a script or a notebook.
 
-    A script writes figures/NAME.png beside itself and prints the path; a notebook displays the figure.  Nothing is
+    A script writes figures/NAME.png beside itself and prints the path; a notebook displays the figure. Nothing is
     drawn at a plain Python prompt, or while `minigan verify` runs the script.
 
     Args:

@@ -1,7 +1,7 @@
 """The common look of all figures: colours, sizes, the layout of a page, and how it is saved.
 
 The colours are from M. Okabe and K. Ito, "Color universal design", 2008; they can be told apart with every kind of
-colour vision.  Colours that are used in one figure also differ in lightness, for printers without colour.  matplotlib
+colour vision. Colours that are used in one figure also differ in lightness, for printers without colour. matplotlib
 is imported with the first figure, and used only through its objects, without pyplot and rcParams.
 """
 
@@ -191,7 +191,7 @@ def save(path: PathLike | None, figure: Figure) -> Figure:
         figure: A matplotlib Figure.
 
     Raises:
-        ValueError: The path has another ending.
+        ValueError: If the path has another ending.
     """
     if path is not None:
         kind = Path(path).suffix.lower().removeprefix(".")

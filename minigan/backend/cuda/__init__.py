@@ -1,4 +1,4 @@
-"""The text of the CUDA kernels; `kernels.cuh` is their common header.  The tests run the same text on the CPU."""
+"""The text of the CUDA kernels; `kernels.cuh` is their common header. The tests run the same text on the CPU."""
 
 from __future__ import annotations
 

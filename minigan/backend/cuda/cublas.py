@@ -1,7 +1,7 @@
 """Matrix products by cuBLAS, called through ctypes.
 
 CuPy refuses its own cuBLAS calls while a stream is being captured into a graph (cupy issue 6290), though cuBLAS allows
-them.  So minigan calls cuBLAS with its own handle and its own workspace: a workspace that cuBLAS allocates itself could
+them. So minigan calls cuBLAS with its own handle and its own workspace: a workspace that cuBLAS allocates itself could
 not be part of a graph, and with a fixed workspace and one stream the results are the same in every run.
 Source: the cuBLAS manual on reproducibility, cublasSetStream, cublasSetWorkspace and cublasGemmEx.
 """
@@ -73,7 +73,7 @@ class Cublas:
             self._stream = stream
 
     def gemm(self, a: Any, b: Any, out: Any, alpha: float = 1.0, beta: float = 0.0, *, precision: str = "fp32") -> Any:
-        """Compute and return out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out.  With beta = 0, out is not read.
+        """Compute and return out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out. With beta = 0, out is not read.
 
         Args:
             a: A matrix on the device, in any layout; a layout that BLAS cannot express is copied.
@@ -112,7 +112,7 @@ class Cublas:
         )  # fmt: skip
 
     def close(self) -> None:
-        """Destroy the handle.  The interpreter's exit does not call this, since the driver may already be gone then."""
+        """Destroy the handle. The interpreter's exit does not call this, since the driver may already be gone then."""
         if self._handle:
             handle, self._handle, self._stream = self._handle, c_void_p(), None
             self._call("cublasDestroy_v2", handle)
@@ -142,7 +142,7 @@ def load() -> ctypes.CDLL:
 def declared(library: Any) -> Any:
     """Declare the types of every function that is called here, and return the library.
 
-    Without them ctypes would cut addresses to 32 bits.  Raise CublasError if a function is missing, as in versions
+    Without them ctypes would cut addresses to 32 bits. Raise CublasError if a function is missing, as in versions
     before 11.
     """
     for name, types in FUNCTIONS.items():

@@ -1,6 +1,6 @@
 """Plans of matrix products: the arguments with which BLAS, which stores matrices by columns, serves any layout.
 
-The memory of a row-major matrix, read by columns, is its transpose.  So out = a @ b with a row-major out is computed
+The memory of a row-major matrix, read by columns, is its transpose. So out = a @ b with a row-major out is computed
 as out^T = b^T a^T, with b first, and nothing is transposed in memory: a row-major operand, a transposed view and a
 slice of a wider matrix differ only in a flag and in the leading dimension, the distance between two columns in memory.
 This module computes with integers alone, so all of it is tested without a GPU.

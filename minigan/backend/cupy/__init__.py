@@ -1,6 +1,6 @@
 """The backend of NVIDIA GPUs: CuPy's arrays, minigan's CUDA kernels, and cuBLAS for matrix products.
 
-It is imported when the device "cuda" is first used, see `minigan.backend.named`.  CuPy computes everything else, since
+It is imported when the device "cuda" is first used, see `minigan.backend.named`. CuPy computes everything else, since
 NumPy's functions dispatch to it when they are called with its arrays.
 """
 

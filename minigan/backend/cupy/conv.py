@@ -82,7 +82,7 @@ def _launch(name, source, target, images, geometry, sizes):
 
 @lru_cache(maxsize=1024)
 def _struct(geometry, channels, pixel):
-    """Return the geometry as the struct that the kernels take.  CuPy passes a host array of size 1 by value."""
+    """Return the geometry as the struct that the kernels take. CuPy passes a host array of size 1 by value."""
     padding = [before for before, _ in geometry.padding]
     sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
     return np.array((*zip(*sizes, strict=True), channels, pixel), GEOMETRY)

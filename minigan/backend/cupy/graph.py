@@ -1,6 +1,6 @@
 """CUDA graphs: the work of a GPU, recorded once and then launched as a whole.
 
-While a stream is being captured nothing is computed: CUDA records each launch with its addresses and numbers.  So the
+While a stream is being captured nothing is computed: CUDA records each launch with its addresses and numbers. So the
 memory must keep its addresses, and each graph has its own memory pool.
 """
 

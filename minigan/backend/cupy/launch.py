@@ -1,4 +1,4 @@
-"""Launches of minigan's CUDA kernels on CuPy arrays.  CuPy compiles a file at first use and caches the result on disk.
+"""Launches of minigan's CUDA kernels on CuPy arrays. CuPy compiles a file at first use and caches the result on disk.
 
 The number of threads depends on shapes alone, never on the device, and so does the order of every sum: all GPUs with
 the same arithmetic give the same bits.

@@ -36,7 +36,7 @@ def precision(name: str) -> Iterator[None]:
 
 
 def matmul(a: Array, b: Array) -> Array:
-    """Return a @ b.  A matrix b is multiplied by all leading axes of a at once; CuPy multiplies batches of matrices."""
+    """Return a @ b. A matrix b is multiplied by all leading axes of a at once; CuPy multiplies batches of matrices."""
     if b.ndim != 2 or a.ndim < 2 or a.dtype != b.dtype or a.dtype.name not in ("float32", "float64"):
         return a @ b
     rows = a if a.ndim == 2 else a.reshape(-1, a.shape[-1])

@@ -31,7 +31,7 @@ def explain_full_memory() -> None:
 def explained(allocate: Callable[[int], Any]) -> Callable[[int], Any]:
     """Return `allocate`, a function of a number of bytes, with `DeviceMemoryError` raised when there is no room.
 
-    A pool that gets its memory from this function does not try again after the error.  Before a second attempt it
+    A pool that gets its memory from this function does not try again after the error. Before a second attempt it
     would release the blocks that are free at the moment, although a graph that is being recorded has used them, and
     will use them in every launch.
     """

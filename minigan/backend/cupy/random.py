@@ -1,6 +1,6 @@
 """Random numbers drawn on a GPU: the bits that `backend.random` specifies, by the kernels of `cuda/random.cu`.
 
-The counter stays on the host, where a checkpoint saves it; only the numbers are made on the device.  A captured draw
+The counter stays on the host, where a checkpoint saves it; only the numbers are made on the device. A captured draw
 reads its counter from memory, into which it is written before every replay.
 """
 

@@ -18,7 +18,7 @@ def add_at(out: Array, key: Any, x: Array) -> None:
     """Add x, of the shape of out[key], to out[key], as often as `key` names an element; `out` is a new array.
 
     Terms are added in the order of `key` and without atomics, so that the bits are the same every time and equal to
-    NumPy's.  Complex numbers are left to CuPy, whose sums vary from run to run in the last digit.
+    NumPy's. Complex numbers are left to CuPy, whose sums vary from run to run in the last digit.
     """
     if out.dtype.name not in launch.REALS:
         return cupy.add.at(out, key, x)

@@ -1,4 +1,4 @@
-"""The reference backend: NumPy arrays on the CPU.  Every other backend is tested against this one."""
+"""The reference backend: NumPy arrays on the CPU. Every other backend is tested against this one."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Settings of the C library's allocator, which make it keep freed memory instead of returning it to the system.
 
 glibc returns a large freed block to the operating system, which hands memory out again page by page and fills each page
-with zeros at its first use.  A training step frees and allocates the same megabytes over and over, and these page
-faults cost as much time as its arithmetic: keeping the blocks halved the time of a step of the default preset.  The
+with zeros at its first use. A training step frees and allocates the same megabytes over and over, and these page
+faults cost as much time as its arithmetic: keeping the blocks halved the time of a step of the default preset. The
 settings hold for the whole process; set the environment variable `MINIGAN_MALLOC=default` to leave glibc's own.
 """
 

@@ -1,7 +1,7 @@
 """Convolution on NumPy: im2col and one GEMM, in chunks of the batch that stay in cache, or Winograd's algorithm.
 
 With images (N, H, W, C) and kernels (kH, kW, C_in, C_out), a row of the column matrix holds one receptive field, so
-`columns @ w.reshape(-1, C_out)` is the output itself, without any transpose.  The three functions are the partial
+`columns @ w.reshape(-1, C_out)` is the output itself, without any transpose. The three functions are the partial
 derivatives of one trilinear form <y, conv(x, w)>.
 """
 

@@ -1,4 +1,4 @@
-"""Normalisation on NumPy.  Kernels take a matrix (M, C): batch norm averages over axis 0, layer norm over axis 1."""
+"""Normalisation on NumPy. Kernels take a matrix (M, C): batch norm averages over axis 0, layer norm over axis 1."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def sum_leading(x: Array, count: int) -> Array:
     """Return the floating-point array x summed over its first `count` axes.
 
     The sum is a matrix product with ones, which is 3 to 20 times faster: BLAS works on several rows at a time, while
-    NumPy adds one short row after another.  The product reads x in C order, so that equal values give equal sums in
+    NumPy adds one short row after another. The product reads x in C order, so that equal values give equal sums in
     every memory layout, and each half of the rows is summed on its own, so that terms that cancel between the two
     halves of a batch (real and generated samples) cancel to exactly 0.
     """

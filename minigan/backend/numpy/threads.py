@@ -1,7 +1,7 @@
 """Threads that work on slices of a batch side by side, as many as BLAS may use.
 
 NumPy copies on one core while BLAS multiplies on all of them, so a kernel that does both in turn leaves cores idle.
-Here each thread copies and multiplies its own slice, with BLAS kept to one thread.  A limit on the threads of BLAS, by
+Here each thread copies and multiplies its own slice, with BLAS kept to one thread. A limit on the threads of BLAS, by
 OPENBLAS_NUM_THREADS or threadpoolctl, also limits these threads.
 """
 
@@ -72,7 +72,7 @@ def in_use() -> bool:
 class Repeated:
     """A context around a step that is repeated: a step that used minigan's threads once will use them again.
 
-    From then on BLAS is kept to one thread for the whole step.  Otherwise OpenBLAS's own threads would go on spinning
+    From then on BLAS is kept to one thread for the whole step. Otherwise OpenBLAS's own threads would go on spinning
     for some 20 ms after each product, and minigan's threads beside them would get half a core each.
     """
 

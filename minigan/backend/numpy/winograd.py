@@ -1,12 +1,12 @@
 """Winograd convolution on NumPy: 4 times fewer multiplications for 3 x 3 kernels, 6 times for 5 x 5.
 
 Along a line, m outputs y of a kernel w of r taps on m + r - 1 pixels x are a product of polynomials, known from its
-values at m + r - 1 points (Toom and Cook).  As a trilinear form, with one row of A, B and G for each point p,
+values at m + r - 1 points (Toom and Cook). As a trilinear form, with one row of A, B and G for each point p,
 
     sum_ij y_i x_(i+j) w_j = sum_p (A y)_p (B x)_p (G w)_p:
 
-one product for each point instead of m * r products.  In two dimensions the matrices act on rows and on columns, and
-with channels every product is a GEMM.  For each tile of TILE x TILE outputs, the three functions of `conv.py` are the
+one product for each point instead of m * r products. In two dimensions the matrices act on rows and on columns, and
+with channels every product is a GEMM. For each tile of TILE x TILE outputs, the three functions of `conv.py` are the
 partial derivatives of this form:
 
     y = A^T [(B x) (G w)],    x = B^T [(A y) (G w)^T],    w = G^T [(B x)^T (A y)].
@@ -49,7 +49,7 @@ TRANSFORM, GATHER, CALL = 40, 16, 5e6
 def suits(geometry: ConvGeometry, dtype: np.dtype[Any], n: int, c_in: int, c_out: int) -> bool:
     """Return whether Winograd's algorithm is faster than im2col, and accurate enough.
 
-    It must be float32, with 2 to 5 taps on each side of a phase, and enough tiles and channels.  float64 is left to
+    It must be float32, with 2 to 5 taps on each side of a phase, and enough tiles and channels. float64 is left to
     im2col, because the error is 5e-7 to 8e-6 of the result's norm in float32, where that of a GEMM is 3e-7.
     """
     taps = _taps(geometry)
@@ -232,7 +232,7 @@ def toom_cook(m: int, r: int) -> tuple[Matrix, Matrix, Matrix]:
     """Return A (n, m), B (n, n) and G (n, r) as lists of Fractions, n = m + r - 1.
 
     Row p of A and of G evaluates a polynomial at point p, and B holds the transposed inverse of the evaluation at all n
-    points.  The denominators are put into G, so that A and B are exact in binary.
+    points. The denominators are put into G, so that A and B are exact in binary.
     """
     points = [Fraction(point) for point in POINTS[r].split()]
     a = [[p**i for i in range(m)] for p in points] + [[Fraction(0)] * (m - 1) + [Fraction(1)]]
