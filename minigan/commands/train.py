@@ -44,7 +44,7 @@ def options(arguments: list[str]) -> TrainOptions:
     """Parse the arguments; the defaults come from the named preset, or from the run to resume.
 
     Raises:
-        ValueError: If the preset is unknown, or `--resume` is given without `--out`, or with a preset that is not the run's.
+        ValueError: If the preset is unknown or not that of the resumed run, or `--resume` is given without `--out`.
         RunError: If a setting was changed that must stay the same when a run is continued.
     """
     parsed = parse(TrainOptions, "train", [word for word in arguments if word not in ("-h", "--help")])
