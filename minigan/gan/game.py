@@ -190,7 +190,7 @@ class Game:
         except CaptureError as error:
             if self._captured != "if possible":
                 raise
-            warnings.warn(f"steps run without capture, which is slower: {error}", stacklevel=3)
+            warnings.warn(f"steps are not captured, which is slower: {error}", stacklevel=3)
             self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
         except ValueError:
             self._refuse_swapped(player, *inputs)
