@@ -24,6 +24,7 @@ _MODULES = {
     },
     "runs": {
         "run": "folder",
+        "train": "loop",
         "checkpoints": "checkpoints",
         "lock": "lock",
         "rollback": "rollback",
