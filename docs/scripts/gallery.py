@@ -49,6 +49,8 @@ def main(
 ):
     """Train the presets, draw their pictures, and write DOCS/gallery.md and DOCS/gallery/*.
 
+    Sections of presets that are not trained stay as they are on the page.
+
     Args:
         docs: Folder of the page and its pictures.
         runs: Folder of the runs, which are continued if they are there.
@@ -57,15 +59,22 @@ def main(
     """
     folder = docs / "gallery"
     folder.mkdir(parents=True, exist_ok=True)
-    sections = [introduction()]
+    page = docs / "gallery.md"
+    sections = sections_of(page.read_text()) if page.exists() else {}
     for name in presets:
         run = trained(name, runs / name, steps or STEPS.get(name, PRESETS[name].config.steps))
         shrink(sorted(run.samples.iterdir())[-1], folder / f"{name}.png")
-        sections.append(section(name, run))
+        sections[name] = section(name, run)
         if name == IN_FULL:
-            sections.append(every_kind(run, folder))
-    (docs / "gallery.md").write_text("\n\n".join(sections) + "\n")
+            sections[name] += "\n\n" + every_kind(run, folder)
+    page.write_text("\n\n".join([introduction(), *(sections[name] for name in PRESETS if name in sections)]) + "\n")
     print(f"{docs}: {sum(f.stat().st_size for f in docs.rglob('*') if f.is_file()) / 1e6:.2f} MB", file=sys.stderr)
+
+
+def sections_of(page):
+    """Return {preset: its section of the page}."""
+    _, *sections = page.rstrip("\n").split("\n\n## ")
+    return {section.partition("\n")[0]: f"## {section}" for section in sections}
 
 
 def trained(name, folder, steps):

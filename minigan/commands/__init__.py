@@ -29,7 +29,7 @@ class Command:
         Returns:
             The exit status.
         """
-        return import_module(f".{self.name}", __name__).main(arguments)
+        return import_module(f".{self.name.replace('-', '_')}", __name__).main(arguments)
 
     def __str__(self) -> str:
         return f"minigan {self.name} {self.arguments}".ljust(37) + f" {self.about}"

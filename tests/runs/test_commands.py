@@ -16,7 +16,8 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_a_module_a_line_of_usage_and_a_line_of_the_readme(name):
-    module = importlib.import_module(f"minigan.commands.{name}")
+    module_name = name.replace("-", "_")
+    module = importlib.import_module(f"minigan.commands.{module_name}")
     assert callable(module.main)
     line = str(COMMANDS[name])
     assert f"\n  {line}\n" in usage()

@@ -44,7 +44,7 @@ def ahead(trainer, steps):
     trainer.loader.next_batch = lambda: batches.pop(0)
 
 
-def without_report(optimizer, terms, gradients, square):
+def without_report(optimizer, terms, gradients, *_):
     """`descend` without what looks at values: the report, the norm, and that both are finite."""
     optimizer.step(gradients)
     return dict.fromkeys(terms, 0.0), 0.0

@@ -111,9 +111,12 @@ def moved(sample, order, constants, step):
 # The checks.  Each raises AssertionError.
 
 
+NOT_ANALYTIC = " (a wrong vjp, or a kernel that is not analytic: with abs, conj or a comparison of complex numbers)"
+
+
 def check_value(sample):
     found = sample.f(*[mg.tensor(x) for x in sample.inputs]).data
-    close(found, sample.reference(*sample.inputs), 1e-13, f"{sample.label}: value")
+    close(found, sample.reference(*sample.inputs), max(1e-13, sample.tolerance / 1e3), f"{sample.label}: value")
     with_history = sample.f(*[mg.tensor(x, requires_grad=True) for x in sample.inputs])
     assert np.array_equal(with_history.data, found, equal_nan=True)
 
@@ -139,7 +142,9 @@ def check_complex_step(sample, order):
     constants = sample.constants()
     expected = moved(sample, order, constants, 1e-30j).imag / 1e-30
     found, scale = along(sample, order, constants)
-    close(found / scale, expected / scale, sample.tolerance, f"{sample.label}: complex step, order {order}")
+    close(
+        found / scale, expected / scale, sample.tolerance, f"{sample.label}: complex step, order {order}{NOT_ANALYTIC}"
+    )
 
 
 def check_create_graph(sample, order):
