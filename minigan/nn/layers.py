@@ -477,4 +477,6 @@ def _check_groups(in_channels, out_channels, groups):
 
 
 def _nondefault(options):
-    return ", ".join(f"{k}={v}" for k, v in options.items() if v not in (0, 1) or k == "stride")
+    """Return the options of a convolution that differ from their defaults, and always the stride, as text."""
+    defaults = {"padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+    return ", ".join(f"{k}={v}" for k, v in options.items() if k == "stride" or v != defaults[k])
