@@ -40,8 +40,9 @@ class Module:
     """Base class of everything with parameters: layers, generators and critics.
 
     A subclass assigns Parameters and Modules to attributes in `__init__` and defines `forward`; calling the module
-    calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, in the order of
-    assignment, which is the same in every run. A parameter or module with two paths counts once, under the first.
+    calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, each kind in
+    the order of assignment, which is the same in every run. A parameter or module with two paths counts once, under the
+    first.
 
     Attributes:
         training: Whether the module is in training mode; see `train`.
@@ -125,7 +126,10 @@ class Module:
         return [module for _, module in self.named_modules()]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
-        """Return all parameters as (dotted path, Parameter) pairs, in order of assignment."""
+        """Return all parameters as (dotted path, Parameter) pairs.
+
+        A module's own parameters come first, in order of assignment; those of its children follow, child by child.
+        """
         found: dict[Parameter, str] = {}
         for path, module in self.named_modules():
             for name, parameter in module._members(Parameter):
@@ -133,7 +137,7 @@ class Module:
         return [(path, parameter) for parameter, path in found.items()]
 
     def parameters(self) -> list[Parameter]:
-        """Return all parameters, in order of assignment."""
+        """Return all parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def num_parameters(self) -> int:
@@ -187,7 +191,12 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
-        """Return copies of all parameters and buffers as NumPy arrays, by dotted path."""
+        """Return copies of all parameters and buffers as NumPy arrays, by dotted path.
+
+        Example:
+            np.savez("critic.npz", **critic.state_dict())
+            critic.load_state_dict(dict(np.load("critic.npz")))
+        """
         return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
@@ -197,17 +206,18 @@ class Module:
             state: Arrays by dotted path, as `state_dict` returns them.
 
         Raises:
+            TypeError: If `state` is not a dict, such as the path of a file.
             ValueError: If names or shapes differ from those of this module; nothing is changed then.
         """
+        if not hasattr(state, "keys"):
+            raise TypeError(
+                f"load_state_dict: state must be a dict of arrays, got a {type(state).__name__}: "
+                "read a file of np.savez with dict(np.load(path))"
+            )
         own = dict(self._state())
-        if missing := own.keys() - state.keys():
-            raise ValueError(
-                f"load_state_dict: missing {sorted(missing)}; was the state saved by another architecture?"
-            )
-        if unexpected := state.keys() - own.keys():
-            raise ValueError(
-                f"load_state_dict: unexpected {sorted(unexpected)}; was the state saved by another architecture?"
-            )
+        differences = {"missing": own.keys() - state.keys(), "unexpected": state.keys() - own.keys()}
+        if found := ", ".join(f"{kind} {sorted(names)}" for kind, names in differences.items() if names):
+            raise ValueError(f"load_state_dict: {found}; was the state saved by another architecture?")
         for path, array in own.items():
             if np.shape(state[path]) != array.shape:
                 raise ValueError(

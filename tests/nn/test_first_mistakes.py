@@ -1,8 +1,10 @@
 """Mistakes of a first afternoon with `mg.nn`: each works, or is refused in one sentence that names the remedy."""
 
 import copy
+import inspect
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -283,6 +285,44 @@ def test_an_unknown_device_is_refused_by_name(device):
 def test_to_the_cpu_works():
     critic = net()
     assert critic.to("cpu") is critic
+
+
+# --- saving and loading ------------------------------------------------------------------------------------
+
+
+def test_the_example_of_state_dict_saves_and_loads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = inspect.cleandoc(nn.Module.state_dict.__doc__).split("Example:\n")[1]
+    save, load = (line.strip() for line in example.splitlines())
+    exec(save, {"np": np, "critic": net()})
+    other = net(seed=1)
+    exec(load, {"np": np, "critic": other})
+    assert bits(other) == bits(net())
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"`{save}`" in readme
+    assert f"`{load}`" in readme
+
+
+def test_missing_and_unexpected_names_are_listed_together():
+    state = net().state_dict()
+    state["out.wieght"] = state.pop("out.weight")
+    with pytest.raises(ValueError, match=r"missing \['out\.weight'\], unexpected \['out\.wieght'\]; was the state"):
+        net().load_state_dict(state)
+
+
+@pytest.mark.parametrize("path", ["critic.npz", Path("critic.npz")])
+def test_a_path_is_no_state(path):
+    with pytest.raises(TypeError, match=r"must be a dict of arrays, got a \w+: .*dict\(np\.load\(path\)\)"):
+        net().load_state_dict(path)
+
+
+def test_a_modules_own_parameters_come_before_those_of_children_assigned_earlier():
+    class Late(nn.Module):
+        def __init__(self):
+            self.child = nn.Linear(2, 1, rng=0)
+            self.scale = mg.Parameter(np.ones(1))
+
+    assert [name for name, _ in Late().named_parameters()] == ["scale", "child.weight", "child.bias"]
 
 
 # --- inputs ------------------------------------------------------------------------------------------------
