@@ -16,6 +16,7 @@ from .. import ops
 from ..backend import device_of, move
 from ..backend.recording import changing
 from ..op import is_repeating
+from ..ops.conv import as_pair, conv_geometry, hashable, transposed_geometry
 from ..random import as_generator
 from ..tensor import Parameter, Tensor
 from .init import lecun_uniform
@@ -46,6 +47,7 @@ class Linear(Module):
         bias: (out_features,), or None.
 
     Raises:
+        TypeError: If a number of features is not an integer.
         ValueError: If a number of features is not positive.
 
     Example:
@@ -61,6 +63,7 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
+        _check_integers(in_features=in_features, out_features=out_features)
         draw = _drawer(rng, init, in_features, out_features, dtype)
         self.weight = draw((in_features, out_features))
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
@@ -100,7 +103,9 @@ class Conv2d(Module):
         bias: (out_channels,), or None.
 
     Raises:
-        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
+        TypeError: If a number of channels or of groups is not an integer.
+        ValueError: If `groups` does not divide both numbers of channels, one of these is not positive, or an option is
+            out of range.
     """
 
     output_axis: int = 3  # of the weight
@@ -113,13 +118,14 @@ class Conv2d(Module):
         dilation: Pair = 1, groups: int = 1, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
-        kernel = _square(kernel_size)
-        _check_groups(in_channels, out_channels, groups)
+        kernel = _kernel(kernel_size)
+        _check_channels(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
         draw = _drawer(rng, init, field * in_channels // groups, field * out_channels // groups, dtype)
         self.weight = draw((*kernel, in_channels // groups, out_channels))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        conv_geometry(_LARGE, kernel, *map(hashable, self.options.values()))  # checks the options
 
     def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
@@ -158,7 +164,9 @@ class ConvTranspose2d(Module):
         bias: (out_channels,), or None.
 
     Raises:
-        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
+        TypeError: If a number of channels or of groups is not an integer.
+        ValueError: If `groups` does not divide both numbers of channels, one of these is not positive, or an option is
+            out of range.
     """
 
     output_axis: int = 2  # of the weight
@@ -171,8 +179,8 @@ class ConvTranspose2d(Module):
         output_padding: Pair = 0, dilation: Pair = 1, groups: int = 1, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
-        kernel = _square(kernel_size)
-        _check_groups(in_channels, out_channels, groups)
+        kernel = _kernel(kernel_size)
+        _check_channels(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
         draw = _drawer(rng, init, field * in_channels // groups, field * out_channels // groups, dtype)
         self.weight = draw((*kernel, out_channels // groups, in_channels))
@@ -181,6 +189,7 @@ class ConvTranspose2d(Module):
             "stride": stride, "padding": padding, "output_padding": output_padding,
             "dilation": dilation, "groups": groups,
         }  # fmt: skip
+        transposed_geometry(_LARGE, kernel, *map(hashable, self.options.values()))  # checks the options
 
     def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
@@ -298,12 +307,17 @@ class Dropout(Module):
         p: Probability that an element is set to 0, in [0, 1).
         rng: A `mg.random.Generator` or an integer seed, from which the elements are chosen. None takes a seed from the
             operating system, so that the choice differs from run to run.
+
+    Raises:
+        ValueError: If p is out of range.
     """
 
     p: float
     rng: Generator
 
     def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
+        if not hasattr(p, "__float__") or not 0 <= p < 1:
+            raise ValueError(f"Dropout: p must lie in [0, 1), got {p!r}")
         self.p, self.rng = p, as_generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -446,6 +460,9 @@ class Reshape(Module):
         return ", ".join(map(str, self.shape))
 
 
+_LARGE = (1 << 30, 1 << 30)  # the size of images into which every kernel fits
+
+
 def _drawer(rng, init, fan_in, fan_out, dtype):
     if min(fan_in, fan_out) < 1:
         raise ValueError(f"a layer needs at least one input and one output, got fan in {fan_in} and fan out {fan_out}")
@@ -467,11 +484,21 @@ def _plus(x, bias):
     return x if bias is None else x + bias
 
 
-def _square(kernel_size):
-    return tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size, kernel_size)
+def _kernel(kernel_size):
+    """Return (height, width) of a kernel; raise ValueError if they are not two positive integers."""
+    return as_pair("kernel_size", hashable(kernel_size), 1)
 
 
-def _check_groups(in_channels, out_channels, groups):
+def _check_integers(**arguments):
+    for name, value in arguments.items():
+        if not hasattr(value, "__index__"):
+            raise TypeError(f"{name} must be an integer, got {value!r}")
+
+
+def _check_channels(in_channels, out_channels, groups):
+    _check_integers(in_channels=in_channels, out_channels=out_channels, groups=groups)
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups}")
     if in_channels % groups or out_channels % groups:
         raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
 

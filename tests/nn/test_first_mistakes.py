@@ -190,6 +190,38 @@ def test_no_model_relies_on_the_default_slope():
             build(0)
 
 
+# --- arguments of constructors -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "said"),
+    [
+        (lambda: nn.Linear("3", 4), TypeError, "in_features must be an integer, got '3'"),
+        (lambda: nn.Linear(3, 4.0), TypeError, r"out_features must be an integer, got 4\.0"),
+        (lambda: nn.Conv2d("1", 2, 3), TypeError, "in_channels must be an integer, got '1'"),
+        (lambda: nn.Conv2d(1, 2, 0), ValueError, "kernel_size must be .* at least 1, got 0"),
+        (lambda: nn.Conv2d(1, 2, (3, 3, 3)), ValueError, r"kernel_size must be .* got \(3, 3, 3\)"),
+        (lambda: nn.Conv2d(1, 2, "3"), ValueError, "kernel_size must be .* got '3'"),
+        (lambda: nn.Conv2d(1, 2, 3, stride=0), ValueError, "stride must be .* at least 1, got 0"),
+        (lambda: nn.Conv2d(1, 2, 3, padding="full"), ValueError, "padding must be .*\"same\".* got 'full'"),
+        (lambda: nn.Conv2d(2, 2, 3, groups=0), ValueError, "groups must be at least 1, got 0"),
+        (lambda: nn.ConvTranspose2d(1, 2, 3, padding="full"), ValueError, "padding must be .* got 'full'"),
+        (lambda: nn.ConvTranspose2d(1, 2, 3, 2, output_padding=2), ValueError, "output_padding .* smaller than stride"),
+        (lambda: nn.Dropout(1.5), ValueError, r"p must lie in \[0, 1\), got 1\.5"),
+        (lambda: nn.Dropout("0.5"), ValueError, r"p must lie in \[0, 1\), got '0\.5'"),
+    ],
+)
+def test_a_wrong_argument_is_refused_when_the_layer_is_made(make, kind, said):
+    with pytest.raises(kind, match=said):
+        make()
+
+
+def test_every_form_of_an_option_is_accepted():
+    for padding in (0, 2, "same", "valid", ((0, 1), [1, 0])):
+        nn.Conv2d(2, 4, [3, 3], (2, 1), padding, dilation=2, groups=2, rng=0)
+        nn.ConvTranspose2d(2, 4, np.int64(3), 2, padding, rng=0)
+
+
 # --- names of other libraries ------------------------------------------------------------------------------
 
 
