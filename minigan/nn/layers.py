@@ -74,7 +74,11 @@ class Linear(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
+        try:
+            return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error)
+            raise
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
@@ -133,7 +137,11 @@ class Conv2d(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return _plus(ops.conv2d(x, weight, **self.options), self.bias)
+        try:
+            return _plus(ops.conv2d(x, weight, **self.options), self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error, channels=self.weight.shape[2] * self.options["groups"])
+            raise
 
     def extra_repr(self) -> str:
         kh, kw, ci, co = self.weight.shape
@@ -197,7 +205,11 @@ class ConvTranspose2d(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
+        try:
+            return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error, channels=self.weight.shape[3])
+            raise
 
     def extra_repr(self) -> str:
         kh, kw, co, ci = self.weight.shape
@@ -478,6 +490,25 @@ def _refuse_integers(layer, x):
             f"{type(layer).__name__}: x {x.shape} has dtype {dtype}, but a layer needs floating-point numbers: scale "
             "uint8 pixels to [-1, 1] with mg.data.scale(images), or convert with .astype('float32')"
         )
+
+
+_MISFIT = (AttributeError, TypeError, ValueError)  # what an operation raises for an x that does not fit
+
+
+def _explain(layer, x, error, channels=None):
+    """Raise a clearer exception than `error`, with the layer and the likely cause, if x is a list or has a wrong shape.
+
+    `channels` is the number of channels that a convolution expects.
+    """
+    path = layer.weight.name.rpartition(".")[0]
+    name = f"{layer} at {path!r}" if path else str(layer)
+    if isinstance(x, list | tuple):
+        remedy = f"mg.tensor(x, dtype={str(layer.weight.dtype)!r})"
+        raise TypeError(f"{name} got a {type(x).__name__}, which has no shape or dtype: give {remedy}") from error
+    if type(error) is ValueError:
+        first = channels is not None and len(x.shape) == 4 and x.shape[1] == channels != x.shape[3]
+        hint = f"; x is {x.shape}: are the channels first? minigan's images are (N, H, W, C)" if first else ""
+        raise ValueError(f"{error}; the layer is {name}{hint}") from error
 
 
 def _plus(x, bias):

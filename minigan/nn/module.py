@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -275,7 +276,8 @@ class Sequential(Module):
         all_layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
         for name, layer in all_layers.items():
             if not callable(layer):
-                raise TypeError(f"Sequential: layer {name} is a {type(layer).__name__}, which cannot be called")
+                hint = "; for the layers of a list write Sequential(*layers)" if isinstance(layer, Iterable) else ""
+                raise TypeError(f"Sequential: layer {name} is a {type(layer).__name__}, which cannot be called{hint}")
             if hasattr(type(self), name):
                 raise ValueError(f"Sequential: {name!r} is a name that Module uses itself, choose another")
             setattr(self, name, layer)

@@ -416,6 +416,48 @@ def test_scaled_pixels_are_taken():
     assert nn.Linear(3, 4, rng=0, dtype="float64")([[0.5, 1.0, 2.0]]).shape == (1, 4)
 
 
+def test_an_input_of_the_wrong_shape_is_refused_with_the_name_of_the_layer():
+    inner = r"x\.shape\[-1\] = 5 must equal weight\.shape\[-2\] = 3"
+    with pytest.raises(ValueError, match=rf"{inner}; the layer is Linear\(3, 4\) at 'hidden'$"):
+        net()(np.ones((2, 5), "float32"))
+    with pytest.raises(ValueError, match=r"inner lengths differ: .*; the layer is Linear\(3, 4\)$"):
+        nn.Linear(3, 4, bias=False, rng=0)(np.ones((2, 5), "float32"))
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d, nn.ConvTranspose2d])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_images_with_the_channels_first_are_recognised(layer, padding):
+    first = r"; x is \(2, 1, 28, 28\): are the channels first\? minigan's images are \(N, H, W, C\)$"
+    with pytest.raises(ValueError, match=first):
+        layer(1, 2, 3, padding=padding, rng=0)(np.ones((2, 1, 28, 28), "float32"))
+    with pytest.raises(ValueError, match=r"has 3 channels.*; the layer is Conv\w*2d\(1, 2, [^)]*\)$"):
+        layer(1, 2, 3, rng=0)(np.ones((2, 8, 8, 3), "float32"))
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0, 2.0, 3.0], [[1.0, 2.0, 3.0]], ((1.0, 2.0, 3.0),)])
+def test_a_list_is_refused_with_the_way_to_make_an_array(x):
+    with pytest.raises(TypeError, match=r"Linear\(3, 4\) at 'hidden' got a .*mg\.tensor\(x, dtype='float32'\)"):
+        net()(x)
+    with pytest.raises(TypeError, match=r"Conv2d\(.*\) got a .*mg\.tensor\("):
+        nn.Conv2d(1, 2, 3, rng=0)(x)
+
+
+@pytest.mark.parametrize("wrap", [list, iter])
+def test_layers_in_a_list_are_recognised(wrap):
+    with pytest.raises(TypeError, match=r"layer 0 is a .*, which cannot be called; .*Sequential\(\*layers\)"):
+        nn.Sequential(wrap([nn.ReLU(), nn.Tanh()]))
+    with pytest.raises(TypeError, match=r"layer 0 is a int, which cannot be called$"):
+        nn.Sequential(3)
+
+
+@pytest.mark.parametrize("make", [mg.Parameter, mg.tensor])
+def test_a_value_cannot_be_assigned_to_an_element(make):
+    x = make(np.ones(2))
+    with pytest.raises(TypeError, match=r"never written to: .*\.assign_\(values\)"):
+        x[0] = 3.0
+    assert x.numpy().tolist() == [1, 1]
+
+
 # --- what an editor and a shell show -----------------------------------------------------------------------
 
 
