@@ -314,6 +314,13 @@ def test_an_unknown_device_is_refused_by_name(device):
         net().to(device)
 
 
+@pytest.mark.parametrize(("device", "hinted"), [("gpu", True), ("cuda:0", True), ("tpu", False)])
+def test_another_name_of_a_gpu_is_recognised(device, hinted):
+    with pytest.raises(ValueError, match="unknown device") as caught:
+        net().to(device)
+    assert str(caught.value).endswith('; a GPU is called "cuda"') is hinted
+
+
 def test_to_the_cpu_works():
     critic = net()
     assert critic.to("cpu") is critic
