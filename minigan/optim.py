@@ -106,7 +106,7 @@ class Optimizer:
         """
         given = [p.grad for p in self.parameters] if grads is None else list(grads)
         if len(given) != len(self.parameters):
-            single = "; a single Tensor was given: pass all gradients, in a list or tuple"
+            single = f"; a single {type(grads).__name__} was given: pass all gradients, in a list or tuple"
             hint = single if isinstance(grads, Tensor | np.ndarray) else ""
             raise ValueError(f"step: {len(given)} gradients for {len(self.parameters)} parameters{hint}")
         if all(g is None for g in given):

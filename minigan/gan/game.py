@@ -96,7 +96,9 @@ class Game:
         captured: bool | Literal["if possible"] = False,
     ) -> None:
         if not hasattr(loss, "critic") or not hasattr(loss, "generator"):
-            raise TypeError(f"Game: loss must be one of gan.losses, such as gan.losses.wasserstein, got {loss!r}")
+            raise TypeError(
+                f"Game: loss must be one of gan.losses, such as gan.losses.wasserstein, got a {type(loss).__name__}"
+            )
         if penalty_interval < 1:
             raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
         self.generator, self.critic = generator, critic
