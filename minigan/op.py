@@ -30,7 +30,7 @@ from .tensor import Leaf, Node, Tensor, changed_since, leaf_owning, tick, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractContextManager, _GeneratorContextManager
     from typing import Any, ParamSpec, TypeVar
 
     from .types import Array, Operation, Shape
@@ -78,15 +78,15 @@ def _switched(name, flag):
         setattr(_mode, name, before)
 
 
-def recording(flag: bool) -> AbstractContextManager[None]:
+def recording(flag: bool) -> _GeneratorContextManager[None]:
     """Open a context in which the operations of this thread record history (True) or do not (False)."""
     return _switched("recording", flag)
 
 
-def no_grad() -> AbstractContextManager[None]:
+def no_grad() -> _GeneratorContextManager[None]:
     """Open a context in which no graph is built: the results of operations are constants.
 
-    It affects only the current thread.
+    It affects only the current thread. It also serves as a decorator, `@mg.no_grad()`.
 
     Example:
         with mg.no_grad():

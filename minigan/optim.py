@@ -64,7 +64,7 @@ class Optimizer:
         slots: Number of arrays of state for each parameter; a subclass sets it.
 
     Raises:
-        TypeError: If there are no parameters, or something that is not a Parameter.
+        TypeError: If there are no parameters, one is not a Parameter, or an option is not a number.
         ValueError: If a parameter is given twice, or the learning rate is not positive.
     """
 
@@ -83,6 +83,7 @@ class Optimizer:
             raise TypeError(f"an optimizer needs Parameters, got {wrong or 'none at all'}; pass module.parameters()")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("an optimizer was given the same Parameter twice")
+        _check_numbers(lr=lr)
         if not lr > 0:
             raise ValueError(f"lr must be positive, got {lr}")
         self.lr = lr
@@ -103,12 +104,14 @@ class Optimizer:
             ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None.
             FloatingPointError: If `check` is set and a gradient is not finite; the message names the parameter.
         """
-        grads = [p.grad for p in self.parameters] if grads is None else list(grads)
-        if len(grads) != len(self.parameters):
-            raise ValueError(f"step: {len(grads)} gradients for {len(self.parameters)} parameters")
-        if all(g is None for g in grads):
+        given = [p.grad for p in self.parameters] if grads is None else list(grads)
+        if len(given) != len(self.parameters):
+            single = f"; a single {type(grads).__name__} was given: pass all gradients, in a list or tuple"
+            hint = single if isinstance(grads, Tensor | np.ndarray) else ""
+            raise ValueError(f"step: {len(given)} gradients for {len(self.parameters)} parameters{hint}")
+        if all(g is None for g in given):
             raise ValueError("step: no gradient at all; call backward() first, or pass mg.grad(loss, parameters)")
-        pairs = list(zip(self.parameters, map(_array, grads), strict=True))
+        pairs = list(zip(self.parameters, map(_array, given), strict=True))
         for p, g in pairs:
             if g is not None and (g.shape, g.dtype) != (p.shape, p.dtype):
                 raise ValueError(f"step: {p!r} got a gradient of shape {g.shape} and dtype {g.dtype}")
@@ -186,7 +189,7 @@ class SGD(Optimizer):
         momentum: Weight of the past gradients.
 
     Raises:
-        TypeError: If there are no parameters, or something that is not a Parameter.
+        TypeError: If there are no parameters, one is not a Parameter, or an option is not a number.
         ValueError: If a parameter is given twice, or the learning rate is not positive.
     """
 
@@ -195,6 +198,7 @@ class SGD(Optimizer):
     momentum: float
 
     def __init__(self, parameters: Iterable[Parameter], lr: float, momentum: float = 0.0) -> None:
+        _check_numbers(momentum=momentum)
         self.momentum = momentum
         super().__init__(parameters, lr)
 
@@ -212,6 +216,8 @@ class Adam(Optimizer):
     m <- b1 m + (1 - b1) g,  v <- b2 v + (1 - b2) g^2,  p -= lr m^ / (sqrt(v^) + eps),
     where m^ = m / (1 - b1^t) and v^ = v / (1 - b2^t).
 
+    There is no weight_decay: add a penalty on the weights to the loss.
+
     Args:
         parameters: The Parameters to update, such as `module.parameters()`.
         lr: Learning rate, positive.
@@ -220,7 +226,7 @@ class Adam(Optimizer):
         eps: Added to the denominator.
 
     Raises:
-        TypeError: If there are no parameters, or something that is not a Parameter.
+        TypeError: If there are no parameters, one is not a Parameter, or an option is not a number.
         ValueError: If a parameter is given twice, the learning rate is not positive, or a beta is out of range.
 
     Example:
@@ -240,6 +246,9 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
     ) -> None:
+        if np.shape(betas) != (2,):
+            raise ValueError(f"betas must be two numbers (b1, b2), got {betas!r}")
+        _check_numbers(b1=betas[0], b2=betas[1], eps=eps)
         if not all(0 <= b < 1 for b in betas):
             raise ValueError(f"betas must lie in [0, 1), got {betas}")
         self.betas, self.eps = betas, eps
@@ -263,7 +272,7 @@ class RMSprop(Optimizer):
         eps: Added to the denominator.
 
     Raises:
-        TypeError: If there are no parameters, or something that is not a Parameter.
+        TypeError: If there are no parameters, one is not a Parameter, or an option is not a number.
         ValueError: If a parameter is given twice, or the learning rate is not positive.
     """
 
@@ -275,6 +284,7 @@ class RMSprop(Optimizer):
     def __init__(
         self, parameters: Iterable[Parameter], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8
     ) -> None:
+        _check_numbers(alpha=alpha, eps=eps)
         self.alpha, self.eps = alpha, eps
         super().__init__(parameters, lr)
 
@@ -461,6 +471,12 @@ def burn_in(step: int, steps: int, start: float, end: float, part: float = 0.2) 
     if not 0 < part <= 1:
         raise ValueError(f"burn_in: part must lie in (0, 1], got {part}")
     return cosine(step, part * steps, start, end)
+
+
+def _check_numbers(**arguments):
+    for name, value in arguments.items():
+        if not hasattr(value, "__float__"):
+            raise TypeError(f"{name} must be a number, got {value!r}")
 
 
 def _refuse_not_finite(pairs):

@@ -132,6 +132,12 @@ class Tensor:
     def __iter__(self):
         return (self[i] for i in range(len(self)))  # pyright: ignore[reportIndexIssue]
 
+    def __setitem__(self, index, values):
+        raise TypeError(
+            "the array of a Tensor is never written to: make a new one, for example with mg.ops.where, or change the "
+            "values of a Parameter with .assign_(values)"
+        )
+
     def __bool__(self):
         if self.data.size != 1:
             raise ValueError(

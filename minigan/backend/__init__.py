@@ -59,7 +59,8 @@ def named(device: str) -> Any:
     try:
         return _BY_NAME[device]
     except KeyError:
-        raise ValueError(f"unknown device {device!r}: this installation has {', '.join(_BY_NAME)}") from None
+        hint = '; a GPU is called "cuda"' if str(device).startswith(("gpu", "cuda")) else ""
+        raise ValueError(f"unknown device {device!r}: this installation has {', '.join(_BY_NAME)}{hint}") from None
 
 
 def _register_cuda() -> None:

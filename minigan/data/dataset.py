@@ -123,7 +123,13 @@ def _pixels(function: str, images: Tensor | ArrayLike) -> Array:
     """Return the array of pixels that `images` is or holds."""
     if isinstance(images, Dataset):
         raise TypeError(f"{function}: expected an array of pixels, got a Dataset: give its .images")
-    return images.data if isinstance(images, Tensor) else cast("Array", as_array(images))
+    try:
+        return images.data if isinstance(images, Tensor) else cast("Array", as_array(images))
+    except ValueError as error:
+        raise ValueError(
+            f"{function}: expected an array of pixels, got a {type(images).__name__} of arrays of several shapes; "
+            f"a Loader of (images, labels) needs transform=lambda batch: (mg.data.{function}(batch[0]), batch[1])"
+        ) from error
 
 
 def with_channel(images: Array) -> Array:

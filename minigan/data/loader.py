@@ -23,7 +23,8 @@ __all__ = ["Loader"]
 class Loader:
     """Shuffled minibatches from arrays that share their first axis.
 
-    Each epoch visits the samples in a new random order, the same on every device.
+    Each epoch visits the samples in a new random order, the same on every device. The order is always shuffled, so
+    there is no argument `shuffle`.
 
     Args:
         arrays: One array, or a tuple or dict of arrays, each of shape (N, ...) and all on one device. A `Dataset`
@@ -49,6 +50,10 @@ class Loader:
     Example:
         batches = mg.data.Loader(mg.data.load("mnist-10k"), 64, mg.random.Generator(0), transform=mg.data.scale)
         images = batches.next_batch()  # float32 (64, 28, 28, 1), in [-1, 1]
+
+        digits = mg.data.load("mnist-10k")
+        for images, labels in mg.data.Loader((digits.images, digits.labels), 64, mg.random.Generator(0)):
+            real = mg.data.scale(images)
     """
 
     batch_size: int

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     ByteStream = IO[bytes] | BufferedIOBase
 
-__all__ = ["CHUNK", "FormatError", "guess", "open_binary", "read_at_most"]
+__all__ = ["CHUNK", "FormatError", "guess", "missing", "open_binary", "read_at_most"]
 
 CHUNK = 1 << 20  # bytes
 
@@ -79,9 +79,14 @@ def open_binary(path: Path, kind: str) -> BufferedReader:
     try:
         return open(path, "rb")
     except FileNotFoundError as error:
-        raise FileNotFoundError(errno.ENOENT, f"no such {kind} file{_hint(path)}", str(path)) from error
+        raise missing(path, f"{kind} file") from error
     except IsADirectoryError as error:
         raise IsADirectoryError(errno.EISDIR, f"expected a file of {kind} data, found a folder", str(path)) from error
+
+
+def missing(path: Path, kind: str) -> FileNotFoundError:
+    """Return the error for a `path` at which nothing of this `kind` is, with the most similar name beside it."""
+    return FileNotFoundError(errno.ENOENT, f"no such {kind}{_hint(path)}", str(path))
 
 
 def read_at_most(stream: ByteStream, count: int) -> bytearray:

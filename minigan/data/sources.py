@@ -24,7 +24,9 @@ from .dataset import Dataset, as_labels, scale, to_uint8, with_channel
 from .download import data_folder, instructions
 from .folder import read_folder
 from .idx import read_idx
+from .mixtures import POINTS
 from .paired import luma
+from .reading import missing
 from .resize import fit
 from .stacked import stacked_mnist
 
@@ -174,12 +176,17 @@ def load(name_or_path: PathLike = "mnist-10k", part: str = "train", **options: A
     if isinstance(name_or_path, str) and not _looks_like_path(name_or_path):
         raise ValueError(
             f"unknown data set {name_or_path!r}{nearest(name_or_path.lower(), _SETS, _MEANT)}; "
-            f"known: {', '.join(names())}, or the path of {_PATHS}"
+            f"known: {', '.join(names())} (minigan train --data also takes points: {', '.join(POINTS)}; "
+            f"in Python mg.data.ring() and the like), or the path of {_PATHS}"
         )
     path = Path(name_or_path)
     if path.is_dir():
         return _read(_load_folder, path, part, options)
-    return _read(_load_arrays if is_array_file(path) else _load_idx, path, part, options)
+    if is_array_file(path):
+        return _read(_load_arrays, path, part, options)
+    if "idx" not in path.name and not path.exists():
+        raise missing(path, "file or folder")
+    return _read(_load_idx, path, part, options)
 
 
 def _read(reader: Callable[..., Dataset], source: str | Path, part: str, options: Mapping[str, Any]) -> Dataset:

@@ -60,6 +60,7 @@ class Game:
         gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
 
     Raises:
+        TypeError: If the loss has no functions `critic` and `generator`, such as the name of a loss.
         ValueError: If penalty_interval is less than 1.
 
     Example:
@@ -94,6 +95,10 @@ class Game:
         content: Callable[[Any, Tensor], Tensor] | None = None,
         captured: bool | Literal["if possible"] = False,
     ) -> None:
+        if not hasattr(loss, "critic") or not hasattr(loss, "generator"):
+            raise TypeError(
+                f"Game: loss must be one of gan.losses, such as gan.losses.wasserstein, got a {type(loss).__name__}"
+            )
         if penalty_interval < 1:
             raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
         self.generator, self.critic = generator, critic

@@ -16,6 +16,7 @@ from .. import ops
 from ..backend import device_of, move
 from ..backend.recording import changing
 from ..op import is_repeating
+from ..ops.conv import as_pair, conv_geometry, hashable, transposed_geometry
 from ..random import as_generator
 from ..tensor import Parameter, Tensor
 from .init import lecun_uniform
@@ -46,6 +47,7 @@ class Linear(Module):
         bias: (out_features,), or None.
 
     Raises:
+        TypeError: If a number of features is not an integer.
         ValueError: If a number of features is not positive.
 
     Example:
@@ -61,6 +63,7 @@ class Linear(Module):
         self, in_features: int, out_features: int, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
+        _check_integers(in_features=in_features, out_features=out_features)
         draw = _drawer(rng, init, in_features, out_features, dtype)
         self.weight = draw((in_features, out_features))
         self.bias = Parameter(np.zeros(out_features, dtype)) if bias else None
@@ -71,7 +74,11 @@ class Linear(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
+        try:
+            return ops.matmul(x, weight) if self.bias is None else ops.linear(x, weight, self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error)
+            raise
 
     def extra_repr(self) -> str:
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}"
@@ -100,7 +107,9 @@ class Conv2d(Module):
         bias: (out_channels,), or None.
 
     Raises:
-        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
+        TypeError: If a number of channels or of groups is not an integer.
+        ValueError: If `groups` does not divide both numbers of channels, one of these is not positive, or an option is
+            out of range.
     """
 
     output_axis: int = 3  # of the weight
@@ -113,13 +122,14 @@ class Conv2d(Module):
         dilation: Pair = 1, groups: int = 1, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
-        kernel = _square(kernel_size)
-        _check_groups(in_channels, out_channels, groups)
+        kernel = _kernel(kernel_size)
+        _check_channels(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
         draw = _drawer(rng, init, field * in_channels // groups, field * out_channels // groups, dtype)
         self.weight = draw((*kernel, in_channels // groups, out_channels))
         self.bias = Parameter(np.zeros(out_channels, dtype)) if bias else None
         self.options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+        conv_geometry(_LARGE, kernel, *map(hashable, self.options.values()))  # checks the options
 
     def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
@@ -127,7 +137,11 @@ class Conv2d(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return _plus(ops.conv2d(x, weight, **self.options), self.bias)
+        try:
+            return _plus(ops.conv2d(x, weight, **self.options), self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error, channels=self.weight.shape[2] * self.options["groups"])
+            raise
 
     def extra_repr(self) -> str:
         kh, kw, ci, co = self.weight.shape
@@ -158,7 +172,9 @@ class ConvTranspose2d(Module):
         bias: (out_channels,), or None.
 
     Raises:
-        ValueError: If `groups` does not divide both numbers of channels, or one of these is not positive.
+        TypeError: If a number of channels or of groups is not an integer.
+        ValueError: If `groups` does not divide both numbers of channels, one of these is not positive, or an option is
+            out of range.
     """
 
     output_axis: int = 2  # of the weight
@@ -171,8 +187,8 @@ class ConvTranspose2d(Module):
         output_padding: Pair = 0, dilation: Pair = 1, groups: int = 1, bias: bool = True,
         *, init: Initialiser = lecun_uniform, rng: Generator | int | None = None, dtype: DTypeLike = np.float32,
     ) -> None:  # fmt: skip
-        kernel = _square(kernel_size)
-        _check_groups(in_channels, out_channels, groups)
+        kernel = _kernel(kernel_size)
+        _check_channels(in_channels, out_channels, groups)
         field = kernel[0] * kernel[1]
         draw = _drawer(rng, init, field * in_channels // groups, field * out_channels // groups, dtype)
         self.weight = draw((*kernel, out_channels // groups, in_channels))
@@ -181,6 +197,7 @@ class ConvTranspose2d(Module):
             "stride": stride, "padding": padding, "output_padding": output_padding,
             "dilation": dilation, "groups": groups,
         }  # fmt: skip
+        transposed_geometry(_LARGE, kernel, *map(hashable, self.options.values()))  # checks the options
 
     def forward(self, x: Tensor | Array) -> Tensor:
         return self.apply(x, self.weight)
@@ -188,7 +205,11 @@ class ConvTranspose2d(Module):
     def apply(self, x: Tensor | Array, weight: Tensor) -> Tensor:
         """Apply the layer with another weight in place of its own."""
         _refuse_integers(self, x)
-        return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
+        try:
+            return _plus(ops.conv_transpose2d(x, weight, **self.options), self.bias)
+        except _MISFIT as error:
+            _explain(self, x, error, channels=self.weight.shape[3])
+            raise
 
     def extra_repr(self) -> str:
         kh, kw, co, ci = self.weight.shape
@@ -298,12 +319,17 @@ class Dropout(Module):
         p: Probability that an element is set to 0, in [0, 1).
         rng: A `mg.random.Generator` or an integer seed, from which the elements are chosen. None takes a seed from the
             operating system, so that the choice differs from run to run.
+
+    Raises:
+        ValueError: If p is out of range.
     """
 
     p: float
     rng: Generator
 
     def __init__(self, p: float = 0.5, *, rng: Generator | int | None = None) -> None:
+        if not hasattr(p, "__float__") or not 0 <= p < 1:
+            raise ValueError(f"Dropout: p must lie in [0, 1), got {p!r}")
         self.p, self.rng = p, as_generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -446,6 +472,9 @@ class Reshape(Module):
         return ", ".join(map(str, self.shape))
 
 
+_LARGE = (1 << 30, 1 << 30)  # the size of images into which every kernel fits
+
+
 def _drawer(rng, init, fan_in, fan_out, dtype):
     if min(fan_in, fan_out) < 1:
         raise ValueError(f"a layer needs at least one input and one output, got fan in {fan_in} and fan out {fan_out}")
@@ -463,18 +492,49 @@ def _refuse_integers(layer, x):
         )
 
 
+_MISFIT = (AttributeError, TypeError, ValueError)  # what an operation raises for an x that does not fit
+
+
+def _explain(layer, x, error, channels=None):
+    """Raise a clearer exception than `error`, with the layer and the likely cause, if x is a list or has a wrong shape.
+
+    `channels` is the number of channels that a convolution expects.
+    """
+    path = layer.weight.name.rpartition(".")[0]
+    name = f"{layer} at {path!r}" if path else str(layer)
+    if isinstance(x, list | tuple):
+        remedy = f"mg.tensor(x, dtype={str(layer.weight.dtype)!r})"
+        raise TypeError(f"{name} got a {type(x).__name__}, which has no shape or dtype: give {remedy}") from error
+    if type(error) is ValueError:
+        first = channels is not None and len(x.shape) == 4 and x.shape[1] == channels != x.shape[3]
+        hint = f"; x is {x.shape}: are the channels first? minigan's images are (N, H, W, C)" if first else ""
+        raise ValueError(f"{error}; the layer is {name}{hint}") from error
+
+
 def _plus(x, bias):
     return x if bias is None else x + bias
 
 
-def _square(kernel_size):
-    return tuple(kernel_size) if isinstance(kernel_size, list | tuple) else (kernel_size, kernel_size)
+def _kernel(kernel_size):
+    """Return (height, width) of a kernel; raise ValueError if they are not two positive integers."""
+    return as_pair("kernel_size", hashable(kernel_size), 1)
 
 
-def _check_groups(in_channels, out_channels, groups):
+def _check_integers(**arguments):
+    for name, value in arguments.items():
+        if not hasattr(value, "__index__"):
+            raise TypeError(f"{name} must be an integer, got {value!r}")
+
+
+def _check_channels(in_channels, out_channels, groups):
+    _check_integers(in_channels=in_channels, out_channels=out_channels, groups=groups)
+    if groups < 1:
+        raise ValueError(f"groups must be at least 1, got {groups}")
     if in_channels % groups or out_channels % groups:
         raise ValueError(f"groups={groups} must divide in_channels={in_channels} and out_channels={out_channels}")
 
 
 def _nondefault(options):
-    return ", ".join(f"{k}={v}" for k, v in options.items() if v not in (0, 1) or k == "stride")
+    """Return the options of a convolution that differ from their defaults, and always the stride, as text."""
+    defaults = {"padding": 0, "output_padding": 0, "dilation": 1, "groups": 1}
+    return ", ".join(f"{k}={v}" for k, v in options.items() if k == "stride" or v != defaults[k])

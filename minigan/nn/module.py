@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -9,7 +11,7 @@ import numpy as np
 
 from .. import backend
 from ..op import refuse_foreign
-from ..tensor import Parameter, Tensor
+from ..tensor import Leaf, Parameter, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -39,8 +41,9 @@ class Module:
     """Base class of everything with parameters: layers, generators and critics.
 
     A subclass assigns Parameters and Modules to attributes in `__init__` and defines `forward`; calling the module
-    calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, in the order of
-    assignment, which is the same in every run. A parameter or module with two paths counts once, under the first.
+    calls `forward`. Parameters and children are found in attributes, alone or in a list, tuple or dict, each kind in
+    the order of assignment, which is the same in every run. A parameter or module with two paths counts once, under the
+    first.
 
     Attributes:
         training: Whether the module is in training mode; see `train`.
@@ -80,6 +83,8 @@ class Module:
                 f"{type(self).__name__}.{name} is a Parameter, and assigning a {type(value).__name__} would delete it: "
                 f"change its values with .{name}.assign_(values), or assign a mg.Parameter, or None to remove it"
             )
+        if isinstance(value, Tensor) and not isinstance(value, Parameter) and isinstance(value.node, Leaf):
+            _refuse_leaf(type(self).__name__, name, sys._getframe(1).f_code.co_name)
         super().__setattr__(name, value)
         if isinstance(value, Parameter | Module | list | tuple | dict):
             self.named(self._prefix)
@@ -122,7 +127,10 @@ class Module:
         return [module for _, module in self.named_modules()]
 
     def named_parameters(self) -> list[tuple[str, Parameter]]:
-        """Return all parameters as (dotted path, Parameter) pairs, in order of assignment."""
+        """Return all parameters as (dotted path, Parameter) pairs.
+
+        A module's own parameters come first, in order of assignment; those of its children follow, child by child.
+        """
         found: dict[Parameter, str] = {}
         for path, module in self.named_modules():
             for name, parameter in module._members(Parameter):
@@ -130,7 +138,7 @@ class Module:
         return [(path, parameter) for parameter, path in found.items()]
 
     def parameters(self) -> list[Parameter]:
-        """Return all parameters, in order of assignment."""
+        """Return all parameters, in the order of `named_parameters`."""
         return [parameter for _, parameter in self.named_parameters()]
 
     def num_parameters(self) -> int:
@@ -184,7 +192,12 @@ class Module:
         return self
 
     def state_dict(self) -> dict[str, Any]:  # arrays; NDArray would make `np.savez(path, **state)` an error
-        """Return copies of all parameters and buffers as NumPy arrays, by dotted path."""
+        """Return copies of all parameters and buffers as NumPy arrays, by dotted path.
+
+        Example:
+            np.savez("critic.npz", **critic.state_dict())
+            critic.load_state_dict(dict(np.load("critic.npz")))
+        """
         return {path: np.array(backend.of(array).to_numpy(array)) for path, array in self._state()}
 
     def load_state_dict(self, state: Mapping[str, ArrayLike]) -> None:
@@ -194,17 +207,18 @@ class Module:
             state: Arrays by dotted path, as `state_dict` returns them.
 
         Raises:
+            TypeError: If `state` is not a dict, such as the path of a file.
             ValueError: If names or shapes differ from those of this module; nothing is changed then.
         """
+        if not hasattr(state, "keys"):
+            raise TypeError(
+                f"load_state_dict: state must be a dict of arrays, got a {type(state).__name__}: "
+                "read a file of np.savez with dict(np.load(path))"
+            )
         own = dict(self._state())
-        if missing := own.keys() - state.keys():
-            raise ValueError(
-                f"load_state_dict: missing {sorted(missing)}; was the state saved by another architecture?"
-            )
-        if unexpected := state.keys() - own.keys():
-            raise ValueError(
-                f"load_state_dict: unexpected {sorted(unexpected)}; was the state saved by another architecture?"
-            )
+        differences = {"missing": own.keys() - state.keys(), "unexpected": state.keys() - own.keys()}
+        if found := ", ".join(f"{kind} {sorted(names)}" for kind, names in differences.items() if names):
+            raise ValueError(f"load_state_dict: {found}; was the state saved by another architecture?")
         for path, array in own.items():
             if np.shape(state[path]) != array.shape:
                 raise ValueError(
@@ -262,7 +276,8 @@ class Sequential(Module):
         all_layers = {str(i): layer for i, layer in enumerate(layers)} | named_layers
         for name, layer in all_layers.items():
             if not callable(layer):
-                raise TypeError(f"Sequential: layer {name} is a {type(layer).__name__}, which cannot be called")
+                hint = "; for the layers of a list write Sequential(*layers)" if isinstance(layer, Iterable) else ""
+                raise TypeError(f"Sequential: layer {name} is a {type(layer).__name__}, which cannot be called{hint}")
             if hasattr(type(self), name):
                 raise ValueError(f"Sequential: {name!r} is a name that Module uses itself, choose another")
             setattr(self, name, layer)
@@ -286,6 +301,15 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Any]:
         return (getattr(self, name) for name in self._names)
+
+
+def _refuse_leaf(module, attribute, function):
+    """Raise TypeError if `function` is `__init__`; a forward may keep its input, which a penalty has made a leaf."""
+    if function == "__init__":
+        raise TypeError(
+            f"{module}: attribute {attribute} is a Tensor that requires a gradient, not a Parameter, so parameters() "
+            "would not find it: write mg.Parameter(...)"
+        )
 
 
 def _flat(path, values):

@@ -64,7 +64,7 @@ def conv2d(x, w, *, stride=1, padding=0, dilation=1, groups=1):
     """
     _check_ranks("conv2d", x, w)
     geometry = conv_geometry(
-        tuple(x.shape[1:3]), tuple(w.shape[:2]), _key(stride), _key(padding), _key(dilation), groups
+        tuple(x.shape[1:3]), tuple(w.shape[:2]), hashable(stride), hashable(padding), hashable(dilation), groups
     )
     if x.shape[3] != w.shape[2] * groups or w.shape[3] % groups:
         raise ValueError(
@@ -101,10 +101,10 @@ def conv_transpose2d(y, w, *, stride=1, padding=0, output_padding=0, dilation=1,
     geometry = transposed_geometry(
         tuple(y.shape[1:3]),
         tuple(w.shape[:2]),
-        _key(stride),
-        _key(padding),
-        _key(output_padding),
-        _key(dilation),
+        hashable(stride),
+        hashable(padding),
+        hashable(output_padding),
+        hashable(dilation),
         groups,
     )
     if y.shape[3] != w.shape[3] or w.shape[3] % groups:
@@ -143,7 +143,7 @@ def _conv2d_weight(x, y, *, geometry):
 @lru_cache(maxsize=1024, typed=True)  # typed, so that 2.0 is refused even after 2 was cached
 def conv_geometry(size, kernel, stride, padding, dilation, groups):
     """Return the geometry of a convolution of images of `size`; raise ValueError if the kernel does not fit."""
-    stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
+    stride, dilation = as_pair("stride", stride, 1), as_pair("dilation", dilation, 1)
     _check_groups(groups)
     if padding == "same":
         extent = [d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True)]
@@ -161,8 +161,8 @@ def conv_geometry(size, kernel, stride, padding, dilation, groups):
 @lru_cache(maxsize=1024, typed=True)  # typed, so that 2.0 is refused even after 2 was cached
 def transposed_geometry(size, kernel, stride, padding, output_padding, dilation, groups):
     """Return the geometry of the convolution whose output has `size`; its input is the output of the adjoint."""
-    stride, dilation = _pair("stride", stride, 1), _pair("dilation", dilation, 1)
-    extra = _pair("output_padding", output_padding, 0)
+    stride, dilation = as_pair("stride", stride, 1), as_pair("dilation", dilation, 1)
+    extra = as_pair("output_padding", output_padding, 0)
     _check_groups(groups)
     if any(e >= s for e, s in zip(extra, stride, strict=True)):
         raise ValueError(
@@ -186,12 +186,13 @@ def transposed_geometry(size, kernel, stride, padding, output_padding, dilation,
     return ConvGeometry(images, kernel, stride, padding, dilation, groups)
 
 
-def _key(value):
+def hashable(value):
     """Return a hashable form of an option: lists become tuples."""
-    return tuple(map(_key, value)) if isinstance(value, list | tuple) else value
+    return tuple(map(hashable, value)) if isinstance(value, list | tuple) else value
 
 
-def _pair(name, value, least):
+def as_pair(name, value, least):
+    """Return an int or a tuple of two ints as (vertical, horizontal); raise ValueError for anything else."""
     pair = value if isinstance(value, tuple) else (value, value)
     if len(pair) != 2 or any(not hasattr(v, "__index__") or v < least for v in pair):
         raise ValueError(f"{name} must be an int or two ints, at least {least}, got {value!r}")

@@ -1,7 +1,7 @@
 """Types of `conv.py`: arrays in, array out; with a Tensor among the arguments, a Tensor."""
 
 from dataclasses import dataclass
-from typing import overload
+from typing import Any, overload
 
 from ..types import Array, Padding, Pair, Shape, Tensor
 
@@ -71,3 +71,5 @@ def conv_geometry(
 def transposed_geometry(
     size: Shape, kernel: Shape, stride: Pair, padding: Padding, output_padding: Pair, dilation: Pair, groups: int
 ) -> ConvGeometry: ...
+def hashable(value: Any) -> Any: ...
+def as_pair(name: str, value: Any, least: int) -> tuple[int, ...]: ...

@@ -26,11 +26,12 @@ def linear(x, weight, bias):
     return _linear(x, weight, bias)
 
 
-def _why_not(a, b, bias=None):
+def _why_not(a, b, bias=None, names=("a", "b")):
     if min(np.ndim(a), np.ndim(b)) < 1:
         return "needs at least one axis on both sides; use * for numbers"
     if a.shape[-1] != b.shape[-2]:
-        return f"the inner lengths differ: a.shape[-1] = {a.shape[-1]} must equal b.shape[-2] = {b.shape[-2]}"
+        left, right = f"{names[0]}.shape[-1] = {a.shape[-1]}", f"{names[1]}.shape[-2] = {b.shape[-2]}"
+        return f"the inner lengths differ: {left} must equal {right}"
     if bias is not None and bias.shape != b.shape[-1:]:
         return f"the bias has shape {bias.shape}, and the product {b.shape[-1]} columns"
     return None
@@ -52,7 +53,7 @@ def _matmul_tn(a, b):
 
 
 def _why_not_linear(x, weight, bias):
-    return _why_not(x, weight, bias)
+    return _why_not(x, weight, bias, ("x", "weight"))
 
 
 @op(

@@ -50,6 +50,10 @@ def image_grid(images: Tensor | ArrayLike, columns: int, scale: int = 2) -> Arra
     images = _shaped("images", array(images))
     if columns < 1 or scale < 1:
         raise ValueError(f"image_grid: columns and scale must be at least 1, got {columns} and {scale}")
+    if images.dtype.kind != "f":
+        raise TypeError(
+            f"images: expected floats from -1 to 1, got {images.dtype}; mg.data.scale(images) converts uint8 pixels"
+        )
     pixels = to_uint8(images)
     n, h, w, c = pixels.shape
     columns = min(columns, n)

@@ -109,6 +109,22 @@ def test_an_unknown_name_like_no_other_gets_the_list():
         load("zzz")
 
 
+@pytest.mark.parametrize("name", ["zzz", "ring"])
+def test_an_unknown_name_lists_the_points_and_how_to_get_them(name):
+    with pytest.raises(ValueError, match=r"minigan train --data also takes points: ring, grid, .* mg\.data\.ring\(\)"):
+        load(name)
+
+
+def test_a_path_without_anything_is_no_file_or_folder(tmp_path):
+    (tmp_path / "digits").mkdir()
+    with pytest.raises(FileNotFoundError, match="no such file or folder; did you mean 'digits'"):
+        load(tmp_path / "digit")
+    with pytest.raises(FileNotFoundError, match="no such IDX file"):
+        load(tmp_path / "x-images-idx3-ubyte")
+    with pytest.raises(FileNotFoundError, match="no such NumPy file"):
+        load(tmp_path / "x.npy")
+
+
 def images_and_labels(count, seed=0):
     rng = np.random.default_rng(seed)
     return rng.integers(0, 256, (count, 28, 28), dtype=np.uint8), rng.integers(0, 10, count).astype(np.uint8)
@@ -415,6 +431,12 @@ def test_pixels_may_come_in_a_tensor_or_a_list():
 def test_a_dataset_is_not_an_array_of_pixels(function):
     with pytest.raises(TypeError, match=rf"{function.__name__}: expected an array of pixels, got a Dataset: .*images"):
         function(load("digits-8x8"))
+
+
+def test_images_with_labels_are_not_an_array_of_pixels():
+    batches = data.Loader((np.zeros((8, 2, 2, 1), np.uint8), np.arange(8)), 4, 0, transform=scale)
+    with pytest.raises(ValueError, match=r"scale: .* got a tuple of .*transform=lambda batch: \(mg\.data\.scale"):
+        batches.next_batch()
 
 
 def test_pixels_of_the_wrong_kind_are_refused():

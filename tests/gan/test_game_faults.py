@@ -45,6 +45,14 @@ def test_a_pairing_loss_asks_for_real_samples():
         play(losses.relativistic).generator_step(Z)
 
 
+@pytest.mark.parametrize("loss", ["wasserstein", losses.wasserstein.critic])
+def test_the_name_or_the_half_of_a_loss_is_refused(loss):
+    with pytest.raises(
+        TypeError, match=r"loss must be one of gan\.losses, such as gan\.losses\.wasserstein, got a (str|method)$"
+    ):
+        play(loss)
+
+
 def test_a_penalty_interval_below_one_is_refused():
     with pytest.raises(ValueError, match="penalty_interval must be at least 1, got 0"):
         play(penalty_interval=0)

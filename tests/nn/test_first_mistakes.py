@@ -1,8 +1,10 @@
 """Mistakes of a first afternoon with `mg.nn`: each works, or is refused in one sentence that names the remedy."""
 
 import copy
+import inspect
 import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -74,6 +76,25 @@ def test_buffers_may_be_replaced():
     layer = nn.BatchNorm(2)
     layer.running_mean = np.ones(2, "float32")
     assert layer.state_dict()["running_mean"].tolist() == [1, 1]
+
+
+def test_a_tensor_that_requires_a_gradient_is_refused_in_init_because_parameters_would_not_find_it():
+    class Scaled(nn.Module):
+        def __init__(self, make):
+            self.w = make(np.ones(3, "float32"))
+
+        def forward(self, x):
+            self.seen = x
+            return self.w * x
+
+    with pytest.raises(TypeError, match=r"^Scaled: attribute w is a Tensor that requires .* write mg\.Parameter\("):
+        Scaled(lambda values: mg.tensor(values, requires_grad=True))
+    assert Scaled(mg.tensor).parameters() == []
+    critic = Scaled(mg.Parameter)
+    assert critic.parameters() == [critic.w]
+    x = mg.tensor(np.ones(3, "float32"), requires_grad=True)
+    critic(x)
+    assert critic.seen is x, "a forward may keep its input"
 
 
 # --- random numbers ----------------------------------------------------------------------------------------
@@ -169,6 +190,38 @@ def test_no_model_relies_on_the_default_slope():
             build(0)
 
 
+# --- arguments of constructors -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "said"),
+    [
+        (lambda: nn.Linear("3", 4), TypeError, "in_features must be an integer, got '3'"),
+        (lambda: nn.Linear(3, 4.0), TypeError, r"out_features must be an integer, got 4\.0"),
+        (lambda: nn.Conv2d("1", 2, 3), TypeError, "in_channels must be an integer, got '1'"),
+        (lambda: nn.Conv2d(1, 2, 0), ValueError, "kernel_size must be .* at least 1, got 0"),
+        (lambda: nn.Conv2d(1, 2, (3, 3, 3)), ValueError, r"kernel_size must be .* got \(3, 3, 3\)"),
+        (lambda: nn.Conv2d(1, 2, "3"), ValueError, "kernel_size must be .* got '3'"),
+        (lambda: nn.Conv2d(1, 2, 3, stride=0), ValueError, "stride must be .* at least 1, got 0"),
+        (lambda: nn.Conv2d(1, 2, 3, padding="full"), ValueError, "padding must be .*\"same\".* got 'full'"),
+        (lambda: nn.Conv2d(2, 2, 3, groups=0), ValueError, "groups must be at least 1, got 0"),
+        (lambda: nn.ConvTranspose2d(1, 2, 3, padding="full"), ValueError, "padding must be .* got 'full'"),
+        (lambda: nn.ConvTranspose2d(1, 2, 3, 2, output_padding=2), ValueError, "output_padding .* smaller than stride"),
+        (lambda: nn.Dropout(1.5), ValueError, r"p must lie in \[0, 1\), got 1\.5"),
+        (lambda: nn.Dropout("0.5"), ValueError, r"p must lie in \[0, 1\), got '0\.5'"),
+    ],
+)
+def test_a_wrong_argument_is_refused_when_the_layer_is_made(make, kind, said):
+    with pytest.raises(kind, match=said):
+        make()
+
+
+def test_every_form_of_an_option_is_accepted():
+    for padding in (0, 2, "same", "valid", ((0, 1), [1, 0])):
+        nn.Conv2d(2, 4, [3, 3], (2, 1), padding, dilation=2, groups=2, rng=0)
+        nn.ConvTranspose2d(2, 4, np.int64(3), 2, padding, rng=0)
+
+
 # --- names of other libraries ------------------------------------------------------------------------------
 
 
@@ -261,9 +314,54 @@ def test_an_unknown_device_is_refused_by_name(device):
         net().to(device)
 
 
+@pytest.mark.parametrize(("device", "hinted"), [("gpu", True), ("cuda:0", True), ("tpu", False)])
+def test_another_name_of_a_gpu_is_recognised(device, hinted):
+    with pytest.raises(ValueError, match="unknown device") as caught:
+        net().to(device)
+    assert str(caught.value).endswith('; a GPU is called "cuda"') is hinted
+
+
 def test_to_the_cpu_works():
     critic = net()
     assert critic.to("cpu") is critic
+
+
+# --- saving and loading ------------------------------------------------------------------------------------
+
+
+def test_the_example_of_state_dict_saves_and_loads(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = inspect.cleandoc(nn.Module.state_dict.__doc__).split("Example:\n")[1]
+    save, load = (line.strip() for line in example.splitlines())
+    exec(save, {"np": np, "critic": net()})
+    other = net(seed=1)
+    exec(load, {"np": np, "critic": other})
+    assert bits(other) == bits(net())
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert f"`{save}`" in readme
+    assert f"`{load}`" in readme
+
+
+def test_missing_and_unexpected_names_are_listed_together():
+    state = net().state_dict()
+    state["out.wieght"] = state.pop("out.weight")
+    with pytest.raises(ValueError, match=r"missing \['out\.weight'\], unexpected \['out\.wieght'\]; was the state"):
+        net().load_state_dict(state)
+
+
+@pytest.mark.parametrize("path", ["critic.npz", Path("critic.npz")])
+def test_a_path_is_no_state(path):
+    with pytest.raises(TypeError, match=r"must be a dict of arrays, got a \w+: .*dict\(np\.load\(path\)\)"):
+        net().load_state_dict(path)
+
+
+def test_a_modules_own_parameters_come_before_those_of_children_assigned_earlier():
+    class Late(nn.Module):
+        def __init__(self):
+            self.child = nn.Linear(2, 1, rng=0)
+            self.scale = mg.Parameter(np.ones(1))
+
+    assert [name for name, _ in Late().named_parameters()] == ["scale", "child.weight", "child.bias"]
 
 
 # --- inputs ------------------------------------------------------------------------------------------------
@@ -325,6 +423,48 @@ def test_scaled_pixels_are_taken():
     assert nn.Linear(3, 4, rng=0, dtype="float64")([[0.5, 1.0, 2.0]]).shape == (1, 4)
 
 
+def test_an_input_of_the_wrong_shape_is_refused_with_the_name_of_the_layer():
+    inner = r"x\.shape\[-1\] = 5 must equal weight\.shape\[-2\] = 3"
+    with pytest.raises(ValueError, match=rf"{inner}; the layer is Linear\(3, 4\) at 'hidden'$"):
+        net()(np.ones((2, 5), "float32"))
+    with pytest.raises(ValueError, match=r"inner lengths differ: .*; the layer is Linear\(3, 4\)$"):
+        nn.Linear(3, 4, bias=False, rng=0)(np.ones((2, 5), "float32"))
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d, nn.ConvTranspose2d])
+@pytest.mark.parametrize("padding", [0, 1])
+def test_images_with_the_channels_first_are_recognised(layer, padding):
+    first = r"; x is \(2, 1, 28, 28\): are the channels first\? minigan's images are \(N, H, W, C\)$"
+    with pytest.raises(ValueError, match=first):
+        layer(1, 2, 3, padding=padding, rng=0)(np.ones((2, 1, 28, 28), "float32"))
+    with pytest.raises(ValueError, match=r"has 3 channels.*; the layer is Conv\w*2d\(1, 2, [^)]*\)$"):
+        layer(1, 2, 3, rng=0)(np.ones((2, 8, 8, 3), "float32"))
+
+
+@pytest.mark.parametrize("x", [[1.0, 2.0], [1.0, 2.0, 3.0], [[1.0, 2.0, 3.0]], ((1.0, 2.0, 3.0),)])
+def test_a_list_is_refused_with_the_way_to_make_an_array(x):
+    with pytest.raises(TypeError, match=r"Linear\(3, 4\) at 'hidden' got a .*mg\.tensor\(x, dtype='float32'\)"):
+        net()(x)
+    with pytest.raises(TypeError, match=r"Conv2d\(.*\) got a .*mg\.tensor\("):
+        nn.Conv2d(1, 2, 3, rng=0)(x)
+
+
+@pytest.mark.parametrize("wrap", [list, iter])
+def test_layers_in_a_list_are_recognised(wrap):
+    with pytest.raises(TypeError, match=r"layer 0 is a .*, which cannot be called; .*Sequential\(\*layers\)"):
+        nn.Sequential(wrap([nn.ReLU(), nn.Tanh()]))
+    with pytest.raises(TypeError, match=r"layer 0 is a int, which cannot be called$"):
+        nn.Sequential(3)
+
+
+@pytest.mark.parametrize("make", [mg.Parameter, mg.tensor])
+def test_a_value_cannot_be_assigned_to_an_element(make):
+    x = make(np.ones(2))
+    with pytest.raises(TypeError, match=r"never written to: .*\.assign_\(values\)"):
+        x[0] = 3.0
+    assert x.numpy().tolist() == [1, 1]
+
+
 # --- what an editor and a shell show -----------------------------------------------------------------------
 
 
@@ -334,6 +474,15 @@ def test_dir_shows_public_names_only():
     for module in (mg.models, mg.models.dcgan, mg.models.dense, mg.models.residual, mg.models.vae, nn.init):
         assert dir(module) == sorted(module.__all__)
         assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_repr_of_a_convolution_shows_every_option_that_is_not_the_default():
+    shown = repr(nn.Conv2d(1, 2, 3, stride=2, padding=1, rng=0))
+    assert shown == "Conv2d(1, 2, kernel=3x3, stride=2, padding=1)"
+    shown = repr(nn.ConvTranspose2d(1, 2, 3, 2, padding=1, output_padding=1, rng=0))
+    assert shown == "ConvTranspose2d(1, 2, kernel=3x3, stride=2, padding=1, output_padding=1)"
+    assert repr(nn.Conv2d(1, 2, 3, rng=0)) == "Conv2d(1, 2, kernel=3x3, stride=1)"
+    assert repr(nn.Conv2d(2, 2, 3, padding="same", groups=2, rng=0)).endswith("stride=1, padding=same, groups=2)")
 
 
 def test_help_shows_signature_and_arguments(capsys):

@@ -98,6 +98,37 @@ def test_a_check_changes_no_bit(kind):
     assert everything(one)[0] == everything(two)[0]
 
 
+@pytest.mark.parametrize(
+    ("make", "kind", "said"),
+    [
+        (lambda p: optim.Adam(p, lr="1e-3"), TypeError, "lr must be a number, got '1e-3'"),
+        (lambda p: optim.SGD(p, None), TypeError, "lr must be a number, got None"),
+        (lambda p: optim.Adam(p, betas=0.5), ValueError, r"betas must be two numbers \(b1, b2\), got 0\.5"),
+        (lambda p: optim.Adam(p, betas=(0.5,)), ValueError, r"betas must be two numbers \(b1, b2\), got \(0\.5,\)"),
+        (lambda p: optim.Adam(p, betas=("0.5", 0.9)), TypeError, r"b1 must be a number, got '0\.5'"),
+        (lambda p: optim.Adam(p, eps="1e-8"), TypeError, "eps must be a number, got '1e-8'"),
+        (lambda p: optim.SGD(p, 0.1, "0.9"), TypeError, r"momentum must be a number, got '0\.9'"),
+        (lambda p: optim.RMSprop(p, alpha="0.9"), TypeError, r"alpha must be a number, got '0\.9'"),
+    ],
+)
+def test_a_wrong_option_is_refused_when_the_optimizer_is_made(make, kind, said):
+    with pytest.raises(kind, match=said):
+        make(net().parameters())
+
+
+def test_every_form_of_a_number_is_accepted():
+    for betas in ((0.5, 0.9), [0, 0.9], np.array([0.5, 0.9])):
+        optim.Adam(net().parameters(), np.float32(1e-3), betas)
+    optim.SGD(net().parameters(), np.array(0.1))
+
+
+@pytest.mark.parametrize("wrap", [mg.tensor, np.asarray])
+def test_a_single_gradient_in_place_of_all_is_recognised(wrap):
+    optimizer = optim.Adam(net().parameters())
+    with pytest.raises(ValueError, match=r"3 gradients for 4 parameters; a single \w+ was given: pass all gradients"):
+        optimizer.step(wrap(gradients(optimizer.parameters)[0]))
+
+
 def test_an_optimizer_shows_its_size_its_options_and_its_step():
     optimizer = optim.Adam(net().parameters(), 2e-4, betas=(0.5, 0.9))
     assert repr(optimizer) == "Adam(21 parameters, lr=0.0002, betas=(0.5, 0.9), eps=1e-08, step=0)"

@@ -161,6 +161,7 @@ points = mg.data.ring()
 noise = rng.spawn()
 sgd = optim.SGD(own.parameters(), lr=0.1, momentum=0.9)
 average = optim.EMA(own, decay=0.99)
+copy_of_own: Critic = average.module
 history: list[dict[str, float]] = []
 for k in range(4):
     sgd.lr = 0.1 * optim.cosine(k, 4)
@@ -172,6 +173,14 @@ for k in range(4):
     average.update(own)
     history.append({"step": k, "loss": loss.item(), "norm": float(norm)})
 print(average.module.scale.item(), average.module(batch).shape, max(h["loss"] for h in history))
+
+
+@mg.no_grad()
+def sampled(count: int) -> mg.Tensor:
+    return generator(noise.normal((count, 4)))
+
+
+print(sampled(4).shape, sampled(4).requires_grad)
 
 # Batches with labels
 digits = mg.data.load("digits-8x8")

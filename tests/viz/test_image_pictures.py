@@ -51,6 +51,7 @@ def test_a_grid_is_not_wider_than_its_images():
         (np.zeros((0, 5, 4, 1)), ValueError, "N >= 1"),
         (np.full((1, 5, 4, 1), np.nan), ValueError, "NaN"),
         (np.zeros((1, 5, 4, 1), int), TypeError, "expected floats from -1 to 1"),
+        (np.zeros((1, 5, 4, 1), "uint8"), TypeError, r"images: .* got uint8; mg\.data\.scale\(images\) converts"),
     ],
 )
 def test_image_grid_says_what_it_needs(given, error, message):
