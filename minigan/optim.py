@@ -80,7 +80,9 @@ class Optimizer:
         self.parameters = list(parameters)
         wrong = [type(p).__name__ for p in self.parameters if not isinstance(p, Parameter)]
         if wrong or not self.parameters:
-            raise TypeError(f"an optimizer needs Parameters, got {wrong or 'none at all'}; pass module.parameters()")
+            hint = "" if wrong else ", and in your own modules assign mg.Parameter(...), not mg.tensor(...)"
+            given = wrong or "none at all"
+            raise TypeError(f"an optimizer needs Parameters, got {given}; pass module.parameters(){hint}")
         if len({id(p) for p in self.parameters}) < len(self.parameters):
             raise ValueError("an optimizer was given the same Parameter twice")
         _check_numbers(lr=lr)

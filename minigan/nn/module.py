@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 from html import escape
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ import numpy as np
 
 from .. import backend
 from ..op import refuse_foreign
-from ..tensor import Leaf, Parameter, Tensor
+from ..tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -83,8 +82,6 @@ class Module:
                 f"{type(self).__name__}.{name} is a Parameter, and assigning a {type(value).__name__} would delete it: "
                 f"change its values with .{name}.assign_(values), or assign a mg.Parameter, or None to remove it"
             )
-        if isinstance(value, Tensor) and not isinstance(value, Parameter) and isinstance(value.node, Leaf):
-            _refuse_leaf(type(self).__name__, name, sys._getframe(1).f_code.co_name)
         super().__setattr__(name, value)
         if isinstance(value, Parameter | Module | list | tuple | dict):
             self.named(self._prefix)
@@ -301,15 +298,6 @@ class Sequential(Module):
 
     def __iter__(self) -> Iterator[Any]:
         return (getattr(self, name) for name in self._names)
-
-
-def _refuse_leaf(module, attribute, function):
-    """Raise TypeError if `function` is `__init__`; a forward may keep its input, which a penalty has made a leaf."""
-    if function == "__init__":
-        raise TypeError(
-            f"{module}: attribute {attribute} is a Tensor that requires a gradient, not a Parameter, so parameters() "
-            "would not find it: write mg.Parameter(...)"
-        )
 
 
 def _flat(path, values):
