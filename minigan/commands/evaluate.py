@@ -2,7 +2,6 @@
 
 import dataclasses
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..files import write_json
 from ..report import report
@@ -10,7 +9,7 @@ from ..runs import Run
 from ..runs import evaluate as measure
 from ..runs.evaluation import keep
 from ..scale import results
-from .shared import RunFolder, parse, try_to_write
+from .shared import OptionalCount, OptionalPath, RunFolder, parse, try_to_write
 
 
 @dataclass(frozen=True)
@@ -23,11 +22,11 @@ class EvaluateOptions:
 
     run: RunFolder
     """The run folder."""
-    n: int | None = None
+    n: OptionalCount = None
     """Number of samples; by default 2,500 points, 10,000 images or 26,000 stacked digits."""
     seed: int = 0
     """Seed of the noise, and of everything random in the metrics."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Also write the numbers to this JSON file."""
 
 

@@ -4,7 +4,6 @@ import dataclasses
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, OmitArgPrefixes, Positional, arg
@@ -15,7 +14,7 @@ from ..runs import Busy, Run, RunError, Stopped, history
 from ..runs import train as train_run
 from ..scale import mpi
 from ..trainers import describe, load_data
-from .shared import parse, try_to_write
+from .shared import OptionalPath, parse, try_to_write
 
 
 @dataclass(frozen=True)
@@ -24,11 +23,13 @@ class TrainOptions:
 
     The run folder gets report.html, config.json, metrics.jsonl, samples/*.png, checkpoints, pictures/curves.png and
     pictures/training.gif.
+
+    While it trains, D is the critic's loss, G the generator's loss, and P the penalty that is added to the critic's.
     """
 
-    preset: Annotated[Positional[str], arg(metavar="PRESET")] = DEFAULT
+    preset: Annotated[Positional[str], arg(metavar="[PRESET]")] = DEFAULT
     """Preset to train, see `minigan presets`. It sets the defaults of the options below."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Run folder; by default the first of runs/PRESET-001, runs/PRESET-002, ... that does not exist."""
     resume: FlagCreatePairsOff[bool] = False
     """Continue the run in --out from its newest undamaged checkpoint; a larger --steps makes it longer."""
