@@ -52,7 +52,8 @@ def test_the_lines_of_help_are_filled_and_no_default_is_none(name, columns, caps
     inside = max(map(len, lines)) - 8  # without the frame, and what some versions leave free
     for line, after in itertools.pairwise(line[1:-1].rstrip() for line in lines if line[:1] in ("│", "|")):
         words = after.split()
-        if words and len(after) - len(after.lstrip()) > 8 and not line.strip().startswith("--"):  # the second line of a text
+        within = after.startswith(" " * 8) and line.strip() and not line.lstrip().startswith("--")
+        if words and within:  # the second line of a text, or a later one
             assert len(f"{line} {words[0]}") > inside, (line, after)
 
 
