@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-__all__ = ["nearest"]
+__all__ = ["among", "nearest"]
 
 
 def nearest(name: str, names: Iterable[str], phrase: str = "; did you mean {!r}?") -> str:
@@ -22,3 +22,20 @@ def nearest(name: str, names: Iterable[str], phrase: str = "; did you mean {!r}?
     """
     found = difflib.get_close_matches(name, list(names), n=1)
     return phrase.format(found[0]) if found else ""
+
+
+def among(name: str, names: Iterable[str]) -> str:
+    """Return the end of a message about an unknown name: the most similar of `names`, if one is similar, and all names.
+
+    Args:
+        name: The name that the user typed.
+        names: The valid names.
+
+    Example:
+        >>> among("digitz", ["digits", "ring"])
+        "; did you mean 'digits'? There are: digits, ring"
+        >>> among("x", ["digits", "ring"])
+        '; there are: digits, ring'
+    """
+    names = list(names)
+    return (nearest(name, names, "; did you mean {!r}? There are: ") or "; there are: ") + ", ".join(names)
