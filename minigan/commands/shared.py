@@ -14,7 +14,7 @@ from tyro.constructors import ConstructorRegistry, StructConstructorSpec, Struct
 
 from ..runs import Run
 
-__all__ = ["OptionalCount", "OptionalPath", "RunFolder", "parse", "try_to_write"]
+__all__ = ["OptionalCount", "OptionalPath", "RunFolder", "parse", "parse_known", "try_to_write"]
 
 RunFolder: TypeAlias = Annotated[Positional[Path], arg(metavar="RUN")]
 """Type of the argument that names a run folder."""
@@ -48,6 +48,20 @@ def parse(options: type[Options], command: str, arguments: list[str], default: O
         print(_wrapped(options.__doc__ or ""), end="\n\n")  # tyro would not wrap it
     with _rules:
         return tyro.cli(options, prog=f"minigan {command}", description="", args=arguments, **given)
+
+
+def parse_known(options: type[Options], command: str, arguments: list[str]) -> tuple[Options, list[str]]:
+    """Parse those arguments of a command that it knows, and return the options and the other words.
+
+    Args:
+        options: A dataclass, as for `parse`.
+        command: The name of the command.
+        arguments: The words after the command's name, without `--help`.
+
+    Raises:
+        SystemExit: With status 2 if an option has a wrong value.
+    """
+    return tyro.cli(options, prog=f"minigan {command}", args=arguments, return_unknown_args=True)
 
 
 def try_to_write(write: Callable[..., Any], run: Run, *arguments: Any) -> None:

@@ -14,7 +14,13 @@ from ..runs import Busy, Run, RunError, Stopped, history
 from ..runs import train as train_run
 from ..scale import mpi
 from ..trainers import describe, load_data
-from .shared import OptionalPath, parse, try_to_write
+from .shared import OptionalPath, parse, parse_known, try_to_write
+
+# Words that people try after `minigan train`, with the way to say it.
+_HINTS = {
+    "--epochs": "the length of a run is --steps, the number of generator updates",
+    "--preset": "the preset is the first word, as in minigan train dcgan",
+}
 
 
 @dataclass(frozen=True)
@@ -45,10 +51,15 @@ def options(arguments: list[str]) -> TrainOptions:
     """Parse the arguments; the defaults come from the named preset, or from the run to resume.
 
     Raises:
-        ValueError: If the preset is unknown or not that of the resumed run, or `--resume` is given without `--out`.
+        ValueError: If the preset is unknown or not that of the resumed run, if two presets are given, or `--resume`
+            without `--out`.
         RunError: If a setting was changed that must stay the same when a run is continued.
     """
-    parsed = parse(TrainOptions, "train", [word for word in arguments if word not in ("-h", "--help")])
+    words = [word for word in arguments if word not in ("-h", "--help")]
+    parsed, unknown = parse_known(TrainOptions, "train", words)
+    if unknown:
+        _refuse(parsed.preset, unknown[0])
+        parse(TrainOptions, "train", words)  # exits, and suggests options with similar names
     if parsed.resume:
         if parsed.out is None:
             raise ValueError("--resume needs --out, the folder of the run to continue")
@@ -59,6 +70,15 @@ def options(arguments: list[str]) -> TrainOptions:
         Run.open(parsed.out).refuse(again.config)  # before any data are read
         return again
     return parse(TrainOptions, "train", arguments, TrainOptions(parsed.preset, config=preset(parsed.preset)))
+
+
+def _refuse(preset, word):
+    """Raise a ValueError about a word that is not understood, if a sentence can say what was meant."""
+    option = word.partition("=")[0]
+    if option in _HINTS:
+        raise ValueError(f"there is no option {option}: {_HINTS[option]}")
+    if not word.startswith("-"):
+        raise ValueError(f"train takes one preset, got {preset!r} and {word!r}")
 
 
 def _train(arguments, team):
@@ -75,7 +95,7 @@ def _train(arguments, team):
         f"{'' if trainer.device == 'cpu' else ', on the GPU'}, into {run.folder}",
         file=sys.stderr,
     )
-    started = time.perf_counter()
+    started, logged = time.perf_counter(), run.seconds()
     try:
         picture = train_run(trainer, run, resume=asked.resume)
     except Busy:
@@ -90,9 +110,11 @@ def _train(arguments, team):
         raise
     history(run)
     try_to_write(report, run)
+    done = f"trained in {time.perf_counter() - started:.0f} s"
+    if asked.resume and run.seconds() == logged:
+        done = f"already finished at step {trainer.step_count}; a larger --steps makes it longer"
     print(
-        f"trained in {time.perf_counter() - started:.0f} s: {run.folder / 'report.html'}\n"
-        f"draw more with: minigan sample {run.folder} --n 100 --out samples.png",
+        f"{done}: {run.folder / 'report.html'}\ndraw more with: minigan sample {run.folder} --n 100 --out samples.png",
         file=sys.stderr,
     )
     print(picture)
