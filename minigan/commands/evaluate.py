@@ -1,13 +1,15 @@
 """`minigan evaluate`: measure the samples of a run."""
 
 import dataclasses
+import sys
 from dataclasses import dataclass
 
+from ..data.mixtures import POINTS
 from ..files import write_json
 from ..report import report
 from ..runs import Run
 from ..runs import evaluate as measure
-from ..runs.evaluation import keep
+from ..runs.evaluation import keep, samples_of
 from ..scale import results
 from .shared import OptionalCount, OptionalPath, RunFolder, parse, try_to_write
 
@@ -36,10 +38,18 @@ def main(arguments: list[str]) -> int:
     if options.n is not None and options.n < 1:
         raise ValueError(f"--n must be at least 1, got {options.n}")
     run = Run.open(options.run)
+    print(_announced(run, options.n), file=sys.stderr)
     found = measure(run, options.n, options.seed)
     print(*results.measurements(found), sep="\n")
     try_to_write(keep, run, found, options.seed)
     try_to_write(report, run)
     if options.out is not None:
         write_json(options.out, {name: dataclasses.asdict(measured) for name, measured in found.items()})
+    print(f"report: {run.folder / 'report.html'}", file=sys.stderr)
     return 0
+
+
+def _announced(run, n):
+    _, config = run.read_config()
+    judge = "" if config.data in POINTS else "; labelled images need a classifier, which is trained once and kept"
+    return f"measuring {n or samples_of(config):,} samples of {run.folder}{judge}"

@@ -145,6 +145,8 @@ def test_a_mistyped_option_gets_the_nearest_name(capsys):
 def test_presets_and_help_and_version(capsys):
     assert main(["presets"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
+    assert main(["presets", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: minigan presets\n\nList what can be trained")
     assert main([]) == 0
     assert "minigan train" in capsys.readouterr().out
     assert main(["--version"]) == 0
