@@ -16,10 +16,11 @@ from .shared import OptionalCount, OptionalPath, RunFolder, parse, try_to_write
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Measure samples of a run's newest checkpoint: every metric with its standard error and its floor.
+    """Measure samples of a run's newest checkpoint: every metric beside the score of real data.
 
-    The floor is the score of real data, or of a perfect sampler, under the same protocol, with its 5 % and 95 %
-    quantiles. The numbers are also written to RUN/evaluation.json and RUN/report.html.
+    Real data, or a perfect sampler, are measured under the same protocol, and their score has its 5 % and 95 %
+    quantiles. The numbers are also written to RUN/evaluation.json and RUN/report.html; docs/metrics.md says what each
+    metric means.
     """
 
     run: RunFolder
