@@ -1,11 +1,11 @@
-"""The question "did you mean ...?" that ends a message about an unknown name."""
+"""Help in messages about an unknown name: "did you mean ...?", and what to use instead of another library's name."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-__all__ = ["among", "nearest"]
+__all__ = ["among", "missing", "nearest"]
 
 
 def nearest(name: str, names: Iterable[str], phrase: str = "; did you mean {!r}?") -> str:
@@ -39,3 +39,19 @@ def among(name: str, names: Iterable[str]) -> str:
     """
     names = list(names)
     return (nearest(name, names, "; did you mean {!r}? There are: ") or "; there are: ") + ", ".join(names)
+
+
+def missing(module: str, name: str, elsewhere: Mapping[str, str]) -> AttributeError:
+    """Return the error that a module's `__getattr__` raises.
+
+    Args:
+        module: The name of the module.
+        name: The name that it does not have.
+        elsewhere: Names of other libraries, each with the way to do it here.
+
+    Example:
+        >>> missing("minigan.ops", "cat", {"cat": "use ops.concatenate"})
+        AttributeError("module 'minigan.ops' has no attribute 'cat': use ops.concatenate")
+    """
+    hint = f": {elsewhere[name]}" if name in elsewhere else ""
+    return AttributeError(f"module {module!r} has no attribute {name!r}{hint}")
