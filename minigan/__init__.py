@@ -89,6 +89,27 @@ _LAZY = {
 }  # fmt: skip
 _LAZY_FUNCTIONS = {"detect_anomaly": "anomaly", "from_dlpack": "interchange"}
 
+_RANDOM = "give rng=mg.random.Generator(seed), or the seed itself, to everything that draws random numbers"
+
+# Names of PyTorch, with the way to do it here.
+_ELSEWHERE = {
+    "Module": "use mg.nn.Module",
+    "arange": "use mg.tensor(numpy.arange(n))",
+    "autograd": "use mg.grad(outputs, inputs)",
+    "cat": "use mg.ops.concatenate(tensors, axis)",
+    "enable_grad": "operations are recorded everywhere except inside `with mg.no_grad()`",
+    "from_numpy": "use mg.tensor(array), which copies the array",
+    "load": "use network.load_state_dict(numpy.load(path)), or mg.interchange for the files of other libraries",
+    "manual_seed": _RANDOM,
+    "ones": 'use mg.tensor(numpy.ones(shape, "float32"))',
+    "rand": "use mg.tensor(mg.random.Generator(seed).uniform(shape))",
+    "randn": "use mg.tensor(mg.random.Generator(seed).normal(shape))",
+    "save": "use numpy.savez(path, **network.state_dict()), or mg.interchange for the files of other libraries",
+    "seed": _RANDOM,
+    "stack": "use mg.ops.stack(tensors, axis)",
+    "zeros": 'use mg.tensor(numpy.zeros(shape, "float32"))',
+}
+
 if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every name
 
     def __getattr__(name):
@@ -96,7 +117,9 @@ if not TYPE_CHECKING:  # with a `__getattr__`, type checkers would accept every 
             return import_module(f".{name}", __name__)
         if name in _LAZY_FUNCTIONS:
             return getattr(import_module(f".{_LAZY_FUNCTIONS[name]}", __name__), name)
-        raise AttributeError(f"module 'minigan' has no attribute {name!r}")
+        from .suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

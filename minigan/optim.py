@@ -500,8 +500,9 @@ def _arrays(module):
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
 
     def __getattr__(name):
-        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise AttributeError(f"module 'minigan.optim' has no attribute {name!r}{hint}")
+        from .suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

@@ -1,6 +1,6 @@
 """The question that ends a message about an unknown name."""
 
-from minigan.suggest import nearest
+from minigan.suggest import among, nearest
 
 NAMES = ["digits", "ring", "grid"]
 
@@ -17,3 +17,8 @@ def test_a_name_like_no_other_gets_no_question():
 
 def test_the_question_can_be_put_in_other_words():
     assert nearest("digitz", iter(NAMES), " (perhaps {!r}?)") == " (perhaps 'digits'?)"
+
+
+def test_the_valid_names_follow_the_question_or_the_message():
+    assert among("digitz", NAMES) == "; did you mean 'digits'? There are: digits, ring, grid"
+    assert among("celeba", iter(NAMES)) == "; there are: digits, ring, grid"

@@ -15,7 +15,7 @@ from .shared import parse
 class CompareOptions:
     """Put several runs on one page: samples, settings that differ, metrics, and curves in shared charts."""
 
-    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN...")]
+    runs: Annotated[Positional[tuple[Path, ...]], arg(metavar="RUN RUN...", help_behavior_hint="")]
     """The run folders, two or more."""
     out: Path = Path("compare.html")
     """File to write: FILE.html."""

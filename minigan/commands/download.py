@@ -16,7 +16,7 @@ class DownloadOptions:
     They are stored in $MINIGAN_DATA/NAME or in the platform's cache folder, and are verified by their sha256.
     """
 
-    names: Annotated[Positional[tuple[str, ...]], arg(metavar="NAME...")]
+    names: Annotated[Positional[tuple[str, ...]], arg(metavar="NAME...", help_behavior_hint="")]
     """mnist (12 MB), fashion-mnist (31 MB), kmnist (21 MB) or cifar-10 (170 MB)."""
 
 

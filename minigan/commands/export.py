@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from tyro.conf import arg
 
 from .. import interchange
 from ..runs import Run, RunError
@@ -25,7 +27,7 @@ class ExportOptions:
     """The run folder."""
     out: Path
     """File to write: FILE.safetensors or FILE.onnx."""
-    to: Format | None = None
+    to: Annotated[Format | None, arg(metavar="{torch,onnx}", help_behavior_hint="")] = None
     """Format of the file; by default it follows from the ending of the file name."""
 
 

@@ -1,13 +1,12 @@
 """`minigan protocol`: repeat a published evaluation."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import Positional, arg
 
 from ..protocols import command
-from .shared import parse
+from .shared import OptionalCount, OptionalPath, parse
 
 
 @dataclass(frozen=True)
@@ -20,13 +19,13 @@ class ProtocolOptions:
 
     name: Annotated[Positional[str], arg(metavar="NAME")]
     """dirac, ring, grid, same-harness, official-toys, digits, mnist or stacked-mnist."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Folder of the results; by default runs/protocol-NAME. For dirac: a JSON file; by default none is written."""
-    processes: int | None = None
+    processes: OptionalCount = None
     """Number of seeds at a time; by default the number of cores."""
-    seeds: tuple[int, ...] | None = None
+    seeds: Annotated[tuple[int, ...] | None, arg(metavar="INT...", help_behavior_hint="")] = None
     """Seeds to run; by default those that the protocol names."""
-    steps: int | None = None
+    steps: OptionalCount = None
     """Number of generator updates, for a rehearsal; by default the protocol's own. The table says if it was changed."""
 
 

@@ -11,9 +11,9 @@ from .shared import RunFolder, parse
 class ReportOptions:
     """Write RUN/report.html again, and print its path.
 
-    The page needs no other file and no network. It shows samples over time, curves, metrics with their floors, the
-    diagnosis, settings, versions, and the command that trains the same run again. `minigan train` and `minigan
-    evaluate` write it too.
+    The page needs no other file and no network. It shows samples over time, curves, metrics beside the scores of real
+    data, the diagnosis, settings, versions, and the command that trains the same run again. `minigan train` and
+    `minigan evaluate` write it too.
     """
 
     run: RunFolder

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..files import replacing
 from ..runs import Run, draw, save_picture
-from .shared import RunFolder, parse
+from .shared import OptionalCount, RunFolder, parse
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SampleOptions:
     """Number of samples."""
     seed: int = 0
     """Seed of the noise; the same seed draws the same samples."""
-    label: int | None = None
+    label: OptionalCount = None
     """Class to draw, for a conditional generator; by default random classes."""
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from ..scale import grid, sweep
-from .shared import parse
+from .shared import OptionalCount, OptionalPath, parse
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class SweepOptions:
 
     file: Annotated[Positional[Path], arg(metavar="FILE")]
     """The grid; docs/scale.md shows an example."""
-    out: Path | None = None
+    out: OptionalPath = None
     """Folder of the results; by default runs/sweep-NAME for NAME.toml."""
-    processes: int | None = None
+    processes: OptionalCount = None
     """Number of runs at a time; by default the number of cores."""
     slurm: FlagCreatePairsOff[bool] = False
     """Submit the runs to Slurm, with the settings under [slurm] in the file, instead of running them here."""

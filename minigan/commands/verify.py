@@ -1,13 +1,12 @@
 """`minigan verify`: compute the claims of the tutorials again."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg
 
 from .. import verify
-from .shared import parse
+from .shared import OptionalPath, parse
 
 
 @dataclass(frozen=True)
@@ -18,9 +17,9 @@ class VerifyOptions:
     claim does not hold.
     """
 
-    chapters: Annotated[Positional[tuple[str, ...]], arg(metavar="CHAPTER")] = ()
+    chapters: Annotated[Positional[tuple[str, ...]], arg(metavar="[CHAPTER...]", help_behavior_hint="")] = ()
     """Chapters to verify, such as 4 or errata; by default all."""
-    folder: Path | None = None
+    folder: OptionalPath = None
     """Folder of the tutorials; by default ./tutorials, or the clone that minigan runs from."""
     json: FlagCreatePairsOff[bool] = False
     """Print the results as JSON."""

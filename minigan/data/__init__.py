@@ -6,6 +6,8 @@
 NumPy and the standard library suffice, except that `read_folder` needs Pillow and `download` needs pooch.
 """
 
+from typing import TYPE_CHECKING
+
 from .arrays import ArrayError, array_images, read_npy, read_npz
 from .cifar import CIFAR10_CLASSES, CifarError, read_cifar
 from .dataset import Dataset, scale, to_uint8
@@ -64,6 +66,21 @@ __all__ = [
     "twentyfive_gaussians",
     "write_idx",
 ]
+
+
+# Names of other libraries, with the way to do it here.
+_ELSEWHERE = {
+    "DataLoader": "use data.Loader(images, batch_size, rng)",
+    "MNIST": "use data.load('mnist-10k'), or data.load('mnist') after a download",
+    "TensorDataset": "give arrays to data.Loader, alone or in a tuple",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

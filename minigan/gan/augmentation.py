@@ -17,7 +17,7 @@ from ..backend import device_of
 from ..op import op
 from ..ops.elementwise import real
 from ..random import as_generator
-from ..suggest import nearest
+from ..suggest import among
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,8 +69,7 @@ class Augment(nn.Module):
         for name in names:
             if name not in TRANSFORMATIONS:
                 known = [*TRANSFORMATIONS, *ALIASES]
-                hint = nearest(name, known) or ";"
-                raise ValueError(f"Augment: unknown transformation {name!r}{hint} There are: {', '.join(known)}")
+                raise ValueError(f"Augment: unknown transformation {name!r}{among(name, known)}")
         self.policy, self.rng = tuple(names), as_generator(rng)
 
     def forward(self, x: Tensor) -> Tensor:

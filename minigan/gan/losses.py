@@ -28,6 +28,22 @@ __all__ = [
 ]
 
 
+# Usual names of the losses, with their names here.
+_ELSEWHERE = {
+    "bce": "use losses.non_saturating, or losses.minimax for the game of the original paper",
+    "lsgan": "use losses.least_squares",
+    "wgan": "use losses.wasserstein",
+    "wgan_gp": "use losses.wasserstein and penalties.gradient_penalty",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)
 

@@ -36,6 +36,19 @@ __all__ = [
 ]
 
 
+# Usual names of the penalties, with their names here.
+_ELSEWHERE = {
+    "wgan_gp": "use penalties.gradient_penalty",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)
 

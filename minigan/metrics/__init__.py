@@ -17,6 +17,8 @@ Each returns a `Measurement`, or a dict of them by name, and draws all its rando
 NumPy suffices, except that the cache of `trained_classifier` needs safetensors.
 """
 
+from typing import TYPE_CHECKING
+
 from . import classes, classifier, frechet, kernel, mixture, prdc, sliced, two_sample
 from .classes import class_balance, mode_histogram, stack_labels
 from .classifier import Classifier, Recipe, trained_classifier
@@ -59,6 +61,20 @@ __all__ = [
     "trained_classifier",
     "two_sample",
 ]
+
+
+# Names of other libraries, with the way to do it here.
+_ELSEWHERE = {
+    "fid": "use metrics.frechet_distance, which is FID if space= is a function to the features of an Inception network",
+    "inception_score": "use metrics.class_balance, which measures balance and legibility of the classes separately",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

@@ -101,14 +101,15 @@ _ELSEWHERE = {
 if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
 
     def __getattr__(name):
+        from ..suggest import missing
+
         if name == "or_entropy":
             from ..deprecation import deprecated
             from ..random import as_generator
 
             deprecated("nn.or_entropy", "mg.random.as_generator")
             return as_generator
-        hint = f": {_ELSEWHERE[name]}" if name in _ELSEWHERE else ""
-        raise AttributeError(f"module 'minigan.nn' has no attribute {name!r}{hint}")
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

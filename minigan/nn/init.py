@@ -45,5 +45,20 @@ def lecun_uniform(rng: Generator, shape: Shape, fan_in: int, fan_out: int) -> Ar
     return rng.uniform(shape, -a, a)
 
 
+# Names of other libraries, with the way to do it here.
+_ELSEWHERE = {
+    "kaiming_normal_": "use nn.init.he, as in nn.Linear(3, 4, init=nn.init.he, rng=rng)",
+    "normal_": "use nn.init.dcgan, or any function (rng, shape, fan_in, fan_out) -> array, as init= of a layer",
+    "xavier_uniform_": "use nn.init.xavier, as in nn.Linear(3, 4, init=nn.init.xavier, rng=rng)",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
+
+
 def __dir__() -> list[str]:
     return sorted(__all__)

@@ -4,6 +4,8 @@ Names and arguments are NumPy's for NumPy's functions (`axis`, `keepdims`) and P
 types are in the `.pyi` file beside each module.
 """
 
+from typing import TYPE_CHECKING
+
 from ..op import broadcast_to, identity, sum_to
 from . import resample
 from .conv import conv2d, conv_transpose2d
@@ -131,6 +133,27 @@ __all__ = [
 ]
 
 attach()
+
+_MATMUL = "use ops.matmul(a, b), which multiplies the last two axes of stacks too"
+
+# Names of PyTorch and NumPy, with the way to do it here.
+_ELSEWHERE = {
+    "bmm": _MATMUL,
+    "cat": "use ops.concatenate(tensors, axis)",
+    "dot": "use ops.sum(a * b) for vectors, or ops.matmul(a, b)",
+    "einsum": "use ops.matmul, ops.transpose and ops.sum",
+    "mm": _MATMUL,
+    "permute": "use ops.transpose(x, axes)",
+    "unsqueeze": "use ops.expand_dims(x, axis)",
+    "view": "use ops.reshape(x, shape)",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 from dataclasses import dataclass
 
 from .. import data
-from ..suggest import nearest
+from ..suggest import among
 from .config import Config
 
 __all__ = ["DEFAULT", "PRESETS", "Preset", "preset"]
@@ -224,7 +224,6 @@ def preset(name: str) -> Config:
         14000
     """
     if name not in PRESETS:
-        hint = nearest(name, PRESETS) or ";"
-        hint = f"; that is a data set, --data {name};" if name in data.names() else hint
-        raise ValueError(f"unknown preset {name!r}{hint} There are: {', '.join(PRESETS)}")
+        hint = f"; that is a data set, --data {name}" if name in data.names() else ""
+        raise ValueError(f"unknown preset {name!r}{hint}{among(name, PRESETS)}")
     return PRESETS[name].config

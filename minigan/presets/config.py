@@ -72,7 +72,7 @@ class Config:
     l1_weight: Annotated[Positive, UsedBy("unet")] = 100.0
     """Weight of the mean absolute distance to the target in the generator's loss (unet)."""
     sigma: Annotated[Positive, UsedBy("vae")] = 0.3
-    """Standard deviation of the pixels given the latent vector; output=sigmoid makes them Bernoulli instead (vae)."""
+    """Standard deviation of the pixels given the latent vector, unless a sigmoid output makes them Bernoulli (vae)."""
     conditional: Annotated[bool, _GANS] = False
     """Give both networks the class of each sample; needs labelled data (dcgan, dense, residual)."""
     conditioning: Literal["projection", "concatenation"] = "projection"
@@ -114,8 +114,8 @@ class Config:
     label_smoothing: Annotated[float, Range(lambda value: 0 <= value < 0.5, "must lie in [0, 0.5)"), _GANS] = 0.0
     """Distance of real samples' target below 1; for minimax and non_saturating (dcgan, dense, residual)."""
     augment: Annotated[str, _GANS] = ""
-    """Random transformations of images before the critic, separated by commas (dcgan, dense, residual):
-    color, translation, cutout."""
+    """Random transformations of images before the critic, separated by commas: color (which is brightness, saturation
+    and contrast, each also by itself), translation, cutout (dcgan, dense, residual)."""
     instance_noise: Annotated[NonNegative, _GANS, Mark.RELATIVE] = 0.0
     """Standard deviation of noise on the critic's input, which falls to 0 over the run (dcgan, dense, residual)."""
     penalty: Annotated[PenaltyName, _GANS] = "none"
@@ -123,9 +123,9 @@ class Config:
     penalty_weight: Annotated[Positive, _GANS] = 10.0
     """Weight of the penalty, lambda or gamma; for clip, the bound of the weights (dcgan, dense, residual)."""
     penalty_weight_end: NonNegative = 0.0
-    """Value that penalty_weight approaches over the burn-in; 0 keeps it constant."""
+    """Value that the weight of the penalty approaches over the burn-in; 0 keeps it constant."""
     penalty_fall: Literal["geometric", "cosine"] = "geometric"
-    """How penalty_weight approaches penalty_weight_end: by the same factor at every step, or along a cosine."""
+    """How the weight of the penalty approaches its final value: by the same factor at every step, or along a cosine."""
     drift: Annotated[NonNegative, _GANS] = 0.0
     """Weight of a penalty on the variance of the critic's scores (dcgan, dense, residual).
     It damps oscillation between distant modes."""
@@ -134,7 +134,7 @@ class Config:
     critic_steps: Annotated[Count, _GANS] = 1
     """Number of critic updates for each generator update (dcgan, dense, residual)."""
     first_phase: Annotated[float, _FRACTION_OF_RUN, _GANS, Mark.RELATIVE] = 0.0
-    """Fraction of the run, from its start, in which critic_steps is 1 (dcgan, dense, residual)."""
+    """Fraction of the run, from its start, with one critic update per generator update (dcgan, dense, residual)."""
 
     optimizer: Annotated[Literal["adam", "rmsprop"], _GANS] = "adam"
     """Optimizer of both networks (dcgan, dense, residual)."""
@@ -159,8 +159,8 @@ class Config:
     burn_in: Annotated[
         float, Range(lambda value: 0 <= value <= 1, "is a fraction of the run, in [0, 1]"), Mark.RELATIVE
     ] = 0.0
-    """Fraction of the run, from its start, in which penalty_weight, beta2 and ema reach their final values.
-    With schedule=burn_in the learning rates do so too."""
+    """Fraction of the run, from its start, after which the weight of the penalty, beta2 and the half-life of the
+    averaged generator have their final values. With the schedule burn_in the learning rates do so too."""
 
     def check(self) -> None:
         """Check every setting.

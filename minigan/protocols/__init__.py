@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..suggest import nearest
+from ..suggest import among
 
 if TYPE_CHECKING:
     from ..scale.protocol import Protocol
@@ -35,7 +35,6 @@ def load(name: str) -> tuple[Protocol, ...]:
         ValueError: If there is no such protocol; the message suggests the most similar name.
     """
     if name not in NAMES:
-        hint = nearest(name, NAMES) or ";"
-        raise ValueError(f"unknown protocol {name!r}{hint} There are: {', '.join(NAMES)}")
+        raise ValueError(f"unknown protocol {name!r}{among(name, NAMES)}")
     found = getattr(import_module(f".{_MODULES.get(name, 'digits')}", __name__), name.replace("-", "_"))
     return found if isinstance(found, tuple) else (found,)

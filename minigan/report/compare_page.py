@@ -103,7 +103,7 @@ def _metrics(names, found):
     metrics = dict.fromkeys(metric for one in given for metric in one)
     if not metrics:
         return [aside("None has been measured yet: ", tag("code", "minigan evaluate RUN"))]
-    cells = {metric: [_cell(one.get(metric)) for one in given] for metric in metrics}
+    cells = {measured.named(metric): [_cell(one.get(metric)) for one in given] for metric in metrics}
     missing = [name for name, one in zip(names, given, strict=True) if not one]
     not_yet = f" Not measured yet: {', '.join(missing)}." if missing else ""
     return [_table("metric", names, cells), aside(measured.EXPLAINED + not_yet)]
@@ -112,7 +112,7 @@ def _metrics(names, found):
 def _cell(metric):
     if metric is None:
         return tag("span", "not measured", class_="none")
-    return tag("span", measured.value(metric), tag("small", "floor ", measured.floor(metric), class_="below"))
+    return tag("span", measured.value(metric), tag("small", "real data ", measured.floor(metric), class_="below"))
 
 
 def _table(what, names, rows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..metrics.better import BETTER
 from .charts import number
 from .markup import tag
 
@@ -13,23 +14,38 @@ if TYPE_CHECKING:
 
     from .markup import Html
 
-__all__ = ["EXPLAINED", "duration", "floor", "shown", "table", "value"]
+__all__ = ["EXPLAINED", "duration", "floor", "named", "shown", "table", "value"]
 
 EXPLAINED: str = (
-    "The floor is the score of real data, or of a perfect sampler, under the same protocol; its 5\N{NO-BREAK SPACE}% "
-    "and 95\N{NO-BREAK SPACE}% quantiles are in brackets. A dot marks a value between the quantiles: a single run "
-    "cannot distinguish it from the score of real data."
+    "Higher is better for \u2191, lower for \u2193, and nearer to real data for \u2248. The score of real data, or of "
+    "a perfect sampler, is measured under the same protocol; its 5\N{NO-BREAK SPACE}% and 95\N{NO-BREAK SPACE}% "
+    "quantiles are in brackets. A dot marks a value between the quantiles: a single run cannot distinguish it from the "
+    "score of real data. What each metric means is in docs/metrics.md of minigan."
 )
+
+_ARROWS = {
+    "higher": ("\u2191", "higher is better"),
+    "lower": ("\u2193", "lower is better"),
+    "as real": ("\u2248", "better if nearer to real data"),
+}
 
 
 def table(metrics: Mapping[str, Mapping[str, Any]]) -> Html:
-    """Return a table with a row for each metric: its value and standard error, and its floor and the floor's range."""
-    head = tag("tr", *(tag("th", name, scope="col") for name in ("metric", "value", "floor")))
+    """Return a table with a row for each metric: value and standard error, score of real data and its range."""
+    head = tag("tr", *(tag("th", name, scope="col") for name in ("metric", "value", "real data")))
     rows = [
-        tag("tr", tag("th", name, scope="row"), tag("td", value(found)), tag("td", floor(found)))
+        tag("tr", tag("th", named(name), scope="row"), tag("td", value(found)), tag("td", floor(found)))
         for name, found in metrics.items()
     ]
     return tag("table", tag("thead", head), tag("tbody", *rows), class_="metrics")
+
+
+def named(metric: str) -> Html:
+    """Return the name of a metric and an arrow in the direction that is better."""
+    if metric not in BETTER:
+        return tag("span", metric)
+    arrow, meaning = _ARROWS[BETTER[metric]]
+    return tag("span", metric, tag("small", f" {arrow}", title=meaning))
 
 
 def value(found: Mapping[str, Any]) -> Html:

@@ -1,4 +1,4 @@
-"""Results of a protocol or a sweep as text and as a picture: published rows, the floor, and each of our seeds."""
+"""Results of a protocol or a sweep as text and as a picture: published rows, real data, and each of our seeds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING, Any
 
 from .. import viz
+from ..metrics.better import BETTER
 
 if TYPE_CHECKING:
     from ..metrics import Measurement
@@ -18,11 +19,11 @@ Record = dict[str, Any]
 
 
 def table(protocol: Protocol, records: Sequence[Record]) -> list[str]:
-    """Return the lines of the table: published rows, floor, targets, then each of our methods with median and seeds."""
+    """Return the lines of the table: published rows, real data, targets, then our methods with median and seeds."""
     groups = by_method(records)
     rows = [["", *protocol.shown.values(), "seconds"]]
     rows += [_row(f"{p.method}, {p.source}", [p.values.get(m) for m in protocol.shown]) for p in protocol.published]
-    rows += [_row("floor", [_floor(records, metric) for metric in protocol.shown])]
+    rows += [_row("real data", [_floor(records, metric) for metric in protocol.shown])]
     for what, targets in protocol.targets.items():
         rows.append([f"target: {what}", *(str(targets.get(metric, "")) for metric in protocol.shown), ""])
     for method, group in groups.items():
@@ -32,10 +33,10 @@ def table(protocol: Protocol, records: Sequence[Record]) -> list[str]:
 
 def measurements(found: Mapping[str, Measurement]) -> list[str]:
     """Return the lines of a table of {name: Measurement}."""
-    rows = [["metric", "value", "s.e.", "floor", "5 %", "95 %", "n"]]
+    rows = [["metric", "value", "s.e.", "better", "real data", "5 %", "95 %", "n"]]
     for name, m in found.items():
-        numbers = (m.value, m.standard_error, m.floor, *m.floor_range)
-        rows.append([name, *(f"{x:.4g}" for x in numbers), f"{m.n:,}"])
+        value, error, *real = (f"{x:.4g}" for x in (m.value, m.standard_error, m.floor, *m.floor_range))
+        rows.append([name, value, error, BETTER.get(name, ""), *real, f"{m.n:,}"])
     return aligned(rows)
 
 

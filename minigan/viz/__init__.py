@@ -19,6 +19,8 @@ processes may draw at the same time. matplotlib and Pillow are imported with the
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .animation import save_gif, training_gif
 from .curves import curves
 from .images import image_grid, save_grid
@@ -45,6 +47,20 @@ __all__ = [
     "slerp",
     "training_gif",
 ]
+
+
+# Names of other libraries, with the way to do it here.
+_ELSEWHERE = {
+    "make_grid": "use viz.image_grid(images, columns)",
+    "save_image": "use viz.save_grid(path, images, columns)",
+}
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for an attribute
+
+    def __getattr__(name):
+        from ..suggest import missing
+
+        raise missing(__name__, name, _ELSEWHERE)
 
 
 def __dir__() -> list[str]:

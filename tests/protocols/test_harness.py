@@ -207,12 +207,12 @@ def test_what_cannot_be_run_is_refused(options, words, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_the_table_lists_what_was_published_the_floor_the_median_and_every_seed(finished):
+def test_the_table_lists_what_was_published_real_data_the_median_and_every_seed(finished):
     _, records = finished
     lines = results.table(fake.PROTOCOL, records)
     rows = {line.split("  ")[0].strip() or line.split()[0]: line.split() for line in lines if line.strip()}
     assert rows["old, table 1"][3:] == ["0.75"]
-    assert rows["floor"][1:] == ["0.5", "0.5"]
+    assert rows["real data"][2:] == ["0.5", "0.5"]
     assert rows["target: exact"][2:] == ["0.9", "to", "1.1"]
     middle = np.mean([r["metrics"]["level"]["value"] for r in records if r["method"] == "slow"])
     assert rows["ours: slow, median"][3:5] == [f"{middle:.4g}", "inf"]

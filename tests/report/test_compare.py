@@ -35,11 +35,11 @@ def test_equal_settings(make_run, tmp_path):
     assert "None: their settings are equal." in page([make_run("one"), make_run("two")], tmp_path)
 
 
-def test_metrics_and_floors_side_by_side(make_run, tmp_path, measured):
+def test_metrics_and_real_data_side_by_side(make_run, tmp_path, measured):
     one = make_run("one", metrics={"recall": measured(0.5, 0.9, 1)})
     two = make_run("two", metrics={"kl": measured(3, 0, 1)})
     content = page([one, two, make_run("three")], tmp_path)
-    assert content.count("floor ") >= 2
+    assert content.count(">real data ") == 2
     assert content.count("not measured") == 4
     assert "Not measured yet: three." in content
 

@@ -101,6 +101,9 @@ def test_metrics_stand_beside_their_floors(make_run, page_of, measured):
     metrics = {"coverage": measured(0.5, 0.9, 1.0), "recall": measured(0.95, 0.9, 1.0), "kl": measured("inf", 0, 0.1)}
     run = make_run("run", config=Config(steps=40), metrics=metrics)
     page = page_of(run)
+    assert page.has("coverage ↑")
+    assert page.has("kl ↓")
+    assert page.has("What each metric means is in docs/metrics.md")
     assert page.has("0.5 ± 0.01")
     assert page.has("0.95 [0.9, 1]")
     assert page.has("∞ ± 0.01")

@@ -71,6 +71,9 @@ def test_ctrl_c_says_how_to_go_on_and_resume_does(tmp_path, capsys, monkeypatch)
         assert run_tiny(tmp_path / "run") == 130
     assert f"minigan train --out {tmp_path / 'run'} --resume" in capsys.readouterr().err
     assert main(["train", "--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert "trained in" in capsys.readouterr().err
+    assert main(["train", "--out", str(tmp_path / "run"), "--resume"]) == 0
+    assert "already finished at step 4; a larger --steps makes it longer" in capsys.readouterr().err
     run_tiny(tmp_path / "whole")
     last = "samples/step-0000004.png"
     assert (tmp_path / "run" / last).read_bytes() == (tmp_path / "whole" / last).read_bytes()
@@ -95,6 +98,10 @@ def test_resume_refuses_a_changed_setting_by_name(tmp_path, capsys):
     ("arguments", "message"),
     [
         (["train", "digitz"], "unknown preset 'digitz'; did you mean 'digits'"),
+        (["train", "celeba"], "unknown preset 'celeba'; there are: digits, "),
+        (["train", "digits", "dcgan"], "train takes one preset, got 'digits' and 'dcgan'"),
+        (["train", "--preset", "dcgan"], "there is no option --preset: the preset is the first word"),
+        (["train", "dcgan", "--epochs=3"], "there is no option --epochs: the length of a run is --steps"),
         (["train", "--data", "mnist-10"], "mnist-10k"),
         (["train", "--data", "/nowhere/x-images-idx3-ubyte"], "minigan: /nowhere/x-images-idx3-ubyte: no such"),
         (["train", "--batch-size", "20000"], "batch_size 20000 is larger than the data: mnist-10k has 10000 images"),
@@ -138,6 +145,8 @@ def test_a_mistyped_option_gets_the_nearest_name(capsys):
 def test_presets_and_help_and_version(capsys):
     assert main(["presets"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(PRESETS)
+    assert main(["presets", "--help"]) == 0
+    assert capsys.readouterr().out.startswith("usage: minigan presets\n\nList what can be trained")
     assert main([]) == 0
     assert "minigan train" in capsys.readouterr().out
     assert main(["--version"]) == 0

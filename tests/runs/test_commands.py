@@ -1,6 +1,7 @@
 """The table of commands: what it feeds agrees, and nothing is imported before a command runs."""
 
 import importlib
+import itertools
 import re
 import subprocess
 import sys
@@ -36,6 +37,25 @@ def test_every_command_explains_itself(name, capsys):
         main([name, "--help"])
     assert exit_.value.code == 0
     assert f"usage: minigan {name}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("name", sorted(set(COMMANDS) - {"presets", "bench"}))
+def test_the_lines_of_help_are_filled_and_no_default_is_none(name, columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    text = capsys.readouterr().out
+    assert "None" not in text
+    assert "(default: )" not in text
+    lines = [line for line in text.splitlines() if not line.startswith("usage: ")]
+    assert max(map(len, lines)) <= columns
+    inside = max(map(len, lines)) - 8  # without the frame, and what some versions leave free
+    for line, after in itertools.pairwise(line[1:-1].rstrip() for line in lines if line[:1] in ("│", "|")):
+        words = after.split()
+        within = after.startswith(" " * 8) and line.strip() and not line.lstrip().startswith("--")
+        if words and within:  # the second line of a text, or a later one
+            assert len(f"{line} {words[0]}") > inside, (line, after)
 
 
 def fresh(script):

@@ -151,12 +151,25 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     trained(tmp_path / "run", POINTS)
     out = tmp_path / "found.json"
     assert main(["evaluate", str(tmp_path / "run"), "--n", "50", "--out", str(out)]) == 0
-    header, *lines = capsys.readouterr().out.splitlines()
-    assert header.split() == ["metric", "value", "s.e.", "floor", "5", "%", "95", "%", "n"]
+    printed = capsys.readouterr()
+    first, *_, last = printed.err.splitlines()
+    assert first == f"measuring 50 samples of {tmp_path / 'run'}"
+    assert last == f"report: {tmp_path / 'run' / 'report.html'}"
+    header, *lines = printed.out.splitlines()
+    assert header.split() == ["metric", "value", "s.e.", "better", "real", "data", "5", "%", "95", "%", "n"]
     written = json.loads(out.read_text())
     assert [line.split()[0] for line in lines] == list(written)
+    assert [line.split()[3] for line in lines[:3]] == ["higher", "as", "lower"]
     assert written["modes"]["floor"] == pytest.approx(25 * (1 - np.exp(-50 / 25)), abs=1)
     assert set(written["modes"]) == set(metrics.Measurement.__dataclass_fields__)
+
+
+def test_the_command_says_that_a_classifier_may_have_to_be_trained(tmp_path, capsys):
+    trained(tmp_path / "run", IMAGES)
+    assert main(["evaluate", str(tmp_path / "run")]) == 0
+    first, *_ = capsys.readouterr().err.splitlines()
+    assert first.startswith("measuring 10,000 samples of ")
+    assert first.endswith("; labelled images need a classifier, which is trained once and kept")
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_the_example_from_parts_equals_the_preset_to_the_bit(capsys):
 
 
 def test_an_unknown_preset_gets_the_nearest_name():
-    with pytest.raises(ValueError, match="unknown preset 'mnist'; that is a data set, --data mnist; There are: "):
+    with pytest.raises(ValueError, match="unknown preset 'mnist'; that is a data set, --data mnist; there are: digits"):
         preset("mnist")
     with pytest.raises(ValueError, match="unknown preset 'dcgann'; did you mean 'dcgan'"):
         preset("dcgann")
