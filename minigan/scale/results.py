@@ -23,7 +23,7 @@ def table(protocol: Protocol, records: Sequence[Record]) -> list[str]:
     groups = by_method(records)
     rows = [["", *protocol.shown.values(), "seconds"]]
     rows += [_row(f"{p.method}, {p.source}", [p.values.get(m) for m in protocol.shown]) for p in protocol.published]
-    rows += [_row("real data", [_floor(records, metric) for metric in protocol.shown])]
+    rows += [_row("floor (real data)", [_floor(records, metric) for metric in protocol.shown])]
     for what, targets in protocol.targets.items():
         rows.append([f"target: {what}", *(str(targets.get(metric, "")) for metric in protocol.shown), ""])
     for method, group in groups.items():
@@ -33,7 +33,7 @@ def table(protocol: Protocol, records: Sequence[Record]) -> list[str]:
 
 def measurements(found: Mapping[str, Measurement]) -> list[str]:
     """Return the lines of a table of {name: Measurement}."""
-    rows = [["metric", "value", "s.e.", "better", "real data", "5 %", "95 %", "n"]]
+    rows = [["metric", "value", "s.e.", "better", "floor (real data)", "5 %", "95 %", "n"]]
     for name, m in found.items():
         value, error, *real = (f"{x:.4g}" for x in (m.value, m.standard_error, m.floor, *m.floor_range))
         rows.append([name, value, error, BETTER.get(name, ""), *real, f"{m.n:,}"])

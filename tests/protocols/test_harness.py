@@ -212,7 +212,7 @@ def test_the_table_lists_what_was_published_real_data_the_median_and_every_seed(
     lines = results.table(fake.PROTOCOL, records)
     rows = {line.split("  ")[0].strip() or line.split()[0]: line.split() for line in lines if line.strip()}
     assert rows["old, table 1"][3:] == ["0.75"]
-    assert rows["real data"][2:] == ["0.5", "0.5"]
+    assert rows["floor (real data)"][3:] == ["0.5", "0.5"]
     assert rows["target: exact"][2:] == ["0.9", "to", "1.1"]
     middle = np.mean([r["metrics"]["level"]["value"] for r in records if r["method"] == "slow"])
     assert rows["ours: slow, median"][3:5] == [f"{middle:.4g}", "inf"]

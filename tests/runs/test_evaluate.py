@@ -156,7 +156,7 @@ def test_the_command_prints_a_table_and_writes_json(tmp_path, capsys):
     assert first == f"measuring 50 samples of {tmp_path / 'run'}"
     assert last == f"report: {tmp_path / 'run' / 'report.html'}"
     header, *lines = printed.out.splitlines()
-    assert header.split() == ["metric", "value", "s.e.", "better", "real", "data", "5", "%", "95", "%", "n"]
+    assert header.split() == ["metric", "value", "s.e.", "better", "floor", "(real", "data)", "5", "%", "95", "%", "n"]
     written = json.loads(out.read_text())
     assert [line.split()[0] for line in lines] == list(written)
     assert [line.split()[3] for line in lines[:3]] == ["higher", "as", "lower"]
