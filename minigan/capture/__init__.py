@@ -7,6 +7,7 @@ decisions are the same in every step.
 from __future__ import annotations
 
 from contextlib import contextmanager
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +16,6 @@ from .. import backend
 from ..backend.recording import CaptureError
 from ..op import unusual
 from ..tensor import Tensor
-from . import cpu_program, cuda_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CaptureError", "capture"]
 
-_PROGRAMS = {"cpu": cpu_program.Program, "cuda": cuda_program.Program}
+_MODULES = {"cpu": ".cpu_program", "cuda": ".cuda_program"}  # by device; imported when a step is captured
 
 
 def capture(step: Callable[..., Any]) -> Captured:
@@ -86,7 +86,7 @@ class Captured:
 
     def _record(self, inputs):
         self.inputs = [None if x is None else self.backend.array(_array(x), order="C") for x in inputs]
-        program = self.program = _PROGRAMS[self.backend.DEVICE]()
+        program = self.program = import_module(_MODULES[self.backend.DEVICE], __name__).Program()
         with self._beginning_again():
             stands = [_like(x, program.stand_in(m)) for x, m in zip(inputs, self.inputs, strict=True)]
             outputs = program.record(lambda: self.step(*stands))
