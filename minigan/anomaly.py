@@ -12,7 +12,11 @@ from .profile import layer_of
 from .tensor import Leaf, Tensor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+    from typing import Any
+
+    from .op import Op
+    from .tensor import Node
 
 
 @contextmanager
@@ -39,14 +43,14 @@ def detect_anomaly() -> Iterator[None]:
 class _Anomaly(Watch):
     """Watch that adds the checks to `inner`, the watch that was in place before."""
 
-    def __init__(self, inner):
+    def __init__(self, inner: Watch) -> None:
         self.inner = inner
         self.layer = ""
 
-    def sweep(self, sweep, *args, **kwargs):
+    def sweep(self, sweep: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return self.inner.sweep(sweep, *args, **kwargs)
 
-    def run(self, op, arrays, attrs):
+    def run(self, op: Op, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
         self.layer = layer_of(arrays) or self.layer
         result = self.inner.run(op, arrays, attrs)
         if not _finite(result):
@@ -57,7 +61,7 @@ class _Anomaly(Watch):
             raise FloatingPointError(f"detect_anomaly: {op.name}({given}){where} gave {_described(result)}; {cause}")
         return result
 
-    def pull(self, node, g, path, create_graph):
+    def pull(self, node: Node, g: Any, path: Container[Any], create_graph: bool) -> Any:
         name, layer = node.op.name, layer_of(node.saved)  # a sweep frees them
         pulled = list(self.inner.pull(node, g, path, create_graph))
         for parent, gradient in pulled:

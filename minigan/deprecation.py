@@ -31,7 +31,7 @@ def renamed(module: str, names: Mapping[str, str]) -> Callable[[str], Any]:
         names: The new name for each old name.
     """
 
-    def getattr_(name):
+    def getattr_(name: str) -> Any:
         if name not in names:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         deprecated(f"{module}.{name}", f"{module}.{names[name]}")

@@ -153,7 +153,7 @@ class _Observed(Watch):
     def __init__(self, observer):
         self.observer = observer
 
-    def run(self, op, arrays, attrs):
+    def run(self, op: Op, arrays: Sequence[Any], attrs: Mapping[str, Any]) -> Any:
         result = super().run(op, arrays, attrs)
         self.observer(op, arrays, result)
         return result

@@ -17,7 +17,7 @@ from ..op import op
 
 @dataclass(frozen=True)
 class ConvGeometry:
-    """All sizes of one convolution, computed once for all three operations; pairs are (vertical, horizontal)."""
+    """Sizes of one convolution, computed once for its three operations; pairs are (vertical, horizontal)."""
 
     input: tuple  # (H, W)
     kernel: tuple  # (kH, kW)

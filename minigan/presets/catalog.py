@@ -207,7 +207,7 @@ PRESETS: dict[str, Preset] = {
     "toy-grid": _TOY_GRID,
     "toy-swissroll": _TOY_SWISSROLL,
 }
-"""All presets by name."""
+"""The presets by name, in the order in which `minigan presets` lists them."""
 
 
 def preset(name: str) -> Config:

@@ -52,7 +52,7 @@ LISTED = [name for name in vars(Backend) if not name.startswith("_")]
 @pytest.mark.parametrize("name", LISTED)
 @pytest.mark.parametrize("device", ["cpu", "cuda"])
 def test_each_backend_provides_what_the_interface_lists(device, name):
-    """Its functions take the arguments that are listed, by the same names; those of `blocks` have a position only."""
+    """Functions of a backend take the arguments of the interface by the same names, `blocks` by position."""
     _, *listed = signature(getattr(Backend, name)).parameters.values()
     given = signature(getattr(backend.named(device), name))
     given.bind(*listed)

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks --device cuda` asks of minigan, on the emulator: the same numbers as on the CPU."""
+"""Rehearsal of `python -m benchmarks --device cuda` on the emulator: minigan computes the numbers of the CPU."""
 
 from dataclasses import replace
 

@@ -110,7 +110,7 @@ def test_a_generator_step_computes_no_weight_gradient_of_the_critic(kernels, swe
 
 
 def test_the_critic_is_a_constant_in_the_graph_of_a_generator_step():
-    """Its layers then keep no inputs, which only their weight gradients would need."""
+    """Layers of a frozen critic keep no inputs, which only their weight gradients would need."""
     graphs = []
 
     def watched(fake):

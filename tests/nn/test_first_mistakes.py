@@ -103,7 +103,7 @@ every_builder = pytest.mark.parametrize("name", WITH_RNG)
 
 
 def drawn(module):
-    """All that was drawn, and the generators that will draw later."""
+    """Return the parameters that a module drew, and the states of the generators with which it will draw later."""
     streams = [m.rng.state for m in module.modules() if hasattr(m, "rng")]
     return {k: v.tobytes() for k, v in module.state_dict().items()}, streams
 

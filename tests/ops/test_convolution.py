@@ -19,7 +19,7 @@ paddings = st.one_of(st.just("same"), st.just("valid"), st.integers(0, 3), pads)
 
 @st.composite
 def shapes(draw):
-    """All arguments of a convolution except the size of the images."""
+    """Hypothesis strategy of the arguments of a convolution, except the size of the images."""
     groups, per_in, per_out = draw(small), draw(st.integers(1, 2)), draw(st.integers(1, 2))
     return {
         "n": draw(st.integers(0, 2)),
