@@ -132,6 +132,9 @@ class FakePool:
     def set_limit(self, size):
         assert size == 0, "a pool with a limit frees what a graph needs"
 
+    def free_all_blocks(self):
+        pass
+
 
 class FakeModule:
     """A compiled file: its kernels, by the names that the options give them."""

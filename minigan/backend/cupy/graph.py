@@ -7,6 +7,7 @@ memory must keep its addresses, and each graph has its own memory pool.
 from __future__ import annotations
 
 import gc
+import weakref
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,8 @@ class Graph:
         self._graph: Any = None
         self._pool = cupy.cuda.MemoryPool(explained(cupy.cuda.memory._malloc))
         self._pool.set_limit(size=0)  # no limit: at a limit set by the user the pool would try again too
+        # A pool whose memory is not freed is never collected, as its blocks and their owner refer to each other.
+        weakref.finalize(self, self._pool.free_all_blocks).atexit = False
 
     def record(self, step: Callable[[], Any]) -> Any:
         """Return step(), whose launches are recorded without computing anything.

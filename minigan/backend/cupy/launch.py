@@ -7,11 +7,12 @@ the same arithmetic give the same bits.
 from __future__ import annotations
 
 from functools import cache
+from operator import index
 from typing import TYPE_CHECKING
 
 import cupy
 
-from ..cuda import source
+from ..cuda import parameters, source
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,9 @@ REALS = {"float32": "float", "float64": "double"}  # dtypes that the kernels com
 
 
 @cache
-def kernel(file: str, name: str, real: str = "float") -> Any:
+def kernel(file: str, name: str, real: str = "float") -> Kernel:
     """Return the function `name` of `file`.cu, compiled for numbers of the C type `real`."""
-    return _module(file, real).get_function(name)
+    return Kernel(name, _module(file, real).get_function(name), parameters(file, name))
 
 
 @cache
@@ -39,7 +40,55 @@ def _module(file: str, real: str) -> Any:
     return cupy.RawModule(code=source(file), options=(f"-DREAL={real}",))
 
 
-def each(kernel: Any, size: int, *arguments: Any) -> None:
+class Kernel:
+    """A CUDA function, which is given every number in the type that it declares.
+
+    CuPy alone passes a Python int as an integer and a NumPy float32 as 4 bytes, also where a kernel reads a double.
+
+    Args:
+        name: The name of the function.
+        function: CuPy's function.
+        declared: The names of its parameters, and their C types.
+    """
+
+    def __init__(self, name: str, function: Any, declared: dict[str, str]) -> None:
+        self._name, self._function, self._names = name, function, list(declared)
+        self._as_declared = [CONVERSIONS.get(kind, _itself) for kind in declared.values()]
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], arguments: Sequence[Any]) -> None:
+        """Launch `grid` blocks of `block` threads on the current stream.
+
+        Raises:
+            TypeError: If there are too few or too many arguments, or one is of the wrong kind.
+        """
+        if len(arguments) != len(self._names):
+            raise TypeError(
+                f"{self._name}() takes {len(self._names)} arguments: {', '.join(self._names)}; got {len(arguments)}"
+            )
+        try:
+            passed = [convert(a) for convert, a in zip(self._as_declared, arguments, strict=True)]
+        except TypeError as error:
+            raise self._refusal(arguments) from error
+        self._function(grid, block, passed)
+
+    def _refusal(self, arguments):
+        for name, convert, given in zip(self._names, self._as_declared, arguments, strict=True):
+            try:
+                convert(given)
+            except TypeError:
+                kind = "an integer" if convert is index else "a number"
+                return TypeError(f"{self._name}() argument {name!r} must be {kind}, got {given!r}")
+        raise AssertionError("every argument can be converted")
+
+
+def _itself(argument):
+    return argument
+
+
+CONVERSIONS: dict[str, Any] = {"long long": index, "double": float}  # C types of numbers
+
+
+def each(kernel: Kernel, size: int, *arguments: Any) -> None:
     """Run `kernel` with a thread for each of `size` elements; do nothing if there are none."""
     if size:
         kernel((min(-(-size // BLOCK), MOST_BLOCKS),), (BLOCK,), arguments)
@@ -75,6 +124,6 @@ def sums(file: str, name: str, inputs: Sequence[Any], *, parts: int = 1, divisor
     return total
 
 
-def _over_columns(kernel: Any, columns: int, slabs: int, arguments: Sequence[Any]) -> None:
+def _over_columns(kernel: Kernel, columns: int, slabs: int, arguments: Sequence[Any]) -> None:
     width = min(columns, ABREAST)
     kernel((-(-columns // width), slabs), (width, BLOCK // width), arguments)

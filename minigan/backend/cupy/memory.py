@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+OUT_OF_MEMORY = 2  # cudaErrorMemoryAllocation, which CuPy does not show to Python
+
 
 class DeviceMemoryError(MemoryError):
     """The error for an array that does not fit into the GPU's memory.
@@ -42,7 +44,7 @@ def explained(allocate: Callable[[int], Any]) -> Callable[[int], Any]:
         except cupy.cuda.memory.OutOfMemoryError as error:
             raise _explanation(size) from error
         except cupy.cuda.runtime.CUDARuntimeError as error:
-            if error.status != cupy.cuda.runtime.errorMemoryAllocation:
+            if error.status != OUT_OF_MEMORY:
                 raise
             raise _explanation(size) from error
 
