@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 
 from .backend import device_of, fill, of
+from .backend.recording import changing, repeated
 from .tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
@@ -70,6 +72,7 @@ class Optimizer:
 
     pool: Callable[..., Any] | None = None
     slots: int = 0
+    _kernel: str = ""  # that updates many arrays at once, on a GPU, as `update` does
     _options: tuple[str, ...] = ()  # attributes that `repr` shows
     lr: float
     parameters: list[Parameter]
@@ -92,7 +95,17 @@ class Optimizer:
         self.steps = [0] * len(self.parameters)
         self.state = [[np.zeros_like(p.data, order="C") for _ in range(self.slots)] for p in self.parameters]
 
-    def step(self, grads: Iterable[Tensor | Array | None] | None = None, *, check: bool = False) -> None:
+    def __init_subclass__(cls) -> None:
+        if "update" in vars(cls) and "_kernel" not in vars(cls):
+            cls._kernel = ""  # the kernel of the parent class would not compute this update
+
+    def step(
+        self,
+        grads: Iterable[Tensor | Array | None] | None = None,
+        *,
+        check: bool = False,
+        finite: Array | None = None,
+    ) -> None:
         """Update every parameter by one gradient step; if a gradient is refused, no parameter has changed.
 
         Args:
@@ -101,6 +114,8 @@ class Optimizer:
                 left it.
             check: Whether to refuse gradients with NaN or infinity. The check makes the CPU wait for a GPU, so a
                 captured step cannot contain it.
+            finite: For an optimizer that `repeats`, an integer of shape () on the GPU; where it is 0 the step changes
+                no parameter.
 
         Raises:
             ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None.
@@ -121,13 +136,45 @@ class Optimizer:
                 raise ValueError(f"step: {p!r} is on {p.device!r}, its gradient on {device_of(g)!r}: move one")
         if check:
             _refuse_not_finite(pairs)
-        for i, (p, g) in enumerate(pairs):
-            if g is not None:
-                self._refuse_left_behind(p, self.state[i])
-                self.steps[i] += 1
-                for block in of(p.data).blocks(p.data, g, *self.state[i]):
-                    self.update(self.steps[i], *block)
-                p.touch()
+        which = [i for i, (_, g) in enumerate(pairs) if g is not None]
+        for i in which:
+            self._refuse_left_behind(self.parameters[i], self.state[i])
+        repeated(partial(self._count, which, 1), partial(self._count, which, -1))
+        columns = [[self.parameters[i].data, pairs[i][1], *self.state[i]] for i in which]
+        if _together(self._kernel, columns):
+            self._move_together(which, columns, finite)
+            return
+        for i, arrays in zip(which, columns, strict=True):
+            for block in of(arrays[0]).blocks(*arrays):
+                self.update(self.steps[i], *block)
+
+    def _move_together(self, which, columns, finite):
+        """Update all parameters that have made equally many steps by one call of a kernel."""
+        for steps in dict.fromkeys(self.steps[i] for i in which):
+            together = [k for k, i in enumerate(which) if self.steps[i] == steps]
+            numbers = partial(self._numbers_of, which[together[0]])
+            _update_together(self._kernel, [columns[k] for k in together], numbers, finite)
+
+    def _count(self, which, change):
+        for i in which:
+            self.steps[i] += change
+            self.parameters[i].touch()
+
+    def take_back(self) -> None:
+        """Uncount the latest step of all parameters, which has changed nothing."""
+        self._count(range(len(self.parameters)), -1)
+
+    def _numbers_of(self, i):
+        return self._numbers(self.steps[i])
+
+    def _numbers(self, t):
+        """Return the numbers that the kernel takes at the t-th step of a parameter."""
+        raise NotImplementedError
+
+    def repeats(self) -> bool:
+        """Return whether a GPU can repeat the steps of this optimizer without Python, as `gan.Game` does."""
+        arrays = [[p.data, p.data, *state] for p, state in zip(self.parameters, self.state, strict=True)]
+        return self.pool is None and type(self).step is Optimizer.step and _together(self._kernel, arrays)
 
     @staticmethod
     def _refuse_left_behind(p, state):
@@ -196,6 +243,7 @@ class SGD(Optimizer):
     """
 
     slots = 1
+    _kernel = "sgd"
     _options = ("momentum",)
     momentum: float
 
@@ -210,6 +258,9 @@ class SGD(Optimizer):
         velocity *= self.momentum
         velocity += g
         p -= self.lr * velocity
+
+    def _numbers(self, t):
+        return self.momentum, self.lr
 
 
 class Adam(Optimizer):
@@ -237,6 +288,7 @@ class Adam(Optimizer):
     """
 
     slots = 2
+    _kernel = "adam"
     _options = ("betas", "eps")
     betas: tuple[float, float]
     eps: float
@@ -259,9 +311,17 @@ class Adam(Optimizer):
     def update(self, t: int, p: Array, g: Array, *state: Array) -> None:
         """Update one parameter in place; see `Optimizer.update`."""
         m, v = state
+        of(p).adam(p, g, m, v, *self.betas, *self._corrected(t))
+
+    def _corrected(self, t):
+        """Return eps and lr with which m^ / (sqrt(v^) + eps) needs no arrays for m^ and v^."""
         b1, b2 = self.betas
-        m_scale, v_root = 1 - b1**t, math.sqrt(1 - b2**t)  # m^ / (sqrt(v^) + eps), without arrays for m^ and v^
-        of(p).adam(p, g, m, v, b1, b2, self.eps * v_root, self.lr * v_root / m_scale)
+        m_scale, v_root = 1 - b1**t, math.sqrt(1 - b2**t)
+        return self.eps * v_root, self.lr * v_root / m_scale
+
+    def _numbers(self, t):
+        b1, b2 = self.betas
+        return 1 - b1, b1, 1 - b2, b2, *self._corrected(t)
 
 
 class RMSprop(Optimizer):
@@ -279,6 +339,7 @@ class RMSprop(Optimizer):
     """
 
     slots = 1
+    _kernel = "rmsprop"
     _options = ("alpha", "eps")
     alpha: float
     eps: float
@@ -302,6 +363,9 @@ class RMSprop(Optimizer):
         np.divide(g, term, out=term)
         term *= self.lr
         p -= term
+
+    def _numbers(self, t):
+        return self.alpha, 1 - self.alpha, self.eps, self.lr
 
 
 class EMA(Generic[M]):
@@ -356,15 +420,37 @@ class EMA(Generic[M]):
             raise ValueError(f"half_life must be at least 0, got {updates}")
         self.decay = 0.5 ** (1 / updates) if updates else 0.0
 
-    def update(self, module: Module) -> None:
-        """Move the average towards the present values of `module`, which must have the structure of the average."""
-        self.updates += 1
-        weight = 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
-        for mine, theirs in zip(_arrays(self.module), _arrays(module), strict=True):
+    def update(self, module: Module, *, finite: Array | None = None) -> None:
+        """Move the average towards the present values of `module`, which must have the structure of the average.
+
+        Args:
+            module: The module to average.
+            finite: On a GPU, an integer of shape (); where it is 0 no average changes.
+        """
+        repeated(partial(self._count, 1), partial(self._count, -1))
+        columns = list(zip(_arrays(self.module), _arrays(module), strict=True))
+        if _together("approach", columns):
+            _update_together("approach", columns, lambda: (self._weight(),), finite)
+            return
+        for mine, theirs in columns:
             for average, value in of(mine).blocks(mine, theirs):
-                of(mine).approach(average, value, weight)
+                of(mine).approach(average, value, self._weight())
+
+    def repeats(self, module: Module) -> bool:
+        """Return whether a GPU can repeat updates from `module` without Python, as `gan.Game` does."""
+        return _together("approach", list(zip(_arrays(self.module), _arrays(module), strict=True)))
+
+    def take_back(self) -> None:
+        """Uncount the latest update, which has changed nothing."""
+        self._count(-1)
+
+    def _count(self, change):
+        self.updates += change
         for parameter in self.module.parameters():
             parameter.touch()
+
+    def _weight(self):
+        return 1 - min(self.decay, (1 + self.updates) / (10 + self.updates))
 
     def __repr__(self) -> str:
         size = self.module.num_parameters()
@@ -487,6 +573,20 @@ def _refuse_not_finite(pairs):
         raise FloatingPointError(
             f"step: the gradient of {', '.join(wrong)} holds NaN or infinity; no parameter was changed"
         )
+
+
+def _together(kernel, rows):
+    """Return whether `kernel` updates all these arrays by one call."""
+    kernels = of(rows[0][0])
+    return bool(kernel) and hasattr(kernels, "update_all") and kernels.fit(*zip(*rows, strict=True))
+
+
+def _update_together(kernel, rows, numbers, finite):
+    for row in rows:
+        for k, array in enumerate(row):
+            if k != 1:  # the gradient, or the value that is averaged
+                changing(array)
+    of(rows[0][0]).update_all(kernel, list(zip(*rows, strict=True)), numbers, finite)
 
 
 def _array(g):

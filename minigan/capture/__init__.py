@@ -67,9 +67,9 @@ class Captured:
         self.step = step
         self.calls: int = 0
         self.backend: Any = None
-        self.outputs: Any = None  # before the program, whose end frees the memory that nothing refers to any more
         self.program: Any = None
         self.inputs: Any = None
+        self.outputs: Any = None
 
     def __call__(self, *inputs: Any) -> Any:
         if self.calls == 0:

@@ -22,6 +22,7 @@ class Program:
         self.calls: list[Callable[[], Any]] = []
         self.outside: list[Array] = []
         self.drawn: list[Array] = []
+        self.undo: list[Callable[[], Any]] = []
 
     def stand_in(self, memory: Array) -> Any:
         """Return the array that stands for an input; `memory` is filled with the input before every replay."""
@@ -39,7 +40,7 @@ class Program:
 
     def close(self, outputs: Sequence[Array]) -> None:
         """End the recording; among the arrays that it made, only `outputs` keep their memory."""
-        self.outside, self.drawn = self.tape.outside(), self.tape.drawn
+        self.outside, self.drawn, self.undo = self.tape.outside(), self.tape.drawn, self.tape.undo
         self.calls = self.tape.close(outputs)
 
     def play(self) -> None:
@@ -53,5 +54,7 @@ class Program:
         self.play()
         for target, values in zip(self.outside, before, strict=True):
             target[...] = values
+        for undo in reversed(self.undo):
+            undo()
         with active(Draws(self.drawn)):
             return step()

@@ -1,12 +1,15 @@
-"""A captured step on a GPU: a CUDA graph, and the positions of random streams, which change at every launch.
+"""A captured step on a GPU: a CUDA graph, and what the host does before every launch of it.
 
-A graph repeats the addresses and the numbers of its recording, so a number that changes must be read from memory: the
-number of the first block of each random draw is written there before every launch.
+A graph repeats the addresses and the numbers of its recording, so a number that changes must be read from memory. All
+these numbers, such as the position of a random stream or a learning rate, are written there before every launch.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from .. import backend
 from ..backend.recording import CaptureError, active
@@ -15,16 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
-    from ..types import Array
+    from ..types import Array, DTypeLike
 
 
 class Program:
     """A step on arrays of a GPU that `minigan.capture` records and replays."""
 
     def __init__(self) -> None:
-        self._cuda = backend.named("cuda")
-        self.graph: Any = self._cuda.Graph()
-        self.draws: list[_Draw] = []
+        cuda = backend.named("cuda")
+        self.graph: Any = cuda.Graph()
+        self.words: Any = cuda.Words()
+        self.before_launch: list[tuple[Callable[[], None], Callable[[], None]]] = []  # each with what takes it back
         self.outside: list[Array] = []
 
     def stand_in(self, memory: Array) -> Any:
@@ -33,12 +37,8 @@ class Program:
 
     def record(self, step: Callable[[], Any]) -> Any:
         """Return step(), recorded without computing; raise CaptureError for a step that cannot be repeated."""
-        try:
-            with active(self):
-                return self.graph.record(step)
-        finally:
-            for draw in reversed(self.draws):  # random streams return to their position before the recording
-                draw.stream.counter = draw.counter
+        with active(self):
+            return self.graph.record(step)
 
     @staticmethod
     def plain(output: Any) -> Any:
@@ -51,19 +51,24 @@ class Program:
 
     def play(self) -> None:
         """Compute everything again, on the current stream."""
-        for draw in self.draws:
-            draw.place()
+        undone = []
+        try:
+            for do, undo in self.before_launch:
+                do()
+                undone.append(undo)
+        except BaseException:
+            _call_backwards(undone)
+            raise
+        self.words.place()
         self.graph.launch()
 
     def play_and_run(self, step: Callable[[], Any]) -> Any:
         """See `cpu_program.Program.play_and_run`."""
         memory = [array.copy() for array in self.outside]
-        counters = [draw.stream.counter for draw in self.draws]
         self.play()
         for array, values in zip(self.outside, memory, strict=True):
             array[...] = values
-        for draw, counter in zip(self.draws, counters, strict=True):
-            draw.stream.counter = counter
+        _call_backwards([undo for _, undo in self.before_launch])
         return step()
 
     # --- reports from the step while it is being recorded
@@ -76,24 +81,47 @@ class Program:
         """See `backend.recording.changing`."""
         self.outside.append(array)
 
+    def repeated(self, do: Callable[[], None], undo: Callable[[], None]) -> None:
+        """See `backend.recording.repeated`."""
+        self.before_launch.append((do, undo))
+
+    def number(self, current: Callable[[], float], dtype: DTypeLike) -> Array:
+        """See `backend.recording.number`."""
+        return self.numbers(current, 1, dtype).reshape(())
+
+    def numbers(self, current: Callable[[], Any], count: int, dtype: DTypeLike = np.float64) -> Array:
+        """Return an array (count,) that holds current() at every launch."""
+        memory, copy = self.words.take(count, dtype)
+        self.repeated(partial(_write, copy, current), _nothing)
+        return memory
+
     def drawn(self, stream: Any, blocks: int) -> Array:
         """Return the memory from which a draw of `blocks` blocks reads the number of its first one."""
-        draw = _Draw(stream, blocks, self._cuda.word())
-        self.draws.append(draw)
-        return draw.first
+        first = self.numbers(_Position(stream), 1, np.uint64)
+        self.repeated(partial(stream.advance, blocks), partial(stream.advance, -blocks))
+        return first
 
 
-class _Draw:
-    """A draw from a random stream; the array `first` holds the number of its first block."""
+class _Position:
+    """The number of the block at which a draw begins."""
 
-    def __init__(self, stream: Any, blocks: int, first: Array) -> None:
-        self.stream, self.blocks, self.key, self.counter = stream, blocks, stream.key, stream.counter
-        self.first = first
-        stream.advance(blocks)
+    def __init__(self, stream: Any) -> None:
+        self.stream, self.key = stream, stream.key
 
-    def place(self) -> None:
-        """Write the number of the block at which the next launch's draw begins, and advance the stream past it."""
+    def __call__(self) -> int:
         if self.stream.key != self.key:
             raise CaptureError("a captured step must draw from the streams it was recorded with: a seed has changed")
-        self.first.fill(self.stream.counter)
-        self.stream.advance(self.blocks)
+        return self.stream.counter
+
+
+def _write(copy, current):
+    copy[...] = current()
+
+
+def _call_backwards(functions):
+    for function in reversed(functions):
+        function()
+
+
+def _nothing():
+    pass

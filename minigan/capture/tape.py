@@ -37,6 +37,7 @@ class Tape:
         self.drawn: list[Array] = []
         self.made: list[Array] = []
         self.changed: list[Array] = []
+        self.undo: list[Callable[[], Any]] = []
 
     def write(self, function: Callable[..., Any], *args: Any, **options: Any) -> None:
         """Record a call."""
@@ -59,6 +60,16 @@ class Tape:
 
     def changing(self, array: Any) -> None:
         """Do nothing: every call on a taped array is recorded anyway."""
+
+    def repeated(self, do: Callable[[], Any], undo: Callable[[], Any]) -> None:
+        """Call do(), and record the call."""
+        do()
+        self.write(do)
+        self.undo.append(undo)
+
+    def number(self, current: Callable[[], float], dtype: DTypeLike) -> Taped:
+        """Return an array of shape () that holds current() at every replay."""
+        return self.fill(np.array(current(), dtype), current)
 
     def adopted(self, given: Sequence[Any]) -> list[Any]:
         """Return the arguments of an operation as taped arrays, since a replay must read new values of parameters."""
@@ -98,6 +109,14 @@ class Draws:
 
     def changing(self, array: Any) -> None:
         """Do nothing: the change was reported when the step was recorded."""
+
+    def repeated(self, do: Callable[[], Any], undo: Callable[[], Any]) -> None:
+        """Call do()."""
+        do()
+
+    def number(self, current: Callable[[], float], dtype: DTypeLike) -> float:
+        """Return current()."""
+        return current()
 
     def adopted(self, given: Sequence[Any]) -> Sequence[Any]:
         """Return the arguments of an operation unchanged."""
@@ -234,9 +253,9 @@ class _TapedBackend:
         """Compute a @ b straight into the recorded memory; the results of other kernels are copied there."""
         return a @ b
 
-    def square_sum(self, x: Any) -> Any:
+    def square_sum(self, arrays: Any) -> Any:
         """Compute by array operations, since a NumPy number would have no memory of its own."""
-        return numpy_backend.square_sum(x)
+        return numpy_backend.square_sum(arrays)
 
     def add_at(self, out: Any, key: Any, x: Any) -> None:
         """Add x to out[key] by the ufunc, which records that `out` changes."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..optim import Optimizer
     from ..types import Array, Parameter, Tensor
 
-__all__ = ["descend", "gradients_of"]
+__all__ = ["descend", "gradients_of", "refusal"]
 
 
 def gradients_of(
@@ -35,7 +35,8 @@ def gradients_of(
     first, *others = terms.values()
     gradients = grad(sum(others, first), parameters)
     with np.errstate(all="ignore"):  # `descend` checks the sum for NaN and infinity
-        return terms, gradients, sum(of(g.data).square_sum(g.data) for g in gradients)
+        arrays = [g.data for g in gradients]
+        return terms, gradients, of(arrays[0]).square_sum(arrays)
 
 
 def descend(
@@ -61,24 +62,31 @@ def descend(
         square = math.nan
     norm = math.sqrt(square) if math.isfinite(square) else _norm(gradients)
     if not math.isfinite(norm) or not all(map(math.isfinite, report.values())):
-        said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in report.items())
-        raise FloatingPointError(
-            f"the step is not finite: {said}, gradient norm {norm:g}, and "
-            f"{_culprits(optimizer.parameters, gradients)}. "
-            "No weight was changed; gan.explain_nan(game, real, z) names the operation that caused it"
-        )
+        pairs = zip(optimizer.parameters, gradients, strict=True)
+        raise refusal(report, norm, [p for p, g in pairs if not np.isfinite(g.numpy()).all()])
     optimizer.step(gradients)
     return report, norm
+
+
+def refusal(report: dict[str, float], norm: float, wrong: Sequence[Parameter]) -> FloatingPointError:
+    """Return the error for a step that is not finite.
+
+    Args:
+        report: The terms as numbers, by name.
+        norm: The norm of all gradients together.
+        wrong: The parameters whose gradients are not finite.
+    """
+    said = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in report.items())
+    names = ", ".join(p.name or f"a parameter {p.shape}" for p in wrong)
+    culprits = f"the gradients of {names} are not" if wrong else "the gradients are finite"
+    return FloatingPointError(
+        f"the step is not finite: {said}, gradient norm {norm:g}, and {culprits}. "
+        "No weight was changed; gan.explain_nan(game, real, z) names the operation that caused it"
+    )
 
 
 def _norm(gradients):
     """Return the norm of all gradients in float64, where the square of a large float32 does not overflow."""
     wide = [g.data.astype(np.float64) for g in gradients]
     with np.errstate(all="ignore"):
-        return math.sqrt(sum(of(g).square_sum(g) for g in wide))
-
-
-def _culprits(parameters, gradients):
-    wrong = [p.name or f"a parameter {p.shape}" for p, g in zip(parameters, gradients, strict=True)
-             if not np.isfinite(g.numpy()).all()]  # fmt: skip
-    return f"the gradients of {', '.join(wrong)} are not" if wrong else "the gradients are finite"
+        return math.sqrt(of(wide[0]).square_sum(wide))

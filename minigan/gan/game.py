@@ -17,13 +17,15 @@ from ..op import no_grad
 from .descent import descend, gradients_of
 from .evaluation import OneBatch, couples_samples
 from .inputs import constant, with_labels
+from .recorded import Ledger, RecordedDescent
+from .reports import Report, divide
 from .undisturbed import undisturbed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from ..nn import Module
-    from ..optim import Optimizer
+    from ..optim import EMA, Optimizer
     from ..types import Array, Parameter, Tensor
     from .losses import Loss
 
@@ -49,15 +51,19 @@ class Game:
         content: A function content(real, fake) that returns a scalar Tensor, already multiplied by its weight, which
             the generator minimises together with its loss, such as the L1 distance to a target (Isola et al. 2017,
             equation 4).
+        average: An `optim.EMA` of the generator, which each generator step updates.
         captured: Record the computation of each player's gradients and replay it, which gives the same numbers faster
             where networks are small; see `minigan.capture`. Every batch must then have the same shape, labels must be
             on a GPU, a weight of the penalty that changes must be an array of shape (), and the loss and the penalty
             must not be replaced. With "if possible", the first CaptureError becomes a warning, and the game goes on
-            without replay.
+            without replay. On a GPU the optimizer's step is recorded too, if it is one of `minigan.optim`, and the host
+            does not wait for it: the numbers of a report are read when they are looked at, and a step that is not
+            finite is refused by one of the next steps, or by `settle`; no weight has changed since.
 
     Attributes:
         critic_steps: The number of critic steps made so far.
         gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
+        refused: The arguments (real, z, labels) of the latest step that was not finite; None if there was none.
 
     Raises:
         TypeError: If the loss has no functions `critic` and `generator`, such as the name of a loss.
@@ -79,8 +85,10 @@ class Game:
     penalty: Callable[[Any, Tensor, Tensor], Tensor] | None
     penalty_interval: int
     content: Callable[[Any, Tensor], Tensor] | None
+    average: EMA[Any] | None
     critic_steps: int
     gradient_norms: dict[str, float]
+    refused: tuple[Any, Any, Any] | None
 
     def __init__(
         self,
@@ -93,6 +101,7 @@ class Game:
         penalty: Callable[[Any, Tensor, Tensor], Tensor] | None = None,
         penalty_interval: int = 1,
         content: Callable[[Any, Tensor], Tensor] | None = None,
+        average: EMA[Any] | None = None,
         captured: bool | Literal["if possible"] = False,
     ) -> None:
         if not hasattr(loss, "critic") or not hasattr(loss, "generator"):
@@ -104,19 +113,25 @@ class Game:
         self.generator, self.critic = generator, critic
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content
+        self.average = average
         self.critic_steps = 0
-        self.gradient_norms = {}
+        self.gradient_norms, self.refused = Report(), None
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
         self._captured = captured
         self._step = threads.Repeated()
         wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
+        self._terms: dict[str, Any] = {
+            "critic": _critic_terms(me, False), "penalised critic": _critic_terms(me, True),
+            "generator": _generator_terms(me),
+        }  # fmt: skip
         self._gradients: dict[str, Any] = {
-            "critic": wrapped(_differentiated(_critic_terms(me, False), critic_optimizer.parameters)),
-            "penalised critic": wrapped(_differentiated(_critic_terms(me, True), critic_optimizer.parameters)),
-            "generator": wrapped(_differentiated(_generator_terms(me), generator_optimizer.parameters)),
+            player: wrapped(_differentiated(terms, self._optimizer(player).parameters))
+            for player, terms in self._terms.items()
         }
+        self._recorded: dict[str, RecordedDescent | None] = {}
+        self._ledger: Ledger | None = None
 
     def critic_step(self, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> dict[str, float]:
         """Update the critic once.
@@ -139,12 +154,10 @@ class Game:
         """
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
-        with self._step:
-            player = "penalised critic" if penalised else "critic"
-            found = self.gradients(player, constant(real, "real"), z, labels)
-            report, self.gradient_norms["critic_gradient"] = descend(self.critic_optimizer, *found)
+        player = "penalised critic" if penalised else "critic"
+        report, self.gradient_norms["critic_gradient"] = self._descend(player, constant(real, "real"), z, labels)
         if penalised:
-            report["penalty"] /= self.penalty_interval
+            divide(report, "penalty", self.penalty_interval)
         self.critic_steps += 1
         return report
 
@@ -172,10 +185,19 @@ class Game:
         if self.content is not None and real is None:
             raise ValueError("generator_step: content compares with real samples; give real")
         self._refuse_labels(labels)
-        with self._step:
-            found = self.gradients("generator", z, None if real is None else constant(real, "real"), labels)
-            report, self.gradient_norms["generator_gradient"] = descend(self.generator_optimizer, *found)
+        inputs = z, None if real is None else constant(real, "real"), labels
+        report, self.gradient_norms["generator_gradient"] = self._descend("generator", *inputs)
         return report
+
+    def settle(self) -> None:
+        """Wait until all steps are computed.
+
+        Raises:
+            FloatingPointError: If one was not finite; no weight has changed since.
+        """
+        if self._ledger is not None:
+            with self._noting_refusal():
+                self._ledger.settle(wait=True)
 
     def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
         """Return a player's terms, the gradients of their sum, and the sum of the squares of these gradients.
@@ -193,10 +215,7 @@ class Game:
         try:
             return self._gradients[player](*inputs)
         except CaptureError as error:
-            if self._captured != "if possible":
-                raise
-            warnings.warn(f"steps are not captured, which is slower: {error}", stacklevel=3)
-            self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
+            self._capture_no_more(error)
         except ValueError:
             self._refuse_swapped(player, *inputs)
             raise
@@ -257,6 +276,61 @@ class Game:
             f"Game(loss={self.loss.name}, penalty={penalty}{every}, "
             f"generator of {sizes[0]} parameters, critic of {sizes[1]} parameters)"
         )
+
+    def _descend(self, player, *inputs):
+        """Make a player's step, and return its report and the norm of its gradients."""
+        optimizer, recorded = self._optimizer(player), self._recorded_descent(player)
+        with self._step, self._noting_refusal(player, inputs):
+            if recorded is not None:
+                try:
+                    return recorded(*inputs)
+                except CaptureError as error:
+                    self._capture_no_more(error)
+                except ValueError:
+                    self._refuse_swapped(player, *inputs)
+                    raise
+            found = descend(optimizer, *self.gradients(player, *inputs))
+        if self.average is not None and player == "generator":
+            self.average.update(self.generator)
+        return found
+
+    def _optimizer(self, player):
+        return self.generator_optimizer if player == "generator" else self.critic_optimizer
+
+    def _recorded_descent(self, player):
+        """Return what launches the whole step of a player as one graph; None if this game computes it otherwise."""
+        if not self._captured:
+            return None
+        if player not in self._recorded:
+            self._recorded[player] = self._new_descent(player)
+        return self._recorded[player]
+
+    def _new_descent(self, player):
+        optimizer, average = self._optimizer(player), self.average if player == "generator" else None
+        parameter = optimizer.parameters[0]
+        if parameter.device != "cuda" or not optimizer.repeats() or (average and not average.repeats(self.generator)):
+            return None
+        if self._ledger is None:
+            self._ledger = Ledger(parameter.data)
+        return RecordedDescent(player, self._terms[player], optimizer, self._ledger, average, self.generator)
+
+    def _capture_no_more(self, error):
+        if self._captured != "if possible":
+            raise error
+        warnings.warn(f"steps are not captured, which is slower: {error}", stacklevel=4)
+        self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
+
+    @contextmanager
+    def _noting_refusal(self, player="", inputs=()):
+        """Note in `refused` the arguments of a step that is not finite: this one, or an earlier one of the ledger."""
+        try:
+            yield
+        except FloatingPointError:
+            if self._ledger is not None and self._ledger.refused is not None:
+                (player, inputs), self._ledger.refused = self._ledger.refused, None
+            first, second, labels = inputs
+            self.refused = (second, first, labels) if player == "generator" else (first, second, labels)
+            raise
 
     def _refuse_labels(self, labels):
         if self._captured and labels is not None and device_of(labels) == "cpu":

@@ -74,14 +74,14 @@ class Trainer(BaseTrainer):
         self.generator, self.critic = [network.to(self.device) for network in networks]
         # An array rather than a number, so that a captured step uses its new values.
         self.penalty_weight = move(np.zeros((), np.float32), self.device)
+        self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         self.game = gan.Game(
             self.generator, self.critic,
             _optimizer(config, self.generator, config.generator_lr), _optimizer(config, self.critic, config.critic_lr),
             _loss(config),
-            penalty=self._penalty(), penalty_interval=config.penalty_interval,
+            penalty=self._penalty(), penalty_interval=config.penalty_interval, average=self.ema,
             captured="if possible" if _repeats_itself(config, self.device) else False,
         )  # fmt: skip
-        self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         train, held_out = self._known()
         self.diagnosis = gan.Diagnosis(train=train, held_out=held_out)
         self._findings = self.diagnosis.examine_setup(self.game)
@@ -97,8 +97,6 @@ class Trainer(BaseTrainer):
         z = self._z(len(real))
         self._batch = (real, z, *labels)
         report |= self.game.generator_step(z, real, *labels)
-        if self.ema:
-            self.ema.update(self.generator)
         self.step_count += 1
         return report
 
@@ -140,7 +138,7 @@ class Trainer(BaseTrainer):
 
     def cause(self) -> str:
         """Return why the latest step failed; see `BaseTrainer.cause`."""
-        return str(self.diagnosis.failed(self.game, *self._batch, step=self.step_count + 1))
+        return str(self.diagnosis.failed(self.game, *(self.game.refused or self._batch), step=self.step_count + 1))
 
     def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
         """Draw samples, from the averaged generator if there is one; see `BaseTrainer.draw`."""

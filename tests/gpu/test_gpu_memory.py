@@ -4,7 +4,7 @@ import gc
 
 import numpy as np
 import pytest
-from captured_games import NETWORKS, played
+from captured_games import played
 
 import minigan as mg
 from minigan import backend
@@ -45,7 +45,6 @@ def test_dropped_graphs_give_their_memory_back():
         free, total = cupy.cuda.runtime.memGetInfo()
         return total - free
 
-    assert set(NETWORKS)
     played("dcgan", True)
     before = live()
     for _ in range(3):

@@ -9,18 +9,28 @@ from __future__ import annotations
 import gc
 import weakref
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cupy
 
-from ..recording import CaptureError
+from ..recording import ACTIVE, CaptureError
 from .memory import explained
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any
 
-    from ...types import Array
+# Pools of graphs that are gone. A pool that is dropped before all its blocks are free keeps them for ever, as CuPy's
+# blocks and their owner refer to each other, and results of the graph may be in use for longer.
+_RETIRED: list[Any] = []
+
+
+def _retire(*pools):
+    """Free what is not in use in the pools of graphs that are gone, but not while another graph is recorded."""
+    _RETIRED.extend(pools)
+    if ACTIVE.tape is None:
+        for pool in _RETIRED:
+            pool.free_all_blocks()
+        _RETIRED[:] = [pool for pool in _RETIRED if pool.total_bytes()]
 
 
 class Graph:
@@ -30,8 +40,8 @@ class Graph:
         self._graph: Any = None
         self._pool = cupy.cuda.MemoryPool(explained(cupy.cuda.memory._malloc))
         self._pool.set_limit(size=0)  # no limit: at a limit set by the user the pool would try again too
-        # A pool whose memory is not freed is never collected, as its blocks and their owner refer to each other.
-        weakref.finalize(self, self._pool.free_all_blocks).atexit = False
+        _retire()
+        weakref.finalize(self, _retire, self._pool).atexit = False
 
     def record(self, step: Callable[[], Any]) -> Any:
         """Return step(), whose launches are recorded without computing anything.
@@ -61,12 +71,6 @@ class Graph:
     def launch(self) -> None:
         """Compute everything that was recorded, on the current stream."""
         self._graph.launch()
-
-
-def word() -> Array:
-    """Return a uint64 array of shape (1,) from the default pool; a graph's pool could reuse it for a temporary."""
-    with cupy.cuda.using_allocator(cupy.get_default_memory_pool().malloc):
-        return cupy.empty((1,), "uint64")
 
 
 @contextmanager

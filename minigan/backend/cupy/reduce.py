@@ -9,6 +9,7 @@ import cupy
 import numpy as np
 
 from . import launch
+from .arrays import squares
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,9 +32,13 @@ def sum_leading(x: Array, count: int) -> Array:
     return launch.sums("reduce", "column_sums", [rows], divisor=1.0).reshape(rest)
 
 
-def square_sum(x: Array) -> Any:
-    """See `numpy_reduce.square_sum`; without CuPy's own matrix product, which cannot be captured."""
-    return (x * x).sum()
+def square_sum(arrays: Sequence[Array]) -> Any:
+    """See `numpy_reduce.square_sum`; the sum is float64, so that the square of a large float32 does not overflow."""
+    if len({a.dtype.name for a in arrays}) > 1 or arrays[0].dtype.name not in launch.REALS:
+        return sum((abs(a) ** 2).sum() for a in arrays)
+    found, total = squares(arrays), cupy.empty((), "float64")
+    launch.each(launch.kernel("optim", "total"), 1, found, total, len(arrays))
+    return total
 
 
 def numbers(arrays: Sequence[Any]) -> list[float]:

@@ -29,10 +29,10 @@ def sum_leading(x: Array, count: int) -> Array:
     return (ones[:half] @ rows[:half] + ones @ rows[half:]).reshape(rest)
 
 
-def square_sum(x: Array) -> Any:
-    """Return the sum of the squares of all elements of x."""
-    vector = x.reshape(-1)
-    return vector @ vector
+def square_sum(arrays: Sequence[Array]) -> Any:
+    """Return the sum of the squares of all elements of all arrays."""
+    vectors = [a.reshape(-1) for a in arrays]
+    return sum(vector @ vector for vector in vectors)
 
 
 def numbers(arrays: Sequence[Any]) -> list[float]:
