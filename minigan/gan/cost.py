@@ -88,6 +88,7 @@ def _timed_step(game, penalised, real, z, labels):
             game.penalty = None
         start = perf_counter()
         game.critic_step(real, z, labels)
+        game.settle()
         return perf_counter() - start
 
 

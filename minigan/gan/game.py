@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 import weakref
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,14 +10,13 @@ import numpy as np
 
 from ..backend import device_of
 from ..backend.numpy import threads
-from ..capture import CaptureError, capture
 from ..deprecation import deprecated
 from ..op import no_grad
-from .descent import descend, gradients_of
 from .evaluation import OneBatch, couples_samples
 from .inputs import constant, with_labels
-from .recorded import Ledger, RecordedDescent
+from .ledger import Ledger
 from .reports import Report, divide
+from .steps import Descent
 from .undisturbed import undisturbed
 
 if TYPE_CHECKING:
@@ -63,7 +61,6 @@ class Game:
     Attributes:
         critic_steps: The number of critic steps made so far.
         gradient_norms: The gradient norm of each player's latest step, as "critic_gradient" and "generator_gradient".
-        refused: The arguments (real, z, labels) of the latest step that was not finite; None if there was none.
 
     Raises:
         TypeError: If the loss has no functions `critic` and `generator`, such as the name of a loss.
@@ -88,7 +85,6 @@ class Game:
     average: EMA[Any] | None
     critic_steps: int
     gradient_norms: dict[str, float]
-    refused: tuple[Any, Any, Any] | None
 
     def __init__(
         self,
@@ -115,23 +111,20 @@ class Game:
         self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content
         self.average = average
         self.critic_steps = 0
-        self.gradient_norms, self.refused = Report(), None
+        self.gradient_norms = Report()
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
-        self._captured = captured
         self._step = threads.Repeated()
-        wrapped = capture if captured else lambda step: step
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
-        self._terms: dict[str, Any] = {
-            "critic": _critic_terms(me, False), "penalised critic": _critic_terms(me, True),
-            "generator": _generator_terms(me),
-        }  # fmt: skip
-        self._gradients: dict[str, Any] = {
-            player: wrapped(_differentiated(terms, self._optimizer(player).parameters))
-            for player, terms in self._terms.items()
+        self._ledger = Ledger(captured)
+        self._descents: dict[str, Descent] = {
+            player: Descent(player, terms, optimizer, self._ledger, *averaged)
+            for player, terms, optimizer, *averaged in (
+                ("critic", _critic_terms(me, False), critic_optimizer),
+                ("penalised critic", _critic_terms(me, True), critic_optimizer),
+                ("generator", _generator_terms(me), generator_optimizer, average, generator),
+            )
         }
-        self._recorded: dict[str, RecordedDescent | None] = {}
-        self._ledger: Ledger | None = None
 
     def critic_step(self, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> dict[str, float]:
         """Update the critic once.
@@ -155,7 +148,7 @@ class Game:
         self._refuse_labels(labels)
         penalised = self.penalty is not None and self.critic_steps % self.penalty_interval == 0
         player = "penalised critic" if penalised else "critic"
-        report, self.gradient_norms["critic_gradient"] = self._descend(player, constant(real, "real"), z, labels)
+        report, self.gradient_norms["critic_gradient"] = self._made(player, constant(real, "real"), z, labels)
         if penalised:
             divide(report, "penalty", self.penalty_interval)
         self.critic_steps += 1
@@ -186,7 +179,7 @@ class Game:
             raise ValueError("generator_step: content compares with real samples; give real")
         self._refuse_labels(labels)
         inputs = z, None if real is None else constant(real, "real"), labels
-        report, self.gradient_norms["generator_gradient"] = self._descend("generator", *inputs)
+        report, self.gradient_norms["generator_gradient"] = self._made("generator", *inputs)
         return report
 
     def settle(self) -> None:
@@ -195,9 +188,15 @@ class Game:
         Raises:
             FloatingPointError: If one was not finite; no weight has changed since.
         """
-        if self._ledger is not None:
-            with self._noting_refusal():
-                self._ledger.settle(wait=True)
+        self._ledger.settle(wait=True)
+
+    @property
+    def refused(self) -> tuple[Any, Any, Any] | None:
+        """The arguments (real, z, labels) of the latest step that was not finite; None if there was none."""
+        if self._ledger.refused is None:
+            return None
+        player, (first, second, labels) = self._ledger.refused
+        return (second, first, labels) if player == "generator" else (first, second, labels)
 
     def gradients(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
         """Return a player's terms, the gradients of their sum, and the sum of the squares of these gradients.
@@ -212,14 +211,8 @@ class Game:
         Raises:
             ValueError: If the shapes do not fit the networks; the message tells if real and z are swapped.
         """
-        try:
-            return self._gradients[player](*inputs)
-        except CaptureError as error:
-            self._capture_no_more(error)
-        except ValueError:
-            self._refuse_swapped(player, *inputs)
-            raise
-        return self.gradients(player, *inputs)
+        with self._refusing_swapped(player, inputs):
+            return self._descents[player].gradients(*inputs)
 
     def slope(self, player: str, *inputs: Any) -> tuple[dict[str, Tensor], tuple[Tensor, ...], Array | float]:
         """Return `gradients(player, *inputs)`; this is its old name."""
@@ -277,63 +270,24 @@ class Game:
             f"generator of {sizes[0]} parameters, critic of {sizes[1]} parameters)"
         )
 
-    def _descend(self, player, *inputs):
+    def _made(self, player, *inputs):
         """Make a player's step, and return its report and the norm of its gradients."""
-        optimizer, recorded = self._optimizer(player), self._recorded_descent(player)
-        with self._step, self._noting_refusal(player, inputs):
-            if recorded is not None:
-                try:
-                    return recorded(*inputs)
-                except CaptureError as error:
-                    self._capture_no_more(error)
-                except ValueError:
-                    self._refuse_swapped(player, *inputs)
-                    raise
-            found = descend(optimizer, *self.gradients(player, *inputs))
-        if self.average is not None and player == "generator":
-            self.average.update(self.generator)
-        return found
-
-    def _optimizer(self, player):
-        return self.generator_optimizer if player == "generator" else self.critic_optimizer
-
-    def _recorded_descent(self, player):
-        """Return what launches the whole step of a player as one graph; None if this game computes it otherwise."""
-        if not self._captured:
-            return None
-        if player not in self._recorded:
-            self._recorded[player] = self._new_descent(player)
-        return self._recorded[player]
-
-    def _new_descent(self, player):
-        optimizer, average = self._optimizer(player), self.average if player == "generator" else None
-        parameter = optimizer.parameters[0]
-        if parameter.device != "cuda" or not optimizer.repeats() or (average and not average.repeats(self.generator)):
-            return None
-        if self._ledger is None:
-            self._ledger = Ledger(parameter.data)
-        return RecordedDescent(player, self._terms[player], optimizer, self._ledger, average, self.generator)
-
-    def _capture_no_more(self, error):
-        if self._captured != "if possible":
-            raise error
-        warnings.warn(f"steps are not captured, which is slower: {error}", stacklevel=4)
-        self._captured, self._gradients = False, {name: step.step for name, step in self._gradients.items()}
+        descent = self._descents[player]
+        descent.optimizer = self.generator_optimizer if player == "generator" else self.critic_optimizer
+        with self._step, self._refusing_swapped(player, inputs):
+            return descent(*inputs)
 
     @contextmanager
-    def _noting_refusal(self, player="", inputs=()):
-        """Note in `refused` the arguments of a step that is not finite: this one, or an earlier one of the ledger."""
+    def _refusing_swapped(self, player, inputs):
+        """Say so if a step failed because its arguments were exchanged."""
         try:
             yield
-        except FloatingPointError:
-            if self._ledger is not None and self._ledger.refused is not None:
-                (player, inputs), self._ledger.refused = self._ledger.refused, None
-            first, second, labels = inputs
-            self.refused = (second, first, labels) if player == "generator" else (first, second, labels)
+        except ValueError:
+            self._refuse_swapped(player, *inputs)
             raise
 
     def _refuse_labels(self, labels):
-        if self._captured and labels is not None and device_of(labels) == "cpu":
+        if self._ledger.captured and labels is not None and device_of(labels) == "cpu":
             raise ValueError(
                 "a captured game takes no labels on the CPU: Python decides by their values what to compute, and a "
                 "replay would repeat an old decision; move them to the GPU, or use captured=False"
@@ -365,11 +319,6 @@ def _generator_terms(game):
 
 def _listed(samples):
     return ", ".join(map(str, samples.shape[1:]))
-
-
-def _differentiated(terms, parameters):
-    """Return a function of a player's inputs that gives `gradients_of` its terms."""
-    return lambda *inputs: gradients_of(terms(*inputs), parameters)
 
 
 @contextmanager

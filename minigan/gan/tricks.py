@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from .. import nn, ops
 from ..backend import device_of
+from ..backend.recording import number
 from ..op import op
 from ..ops.elementwise import real
 from ..random import as_generator
@@ -90,10 +91,11 @@ class InstanceNoise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x plus noise in training mode, x itself in evaluation mode."""
-        sigma = self.sigma
-        if not self.training or not sigma:
+        data = real(x)
+        device = device_of(data)
+        if not self.training or (device == "cpu" and not self.sigma):  # a captured step on a GPU has no such choice
             return x
-        return x + sigma * self.rng.on(device_of(real(x))).normal(x.shape, real(x).dtype)
+        return x + number(lambda: self.sigma, data.dtype) * self.rng.on(device).normal(x.shape, data.dtype)
 
     def extra_repr(self) -> str:
         """Return the text that `repr` shows between the parentheses."""

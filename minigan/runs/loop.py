@@ -98,11 +98,14 @@ def _train(trainer, run, output, asked):
     ):
         while trainer.step_count < config.steps and not asked:
             report, step = _step(trainer), trainer.step_count
+            logged = _every(LOG_LINES, step, config.steps)
+            if logged:
+                _checked(trainer, trainer.settle)
             tested = trainer.test() if _due(config.test_interval, step, config.steps) else {}
             shown.show(report)
             record = report | trainer.gradient_norms() | tested
             summarise(step, record)
-            if tested or _every(LOG_LINES, step, config.steps):
+            if tested or logged:
                 run.log({"step": step, "seconds": round(time.perf_counter() - started, 3)} | record)
             if step == 1 or _every(EXAMINATIONS, step, config.steps):
                 _tell(trainer.diagnose(), run, shown)
@@ -119,6 +122,7 @@ def _train(trainer, run, output, asked):
 
 def _save(run, trainer):
     """Save a checkpoint, after a check that all its numbers are finite. Return its step."""
+    _checked(trainer, trainer.settle)
     arrays, state = trainer.state()
     for name, array in arrays.items():
         if not np.isfinite(array).all():
@@ -168,12 +172,18 @@ def _due(interval, step, steps):
     return step == steps or step % interval == 0
 
 
-def _step(trainer):
+def _checked(trainer, call):
+    """Return call(); raise Diverged, with the cause, if a step was not finite."""
     try:
-        return trainer.step()
+        return call()
     except FloatingPointError as error:
         cause = trainer.cause() or f"step {trainer.step_count + 1}: {error}"
         raise Diverged(f"training has diverged. {cause}") from error
+
+
+def _step(trainer):
+    try:
+        return _checked(trainer, trainer.step)
     except MemoryError as error:
         halvings = getattr(error, "halvings", None) or getattr(error.__cause__, "halvings", 1)
         smaller = max(trainer.config.batch_size >> halvings, 1)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "progress"]
 
+INTERVAL = 0.5  # seconds between two changes of the bar; looking at a loss may wait for a GPU
 LINES = 20  # lines in a whole run, if the output is not a terminal
 SILENCE = 60  # seconds without a line after which another one is written
 _SHORT = {"critic_loss": "D", "generator_loss": "G", "penalty": "P"}  # the bar must fit 80 columns
@@ -51,6 +52,7 @@ def progress(trainer: BaseTrainer, output: TextIO) -> Iterator[Progress]:
 class _Bar:
     def __init__(self, trainer, output):
         self._trainer, config = trainer, trainer.config
+        self._changed = 0.0
         self._bar = tqdm(
             total=config.steps * config.batch_size,
             initial=trainer.step_count * config.batch_size,
@@ -58,14 +60,16 @@ class _Bar:
             unit_scale=True,
             file=output,
             dynamic_ncols=True,
-            mininterval=0.5,
+            mininterval=INTERVAL,
             bar_format="{desc} {percentage:3.0f}%|{bar:10}| {rate_fmt}, {remaining} left{postfix}",
         )
 
     def show(self, report):
         config = self._trainer.config
         self._bar.set_description_str(f"step {self._trainer.step_count}/{config.steps}", refresh=False)
-        self._bar.set_postfix(_losses(report), refresh=False)
+        if (now := time.perf_counter()) - self._changed >= INTERVAL or self._trainer.step_count == config.steps:
+            self._changed = now
+            self._bar.set_postfix(_losses(report), refresh=False)
         self._bar.update(config.batch_size)
 
     def say(self, text):

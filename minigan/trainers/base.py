@@ -80,6 +80,9 @@ class BaseTrainer:
         """
         raise NotImplementedError
 
+    def settle(self) -> None:
+        """Wait until all steps are computed; a step whose outcome is read later raises its FloatingPointError here."""
+
     def gradient_norms(self) -> dict[str, float]:
         """Return {"NAME_gradient": norm of the gradient at the latest step}; {} before the first step."""
         return {}
@@ -156,7 +159,12 @@ class BaseTrainer:
         self.config, self.rollbacks = replace(self.config, **rates), rollbacks
 
     def state(self) -> tuple[dict[str, NDArray[Any]], dict[str, Any]]:
-        """Return all that `load_state` needs to continue exactly: arrays by name, and a dict that JSON can hold."""
+        """Return all that `load_state` needs to continue exactly: arrays by name, and a dict that JSON can hold.
+
+        Raises:
+            FloatingPointError: If a step whose outcome had not been read was not finite.
+        """
+        self.settle()
         arrays = {
             f"{part}.{name}": array
             for part, owner in self.parts().items()

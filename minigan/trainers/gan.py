@@ -73,7 +73,7 @@ class Trainer(BaseTrainer):
         networks = build(config, self.source.shape, self.classes, weights)
         self.generator, self.critic = [network.to(self.device) for network in networks]
         # An array rather than a number, so that a captured step uses its new values.
-        self.penalty_weight = move(np.zeros((), np.float32), self.device)
+        self.penalty_weight, self._penalty_weight = move(np.zeros((), np.float32), self.device), 0.0
         self.ema = optim.EMA(self.generator, decay=0.0) if config.ema else None
         self.game = gan.Game(
             self.generator, self.critic,
@@ -107,6 +107,10 @@ class Trainer(BaseTrainer):
         if self.config.penalty == "clip":
             gan.penalties.clip_weights(self.critic, schedules.penalty_weight(self.config, self.step_count))
         return report
+
+    def settle(self) -> None:
+        """Wait until all steps are computed; see `BaseTrainer.settle`."""
+        self.game.settle()
 
     def gradient_norms(self) -> dict[str, float]:
         """Return the gradient norms of both networks; see `BaseTrainer.gradient_norms`."""
@@ -210,7 +214,7 @@ class Trainer(BaseTrainer):
         factor = schedules.lr_factor(config, step)
         self.game.generator_optimizer.lr = config.generator_lr * factor
         self.game.critic_optimizer.lr = config.critic_lr * factor
-        self.penalty_weight[...] = schedules.penalty_weight(config, step)
+        self._set_penalty_weight(schedules.penalty_weight(config, step))
         for optimizer in (self.game.generator_optimizer, self.game.critic_optimizer):
             if isinstance(optimizer, optim.Adam):
                 optimizer.betas = schedules.betas(config, step)
@@ -219,6 +223,10 @@ class Trainer(BaseTrainer):
         for module in self.critic.modules():
             if isinstance(module, gan.InstanceNoise):
                 module.step = step
+
+    def _set_penalty_weight(self, weight):
+        if weight != self._penalty_weight:
+            self.penalty_weight[...] = self._penalty_weight = weight
 
     def _known(self):
         """Return training images and held-out images; (None, None) if nothing is held out."""
@@ -252,7 +260,7 @@ def _repeats_itself(config, device):
     on numbers that change between steps, cannot be captured.
     """
     if device == "cuda":
-        return not config.instance_noise
+        return True
     changing = config.conditional or config.spectral or config.augment or config.instance_noise
     return device == "cpu" and config.model == "dense" and not changing
 

@@ -34,9 +34,9 @@ def summaries(folder: PathLike, interval: int, step: int) -> Iterator[Callable[[
     writer = event_writer()(str(folder), purge_step=step + 1 if step else None)
 
     def write(step, report):
-        for name, value in report.items():
+        for name in report:
             if step % interval == 0 or name.startswith("test_"):
-                writer.add_scalar(name, value, step)
+                writer.add_scalar(name, report[name], step)
 
     try:
         yield write

@@ -12,7 +12,8 @@ import numpy as np
 
 from .. import data, gan, nn, optim, viz
 from ..data import paired
-from ..gan.descent import descend, gradients_of
+from ..gan.ledger import Ledger
+from ..gan.steps import Descent
 from ..models.translation import PairedGenerator, patch_critic, unet
 from ..random import Generator
 from ..tensor import Tensor
@@ -72,10 +73,14 @@ class TranslationTrainer(BaseTrainer):
         self.critic = patch_critic(
             x.shape[3] + channels, config.critic_width, batch_norm=config.critic_norm, rng=critic
         ).to(self.device)  # fmt: skip
+        captured = "if possible" if self.device == "cuda" else False
         self.game = gan.Game(
             self.generator, self.critic,
             _adam(config, self.generator), _adam(config, self.critic), gan.losses.ALL[config.loss], content=self._l1,
+            captured=captured,
         )  # fmt: skip
+        self._ledger = Ledger(captured)
+        self._alone = Descent("generator", self._terms, self.game.generator_optimizer, self._ledger)
 
     def step(self) -> dict[str, float]:
         """Update the critic, if the U-Net has an adversary, and the generator; see `BaseTrainer.step`."""
@@ -85,12 +90,14 @@ class TranslationTrainer(BaseTrainer):
         if self.config.adversary:
             report = self.game.critic_step(real, Tensor(x)) | self.game.generator_step(Tensor(x), real)
         else:
-            optimizer = self.game.generator_optimizer
-            terms = {"content": self._l1(Tensor(real), self.generator(Tensor(x)))}
-            gradients = gradients_of(terms, optimizer.parameters)
-            report, self.game.gradient_norms["generator_gradient"] = descend(optimizer, *gradients)
+            report, self.game.gradient_norms["generator_gradient"] = self._alone(Tensor(real), Tensor(x))
         self.step_count += 1
         return report
+
+    def settle(self) -> None:
+        """Wait until all steps are computed; see `BaseTrainer.settle`."""
+        self.game.settle()
+        self._ledger.settle(wait=True)
 
     def gradient_norms(self) -> dict[str, float]:
         """Return the gradient norms of the networks; see `BaseTrainer.gradient_norms`."""
@@ -159,6 +166,9 @@ class TranslationTrainer(BaseTrainer):
 
     def _seen(self, batch):
         return _scaled(on(batch, self.device))
+
+    def _terms(self, real, x):
+        return {"content": self._l1(real, self.generator(x))}
 
     def _l1(self, real, fake):
         channels = self.held_out[1].shape[3]

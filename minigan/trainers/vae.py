@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import optim, viz
 from ..backend import move
-from ..gan.descent import descend, gradients_of
+from ..gan.ledger import Ledger
+from ..gan.reports import Report
+from ..gan.steps import Descent
 from ..gan.undisturbed import undisturbed
 from ..models.vae import VAE
 from ..op import no_grad
@@ -63,17 +65,21 @@ class VaeTrainer(BaseTrainer):
         self.optimizer = optim.Adam(self.vae.parameters(), betas=(config.beta1, config.beta2))
         (seen,) = self.source.held_out or self.source.scaled((dataset.images[:SHOWN],))
         self._shown = move(seen[:SHOWN], "cpu")
-        self._norms: dict[str, float] = {}
+        self._norms = Report()
+        self._ledger = Ledger("if possible" if self.device == "cuda" else False)
+        self._descent = Descent("vae", self._terms, self.optimizer, self._ledger)
 
     def step(self) -> dict[str, float]:
         """Update encoder and decoder, and return the loss in nats per image; see `BaseTrainer.step`."""
         self.optimizer.lr = self.config.generator_lr * schedules.lr_factor(self.config, self.step_count)
         (x,) = self.loader.next_batch()
-        terms = {"negative_elbo": self._loss(x, self.noise)}
-        report, norm = descend(self.optimizer, *gradients_of(terms, self.optimizer.parameters))
-        self._norms = {"vae_gradient": norm}
+        report, self._norms["vae_gradient"] = self._descent(Tensor(x))
         self.step_count += 1
         return report
+
+    def settle(self) -> None:
+        """Wait until all steps are computed; see `BaseTrainer.settle`."""
+        self._ledger.settle(wait=True)
 
     def gradient_norms(self) -> dict[str, float]:
         """Return the norm of the gradient; see `BaseTrainer.gradient_norms`."""
@@ -86,7 +92,7 @@ class VaeTrainer(BaseTrainer):
         with undisturbed(self.vae), no_grad():
             self.vae.eval()
             (x,) = self.source.held_out
-            return {"test_negative_elbo": self._loss(x, Generator(self.config.seed, self.device)).item()}
+            return {"test_negative_elbo": self._loss(Tensor(x), Generator(self.config.seed, self.device)).item()}
 
     def draw(self, z: Array, labels: Array | None = None) -> NDArray[Any]:
         """Return the means of p(x|z); see `BaseTrainer.draw`."""
@@ -142,8 +148,11 @@ class VaeTrainer(BaseTrainer):
         """Return the generator of the latent noise."""
         return [self.noise]
 
+    def _terms(self, x):
+        return {"negative_elbo": self._loss(x, self.noise)}
+
     def _loss(self, x, rng):
-        return -self.vae.elbo(Tensor(x), Tensor(rng.normal((len(x), self.config.latent)))).mean()
+        return -self.vae.elbo(x, Tensor(rng.normal((len(x), self.config.latent)))).mean()
 
 
 def build(config: Config, shape: Shape, rng: Generator) -> VAE:
