@@ -76,9 +76,8 @@ def im2col(batch, side, channels):
 
 def col2im(batch, side, channels):
     images, columns, geometry = _columns(batch, side, channels)
-    return lambda: conv._launch(
-        "col2im", columns, images, images, geometry, geometry.input
-    ), images.nbytes + columns.nbytes
+    call = partial(conv._launch, "col2im", columns, images, images, geometry, geometry.input)
+    return call, images.nbytes + columns.nbytes
 
 
 def _normal(*shape):
