@@ -10,7 +10,7 @@
 | `gpu_race` | all libraries on one case: comparison, then turns |
 | `gpu_roofline` | the least time that the limits of the device permit |
 | `gpu_report` | the tables |
-| `gpu_first` | what to learn first, without another library; a command of its own |
+| `gpu_first` | the first measurements, of minigan alone; a command of its own |
 | `gpu_measurements`, `gpu_bandwidth`, `gpu_timing` | its measurements, the kernels among them, and the clock |
 """
 

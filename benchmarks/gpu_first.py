@@ -1,4 +1,4 @@
-"""What to learn first on a GPU: `python -m benchmarks.gpu_first FOLDER` writes FOLDER/first.json as it goes.
+"""First measurements on a GPU: `python -m benchmarks.gpu_first FOLDER` writes FOLDER/first.json as it goes.
 
 A section is a list of measurements, see `gpu_measurements`. Each section has a process of its own, so that neither an
 error that ends a CUDA context nor a kernel that hangs takes the next section with it.
@@ -76,7 +76,7 @@ def _measure(pipe, section, quick, measurements):
 
 def command(arguments=None):
     """Run `python -m benchmarks.gpu_first` and return the exit status."""
-    parser = argparse.ArgumentParser("python -m benchmarks.gpu_first", description="What to learn first on a GPU.")
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu_first", description="Measure on a GPU what to know first.")
     parser.add_argument("folder", type=Path, help="folder for first.json, which is there after each measurement")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, with times that mean nothing")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which a section ends (%(default)s)")
