@@ -76,7 +76,7 @@ def _measure(pipe, section, quick, measurements):
 
 def command(arguments=None):
     """Run `python -m benchmarks.gpu_first` and return the exit status."""
-    parser = argparse.ArgumentParser("python -m benchmarks.gpu_first", description="Measure on a GPU what to know first.")
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu_first", description="First measurements on a GPU.")
     parser.add_argument("folder", type=Path, help="folder for first.json, which is there after each measurement")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, with times that mean nothing")
     parser.add_argument("--limit", type=float, default=LIMIT, help="seconds after which a section ends (%(default)s)")

@@ -42,7 +42,7 @@ def device(quick):
 
 
 def numbers(quick):
-    """Comparisons with the CPU where a kernel gets a number of another type than a Python float: True if it is right."""
+    """Comparisons with the CPU where a kernel gets a number that is no Python float: True if it is right."""
     return {
         "Adam(betas=(0, 0.99))": partial(_alike, _trained, {"lr": 0.01, "betas": (0, 0.99)}),
         "Adam(lr=np.float32(0.01))": partial(_alike, _trained, {"lr": np.float32(0.01)}),
