@@ -48,21 +48,17 @@ def test_a_process_that_dies_says_so_and_what_it_measured_is_kept(measurements):
     assert section("steps", measurements) == {"before": 1, "the rest": failed}
 
 
-def test_a_section_that_hangs_is_stopped_and_what_it_measured_is_kept(measurements):
-    found = section("kernels", measurements, limit=5)
-    assert found == {"before": 1, "the rest": {"failed": "the section was stopped after 5 s"}}
-
-
 def test_a_section_that_cannot_begin_says_so(measurements):
     assert "failed" in section("chunks", measurements)["the rest"]
 
 
-def test_all_sections_are_in_the_file_whatever_happens_in_one(measurements, tmp_path, capsys):
+def test_a_section_that_hangs_is_stopped_and_all_sections_are_in_the_file(measurements, tmp_path, capsys):
     folder = tmp_path / "results"
     assert gpu_first.main(folder, quick=True, limit=5, measurements=measurements) == 1
     found = json.loads((folder / "first.json").read_text())
     assert list(found) == ["about", *gpu_first.SECTIONS]
     assert found["device"] == {"quick": True, "name": "Fake GPU"}
+    assert found["kernels"] == {"before": 1, "the rest": {"failed": "the section was stopped after 5 s"}}
     assert gpu_first.failures(found) == [
         "numbers: missing", "steps: the rest", "kernels: the rest", "chunks: the rest",
     ]  # fmt: skip

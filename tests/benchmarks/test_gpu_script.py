@@ -134,13 +134,12 @@ def test_pip_has_a_budget(machine):
     assert [int(line.split()[0]) for line in machine.log("budgets")] == [300, 200]
 
 
-@pytest.mark.parametrize("deaf", ["", "yes"])
 @pytest.mark.parametrize(
-    ("hangs", "name", "file"),
+    ("hangs", "deaf", "name", "file"),
     [
-        ("benchmarks.gpu_first", "first", "first.json"),
-        ("-m pytest -m gpu -q -p result_lines", "tests", "tests.jsonl"),
-        ("benchmarks.gpu ", "race", "results.json"),
+        ("benchmarks.gpu_first", "", "first", "first.json"),
+        ("-m pytest -m gpu -q -p result_lines", "yes", "tests", "tests.jsonl"),
+        ("benchmarks.gpu ", "", "race", "results.json"),
     ],
 )
 def test_a_stage_that_is_killed_leaves_what_it_has_and_the_others_run(machine, hangs, name, file, deaf):
