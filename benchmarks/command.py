@@ -11,7 +11,7 @@ from typing import Literal
 from tyro.conf import FlagCreatePairsOff
 
 from minigan.files import replacing, write_json
-from minigan.protocols.harness import commit
+from minigan.protocols.clone import commit
 
 from . import figures, gpu, peers, race, scaling, tables, workloads
 
@@ -36,7 +36,7 @@ class Options:
     growth: FlagCreatePairsOff[bool] = False
     """Also measure how the time of the DCGAN critic step grows with the batch and with the number of pixels."""
     device: Literal["cpu", "cuda"] = "cpu"
-    """cpu, or cuda: time a GPU's products, convolutions and whole steps beside PyTorch, into --out/DATE-DEVICE."""
+    """cpu, or cuda: time a GPU's whole steps, convolutions and products beside PyTorch."""
     quick: FlagCreatePairsOff[bool] = False
     """Run tiny workloads for one short turn: a test that everything works and agrees, with times that mean nothing."""
     out: Path = Path("runs/bench")

@@ -1,4 +1,6 @@
-"""Benchmark of a GPU beside PyTorch, `python -m benchmarks --device cuda`: limits, products, convolutions, steps.
+"""Benchmark of a GPU beside PyTorch: limits, products, convolutions, steps. It needs NumPy, CuPy and PyTorch alone.
+
+`python -m benchmarks.gpu FOLDER`, or `python -m benchmarks --device cuda` with the options of the CPU's benchmark.
 
 | module | subject |
 |---|---|
@@ -8,67 +10,66 @@
 | `gpu_race` | all libraries on one case: comparison, then turns |
 | `gpu_roofline` | the least time that the limits of the device permit |
 | `gpu_report` | the tables |
+| `gpu_first` | the first measurements, of minigan alone; a command of its own |
+| `gpu_measurements`, `gpu_bandwidth`, `gpu_timing` | its measurements, the kernels among them, and the clock |
 """
 
+import argparse
 import platform
-import re
 import subprocess
 import sys
 import time
+from itertools import product
+from pathlib import Path
 
 from minigan.backend import DeviceError
 from minigan.files import replacing, write_json
-from minigan.protocols.harness import commit
+from minigan.protocols.clone import commit
 
 from . import gpu_cases, gpu_report, gpu_roofline
-from .gpu_race import PEERS, Race
+from .gpu_race import PEERS, PRECISIONS, Race
 from .gpu_worker import Process
 from .peers import OURS
 
-SECONDS = 230  # after which no further case is started
-PRECISIONS = ("fp32", "tf32")
+TURNS = 9
+SECONDS = 400  # after which no further case is started
 
 
-def main(out, turns=9, quick=False, connect=Process):
-    """Run the benchmark and write results.json and table.txt into the folder `out`/DATE-DEVICE.
+def main(folder, turns=TURNS, quick=False, seconds=SECONDS, connect=Process):
+    """Run the benchmark; write results.json and table.txt into `folder` after every case, so that a kill loses one.
 
     Returns the exit status: 1 if minigan failed at a case or computed something else. Raises DeviceError if minigan
     finds no GPU.
     """
     connections = {name: connect(name) for name in PEERS}
     try:
-        results = run(connections, turns, quick)
+        for results in run(connections, turns, quick, seconds):
+            lines = _written(results, folder)
     finally:
         for connection in connections.values():
             connection.close()
-    lines = gpu_report.table(results)
     print(*lines, sep="\n")
-    folder = out / f"{results['about']['date']}-{_slug(results['about']['device'])}"
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / "results.json", results)
-    with replacing(folder / "table.txt") as file:
-        file.write("".join(line + "\n" for line in lines).encode())
     print(f"written: {folder / 'results.json'}")
     return int(bool(failures(results)))
 
 
-def run(connections, turns, quick=False):
-    """Run all cases and return the results, with device, versions and commit, as a dict that JSON can hold."""
-    race = Race(connections, 1 if quick else turns, time.monotonic() + SECONDS)
+def run(connections, turns=TURNS, quick=False, seconds=SECONDS):
+    """Run all cases, the most informative first; after each yield the results so far, a dict that JSON can hold."""
+    race = Race(connections, 1 if quick else turns, time.monotonic() + seconds)
     libraries = _begin(connections, race)
-    limits = _limits(race, quick)
-    parts = {"products": gpu_cases.multiplications(quick), "convolutions": gpu_cases.convolutions(quick)}
-    results = {"about": _about(libraries, turns, quick), "libraries": libraries, "limits": limits}
-    results |= {name: _measured(cases, race, limits) for name, cases in parts.items()}
-    results["steps"] = _measured(gpu_cases.steps(quick), race, limits)
-    return results | {"missing": race.missing}
+    results = {"about": _about(libraries, turns, quick), "libraries": libraries, "missing": race.missing}
+    results |= {"limits": {"flops": {}, "bytes": 0.0}, "steps": [], "convolutions": [], "products": []}
+    yield from _measured(results, "steps", gpu_cases.steps(quick), race)
+    results["limits"] = _limits(race, quick)
+    yield from _measured(results, "convolutions", gpu_cases.convolutions(quick), race)
+    yield from _measured(results, "products", gpu_cases.multiplications(quick), race)
 
 
 def failures(results):
     """Return one sentence for each case that minigan could not run, or whose result differed."""
     return [
         f"{found['name']}, {found['precision']}: {PEERS[peer]}: {record['failed']}"
-        for found in [*results["products"], *results["convolutions"], *results["steps"]]
+        for found in [*results["steps"], *results["convolutions"], *results["products"]]
         for peer, record in found["peers"].items()
         if peer.startswith("minigan") and not record.get("failed", "skipped").startswith("skipped")
     ]
@@ -101,18 +102,24 @@ def _fastest(race, cases, precision, count):
     return max(speeds, default=0.0)
 
 
-def _measured(cases, race, limits):
-    """Run these cases in both precisions and return their summaries."""
-    found = []
-    for case in cases:
-        for precision in PRECISIONS:
-            print(f"{case.name}, {precision} ...", file=sys.stderr)
-            least = {"flops": limits["flops"].get(precision), "bytes": limits["bytes"]}
-            counts = {"flops": gpu_cases.flops(case), "bytes": gpu_roofline.moved(case)}
-            about = {"name": case.name, "about": getattr(case, "about", case.name), "precision": precision}
-            seconds = {"least_seconds": gpu_roofline.least_seconds(case, least)}
-            found.append(about | counts | seconds | {"peers": race.run(case, precision)})
-    return found
+def _measured(results, part, cases, race):
+    """Run these cases in both precisions, append their records to the part, and yield the results after each."""
+    for case, precision in product(cases, PRECISIONS):
+        print(f"{case.name}, {precision} ...", file=sys.stderr)
+        about = {"name": case.name, "about": getattr(case, "about", case.name), "precision": precision}
+        counts = {"flops": gpu_cases.flops(case), "bytes": gpu_roofline.moved(case)}
+        results[part].append(about | counts | {"peers": race.run(case, precision)})
+        yield results
+
+
+def _written(results, folder):
+    """Write the results and their tables, and return the lines of the tables."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / "results.json", results)
+    lines = gpu_report.table(results)
+    with replacing(folder / "table.txt") as file:
+        file.write("".join(line + "\n" for line in lines).encode())
+    return lines
 
 
 def _about(libraries, turns, quick):
@@ -138,5 +145,21 @@ def _driver():
     return found.stdout.split("\n")[0].strip()
 
 
-def _slug(device):
-    return re.sub(r"[^a-z0-9]+", "-", device.lower()).strip("-")
+def command(arguments=None):
+    """Run `python -m benchmarks.gpu` and return the exit status."""
+    parser = argparse.ArgumentParser("python -m benchmarks.gpu", description="Time a GPU's work beside PyTorch.")
+    parser.add_argument("folder", type=Path, help="folder for results.json and table.txt, which are there at once")
+    parser.add_argument("--quick", action="store_true", help="tiny cases for one turn, with times that mean nothing")
+    parser.add_argument("--turns", type=int, default=TURNS, help="turns of each library at each step (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="when to begin no further case (%(default)s)")
+    options = parser.parse_args(arguments)
+    if options.turns < 1:
+        parser.error(f"--turns must be at least 1, got {options.turns}")
+    try:
+        return main(**vars(options))
+    except DeviceError as error:
+        parser.exit(2, f"{error}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(command())

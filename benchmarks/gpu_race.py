@@ -17,6 +17,7 @@ PEERS = {
     "torch_compiled": "PyTorch compiled",
 }
 PARTS = ("minigan_eager", "torch_eager")  # libraries that run single products and convolutions
+PRECISIONS = ("fp32", "tf32")
 TOLERANCE = {"fp32": 1e-4, "tf32": 1e-2}  # of a single product or convolution; `agreement` has that of steps
 AS_TIMED = 5e-2  # of a compiled step, which is compared with its kinks, as any variant would have to be compiled too
 TURN = {"step": 0.025, "part": 0.004}  # seconds

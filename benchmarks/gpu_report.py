@@ -2,6 +2,7 @@
 
 from minigan.scale.results import aligned
 
+from . import gpu_roofline
 from .gpu_race import PARTS, PEERS
 from .peers import REFERENCE
 
@@ -15,7 +16,7 @@ def table(results):
     for title, key in (("products of matrices", "products"), ("convolutions", "convolutions")):
         if results[key]:
             lines += [*_parts(title, results[key], results["limits"]), ""]
-    lines += [line for found in results["steps"] for line in [*_step(found), ""]]
+    lines += [line for found in results["steps"] for line in [*_step(found, results["limits"]), ""]]
     lines += [f"not usable: {PEERS[peer]}: {reason}" for peer, reason in results["missing"].items()]
     return lines + _failures([*results["products"], *results["convolutions"]])
 
@@ -67,15 +68,16 @@ def _part(found, rate):
     return [*cells, f"{ratio:.2f}" if ratio else ""]
 
 
-def _step(found):
+def _step(found, limits):
     title = f"{found['about']}, {found['precision']}, ms"
     rows = [[title, "median", "quartiles", "ratio", "roofline", "MiB"]]
-    rows += [_row(found, peer, record) for peer, record in found["peers"].items() if "seconds" in record]
+    rows += [_row(found, peer, record, limits) for peer, record in found["peers"].items() if "seconds" in record]
     return aligned(rows) + [f"  {PEERS[p]}: {r['failed']}" for p, r in found["peers"].items() if "failed" in r]
 
 
-def _row(found, peer, record):
-    seconds, ratio, least = record["seconds"], ratios(found).get(peer), found["least_seconds"]
+def _row(found, peer, record, limits):
+    seconds, ratio = record["seconds"], ratios(found).get(peer)
+    least = gpu_roofline.least_seconds(found, limits)
     low, median, high = (f"{1e3 * seconds[key]:.4g}" for key in ("low", "median", "high"))
     return [
         f"  {PEERS[peer]}", median, f"{low} to {high}", f"{ratio:.2f}" if ratio else "",

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass, replace
 
 from . import arithmetic, networks
-from .gpu_cases import Convolve, Copy, Multiply, flops, outputs
+from .gpu_cases import Convolve, Copy, Multiply, outputs
 from .workloads import GanStep
 
 ADAM = 7  # accesses to arrays of a weight's size: it reads p, g, m and v, and writes p, m and v
@@ -33,11 +33,15 @@ def moved(case):
             return itemsize * (_of_products(case) + ADAM * _weights(case))
 
 
-def least_seconds(case, limits):
-    """Return the least seconds of a case at limits {"flops": per second, "bytes": per second}; None without limits."""
-    times = [flops(case) / limits["flops"] if limits.get("flops") else 0]
-    times += [moved(case) / limits["bytes"] if limits.get("bytes") else 0]
-    return max(times) or None
+def least_seconds(found, limits):
+    """Return the least seconds of a case; None without limits.
+
+    Args:
+        found: Record of the case, with its "precision", "flops" and "bytes".
+        limits: {"flops": {precision: per second}, "bytes": per second}, without those that were not measured, or 0.
+    """
+    rates = {"flops": limits["flops"].get(found["precision"]), "bytes": limits["bytes"]}
+    return max((found[what] / rate for what, rate in rates.items() if rate), default=None)
 
 
 def _of_products(step):

@@ -8,8 +8,6 @@ import signal
 from contextlib import suppress
 from multiprocessing import get_context
 
-from threadpoolctl import threadpool_info
-
 from . import memory, peers, timing
 
 WARM_UP = 5  # steps: a compiler needs the first, and a captured step is only replayed from the fourth on
@@ -81,6 +79,8 @@ def _serve(pipe, peer, workload):
 
 
 def _answer_all(pipe, module, workload):
+    from threadpoolctl import threadpool_info  # here, as `gpu` uses this module and needs NumPy and CuPy alone
+
     if reason := module.refuses(workload):
         pipe.send(("failed", reason))
         return

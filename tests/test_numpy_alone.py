@@ -1,42 +1,13 @@
 """minigan's library, without its command line, works where NumPy is the only other package."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-
-import minigan
+from numpy_alone import run_alone, works_alone
 
 ROOT = Path(__file__).parents[1]
 BLOCKS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-
-ALONE = """
-import sys
-
-class OnlyNumPy:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] not in sys.stdlib_module_names | {"numpy", "minigan"}:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-sys.meta_path.insert(0, OnlyNumPy())
-"""
-
-
-def run_alone(code, folder):
-    package = Path(minigan.__file__).parents[1]
-    environment = os.environ | {"PYTHONPATH": str(package), "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        [sys.executable, "-c", ALONE + code], capture_output=True, text=True, env=environment, cwd=folder
-    )
-
-
-def works_alone(code, folder):
-    done = run_alone(code, folder)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
 
 
 @pytest.mark.parametrize(

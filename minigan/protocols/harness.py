@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from ..presets import Config
 from ..random import Generator
 from ..scale import jobs
 from ..scale.protocol import Protocol
+from .clone import commit
 
 
 def run(
@@ -140,15 +140,3 @@ def summary(protocol: Protocol, records: list[dict[str, Any]]) -> dict[str, Any]
 def _judging_rng(config: Config) -> Generator:
     # A stream that training does not use: its streams are the first ones.
     return Generator(config.seed).spawn(100)[-1]
-
-
-def commit() -> str | None:
-    """Return the commit of the git clone that the package runs from; None if it does not run from one."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    try:
-        found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()

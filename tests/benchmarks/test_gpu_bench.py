@@ -2,12 +2,8 @@
 
 import dataclasses
 import json
-import os
-import shutil
-import subprocess
 from contextlib import nullcontext
 from multiprocessing import Pipe
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -78,9 +74,11 @@ def test_bytes_of_a_product_a_convolution_and_a_step():
 
 def test_the_roofline_is_the_slower_of_the_two_limits():
     product = gpu_cases.Multiply("", gpu_cases.Product("F", networks.Gemm(10, 10, 10)))
-    assert gpu_roofline.least_seconds(product, {"flops": 1000.0, "bytes": 1e9}) == 2.0
-    assert gpu_roofline.least_seconds(product, {"flops": 1e9, "bytes": 120.0}) == 10.0
-    assert gpu_roofline.least_seconds(product, {"flops": None, "bytes": 0.0}) is None
+    found = {"precision": "tf32", "flops": gpu_cases.flops(product), "bytes": gpu_roofline.moved(product)}
+    for limits, expected in (((1000.0, 1e9), 2.0), ((1e9, 120.0), 10.0), ((0, 120.0), 10.0), ((0, 0.0), None)):
+        rates = {"flops": {"tf32": limits[0], "fp32": 1.0}, "bytes": limits[1]}
+        assert gpu_roofline.least_seconds(found, rates) == expected
+    assert gpu_roofline.least_seconds(found, {"flops": {}, "bytes": 0.0}) is None
 
 
 # --- the race
@@ -166,6 +164,16 @@ def test_without_a_gpu_it_says_what_is_missing(capsys, tmp_path):
         pytest.skip("there is a GPU")
     assert main(["bench", "--device", "cuda", "--out", str(tmp_path)]) == 2
     assert 'minigan: device "cuda"' in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        gpu.command([str(tmp_path)])
+    assert capsys.readouterr().err.startswith('device "cuda"')
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_number_of_turns_is_checked(capsys, tmp_path):
+    with pytest.raises(SystemExit, match="2"):
+        gpu.command([str(tmp_path / "results"), "--turns", "0"])
+    assert "--turns must be at least 1, got 0" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
@@ -229,54 +237,6 @@ def test_large_outcomes_are_compared_in_part():
     np.testing.assert_array_equal(gpu_worker._part(array[0, 0]), array[0, 0])
 
 
-# --- the script
-
-SCRIPT = Path(__file__).parents[2] / ".ci" / "gpu"
-STUBS = {
-    "nvidia-smi": 'echo "$DRIVER"',
-    "compute-sanitizer": "exit ${SANITIZER-0}",
-    "python3": """echo "$*" >> "$LOG"
-case "$*" in
-    *find_spec*xdist*) ;;
-    *find_spec*) echo "$LACKING" ;;
-    "-m venv"*) mkdir -p build/venv-gpu/bin; cp "$0" build/venv-gpu/bin/python ;;
-    *"-m gpu"*) exit ${TESTS-0} ;;
-    *gpu.main*) exit ${BENCHMARK-0} ;;
-esac""",
-}
-
-
-@pytest.mark.skipif(not SCRIPT.exists() or shutil.which("bash") is None, reason="there is no script, or no bash")
-@pytest.mark.parametrize(
-    ("machine", "status", "said", "asked"),
-    [
-        ({}, 0, "== done", "-m pytest -m gpu -q -n 4 tests/gpu/test_it.py"),
-        ({"TESTS": "1"}, 1, "FAILED: tests, exit status 1", "gpu.main"),
-        ({"SANITIZER": "9"}, 1, "FAILED: racecheck, exit status 9", "gpu.main"),
-        ({"BENCHMARK": "1"}, 1, "FAILED: benchmark, exit status 1", "gpu.main"),
-        ({"DRIVER": ""}, 1, "no NVIDIA driver answers", ""),
-        ({"LACKING": "cupy"}, 0, "== done", "pip install --quiet --retries 1 --timeout 20 .[test,cuda13]"),
-        ({"LACKING": "cupy", "DRIVER": "535.1"}, 0, "== done", ".[test,cuda12]"),
-        ({"LACKING": "cupy", "DRIVER": "470.1"}, 1, "the driver 470.1 is too old", ""),
-    ],
-)
-def test_the_script_of_a_gpu_machine(machine, status, said, asked, tmp_path):
-    """The script calls its tools in order, and fails if one of them fails; the tools are stubs."""
-    for folder in ("bin", "repository/.ci", "repository/tests/gpu"):
-        (tmp_path / folder).mkdir(parents=True)
-    for name, text in STUBS.items():
-        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / "bin" / name).chmod(0o755)
-    script, log = tmp_path / "repository" / ".ci" / "gpu", tmp_path / "log"
-    shutil.copy(SCRIPT, script)
-    (tmp_path / "repository" / "tests" / "gpu" / "test_it.py").write_text("pytestmark = pytest.mark.gpu")
-    log.touch()
-    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}", "LOG": str(log), "DRIVER": "580.1"}
-    done = subprocess.run(["bash", script], env=path | machine, capture_output=True, text=True)
-    assert (done.returncode, said in done.stdout + done.stderr) == (status, True), done.stdout + done.stderr
-    assert asked in log.read_text()
-
-
 # --- the whole benchmark
 
 
@@ -325,11 +285,9 @@ class Inside(gpu_worker.Process):
 def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
     assert gpu.main(tmp_path, quick=True, connect=Inside) == 0
     printed = capsys.readouterr().out
-    (folder,) = tmp_path.iterdir()
-    assert folder.name.endswith("-fake-gpu-80gb")
-    assert (folder / "table.txt").read_text() in printed
+    assert (tmp_path / "table.txt").read_text() in printed
     assert "not usable: PyTorch compiled: RuntimeError: no compiler here" in printed
-    found = json.loads((folder / "results.json").read_text())
+    found = json.loads((tmp_path / "results.json").read_text())
     assert found["limits"]["flops"].keys() == {"fp32", "tf32"}
     for part in [*found["products"], *found["convolutions"]]:
         assert part["peers"].keys() == {"minigan_eager", "torch_eager"}
@@ -341,6 +299,29 @@ def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
         for record in step["peers"].values():
             assert record["disagreement"]["float64"] < 1e-12
             assert record["seconds"]["median"] > 0
+
+
+class Killed(BaseException):
+    """Stand-in for a signal."""
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+@pytest.mark.parametrize(("after", "written"), [(1, [1, 0, 0]), (4, [2, 0, 0]), (7, [2, 2, 0])])
+def test_what_was_measured_before_a_kill_is_written_steps_first(after, written, monkeypatch, tmp_path):
+    """The two steps come before the three cases of the limits and all convolutions."""
+    left = iter(range(after))
+
+    def measure(*_):
+        if next(left, None) is None:
+            raise Killed
+        return {}
+
+    monkeypatch.setattr(gpu_race.Race, "run", measure)
+    with pytest.raises(Killed):
+        gpu.main(tmp_path, quick=True, connect=Inside)
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert [len(found[part]) for part in ("steps", "convolutions", "products")] == written
+    assert "not usable: PyTorch compiled" in (tmp_path / "table.txt").read_text()
 
 
 def test_every_convolution_is_the_same_in_both_libraries(on_the_cpu):
@@ -361,7 +342,7 @@ def results(**records):
     seconds = {"median": 0.002, "low": 0.001, "high": 0.003, "turns": [0.002]}
     record = {"seconds": seconds, "memory": 5 << 20}
     of = {"minigan_eager": record | {"seconds": seconds | {"median": 0.001}}, "torch_eager": record} | records
-    found = {"precision": "tf32", "flops": 4e9, "bytes": 1e6, "least_seconds": 0.0005, "peers": of}
+    found = {"precision": "tf32", "flops": 4e9, "bytes": 1e6, "peers": of}
     return {
         "about": {"device": "a GPU", "driver": "580.1", "quick": False},
         "libraries": {"minigan_eager": {"version": "1"}},
@@ -387,4 +368,4 @@ def test_only_a_failure_of_ours_is_the_exit_status():
     assert not gpu.failures(results(torch_eager={"failed": "out of memory"}))
     assert not gpu.failures(results(minigan_captured={"failed": "skipped: the time was up"}))
     found = gpu.failures(results(minigan_captured={"failed": "computes something else"}))
-    assert found[-1] == "toy-critic, tf32: minigan captured: computes something else"
+    assert found[0] == "toy-critic, tf32: minigan captured: computes something else"
