@@ -70,6 +70,27 @@ def _compile(paths, folder):
     return library
 
 
+class Struct:
+    """A struct among the arguments of a kernel, some of whose members are addresses of arrays.
+
+    record: an array of shape () of a structured dtype.  columns: for each member that holds addresses, the arrays by
+    their positions in it.
+    """
+
+    def __init__(self, record, **columns):
+        self.record, self.columns, self.nbytes = record, columns, record.nbytes
+
+    def arrays(self):
+        return [a for column in self.columns.values() for a in column.values()]
+
+    def with_addresses(self, address):
+        record = self.record.copy()
+        for name, column in self.columns.items():
+            for where, array in column.items():
+                record[name][where] = address(array)
+        return record
+
+
 class _Emulator:
     """Launches kernels by name: emulator(name, grid, block, *arguments) changes the arrays among the arguments.
 
@@ -86,7 +107,8 @@ class _Emulator:
         expected, given = self.library.signature(name.encode()).decode(), "".join(map(_code, arguments))
         assert given == expected, f"{name} was given {given}, expects {expected}"
         assert math.prod(block) <= BLOCK, f"{name}: a block of {block} has more than {BLOCK} threads"
-        owners = {id(_owner(a)): _owner(a) for a in arguments if isinstance(a, np.ndarray)}
+        given = [a for x in arguments for a in (x.arrays() if isinstance(x, Struct) else [x])]
+        owners = {id(_owner(a)): _owner(a) for a in given if isinstance(a, np.ndarray)}
         results = [self._run(name, grid, block, arguments, owners, order) for order in ORDERS]
         for result in results[1:]:
             same = all(result[key].tobytes() == results[0][key].tobytes() for key in owners)
@@ -133,12 +155,19 @@ def _check_guards(name, memory, guard):
     assert (memory[-GUARD:] == guard).all(), f"{name} writes behind the end of an array"
 
 
+def _address(array, guarded):
+    """The address of an array in the guarded copy of its owner."""
+    owner = _owner(array)
+    return guarded[id(owner)][1].ctypes.data + array.ctypes.data - owner.ctypes.data
+
+
 def _value(argument, guarded):
     """The argument as ctypes passes it; for an array, the address of its guarded copy."""
     if isinstance(argument, np.ndarray):
-        owner = _owner(argument)
-        offset = argument.ctypes.data - owner.ctypes.data
-        return ctypes.c_void_p(guarded[id(owner)][1].ctypes.data + offset)
+        return ctypes.c_void_p(_address(argument, guarded))
+    if isinstance(argument, Struct):
+        record = argument.with_addresses(lambda array: _address(array, guarded))
+        return ctypes.create_string_buffer(record.tobytes(), record.nbytes)
     if isinstance(argument, np.void):
         return ctypes.create_string_buffer(argument.tobytes(), argument.nbytes)
     return {type(None): ctypes.c_void_p, int: ctypes.c_longlong, float: ctypes.c_double}[type(argument)](argument)
@@ -152,6 +181,12 @@ def _emulator(paths, folder):
     if shutil.which("g++") is None or not sys.platform.startswith("linux"):
         pytest.skip("the kernels run on the CPU only where g++ is, on Linux")
     return _Emulator(_compile(paths, folder))
+
+
+@pytest.fixture(scope="session")
+def struct():
+    """struct(record, member={position: array}): see `Struct`."""
+    return Struct
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ static __device__ double total_of(const double *squares, long long count) {
 }
 
 // One thread.
-PLAIN_KERNEL(total)(const double *__restrict__ squares, double *__restrict__ out, long long count) {
+KERNEL(total)(const double *__restrict__ squares, double *__restrict__ out, long long count) {
     *out = total_of(squares, count);
 }
 

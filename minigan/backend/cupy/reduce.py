@@ -37,7 +37,8 @@ def square_sum(arrays: Sequence[Array]) -> Any:
     if len({a.dtype.name for a in arrays}) > 1 or arrays[0].dtype.name not in launch.REALS:
         return sum((abs(a) ** 2).sum() for a in arrays)
     found, total = squares(arrays), cupy.empty((), "float64")
-    launch.each(launch.kernel("optim", "total"), 1, found, total, len(arrays))
+    real = launch.REALS[arrays[0].dtype.name]
+    launch.kernel("optim", f"total_{real}", real)((1,), (1,), (found, total, len(arrays)))
     return total
 
 
