@@ -577,8 +577,7 @@ def _refuse_not_finite(pairs):
 
 def _together(kernel, rows):
     """Return whether `kernel` updates all these arrays by one call."""
-    kernels = of(rows[0][0])
-    return bool(kernel) and hasattr(kernels, "update_all") and kernels.fit(*zip(*rows, strict=True))
+    return bool(kernel) and of(rows[0][0]).fit(*zip(*rows, strict=True))
 
 
 def _update_together(kernel, rows, numbers, finite):
@@ -586,7 +585,8 @@ def _update_together(kernel, rows, numbers, finite):
         for k, array in enumerate(row):
             if k != 1:  # the gradient, or the value that is averaged
                 changing(array)
-    of(rows[0][0]).update_all(kernel, list(zip(*rows, strict=True)), numbers, finite)
+    kernels: Any = of(rows[0][0])  # of a GPU: for NumPy's arrays nothing is updated together
+    kernels.update_all(kernel, list(zip(*rows, strict=True)), numbers, finite)
 
 
 def _array(g):

@@ -118,13 +118,12 @@ class Game:
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
         self._ledger = Ledger(captured)
         self._descents: dict[str, Descent] = {
-            player: Descent(player, terms, optimizer, self._ledger, *averaged)
-            for player, terms, optimizer, *averaged in (
-                ("critic", _critic_terms(me, False), critic_optimizer),
-                ("penalised critic", _critic_terms(me, True), critic_optimizer),
-                ("generator", _generator_terms(me), generator_optimizer, average, generator),
-            )
+            player: Descent(player, terms, critic_optimizer, self._ledger)
+            for player, terms in (("critic", _critic_terms(me, False)), ("penalised critic", _critic_terms(me, True)))
         }
+        self._descents["generator"] = Descent(
+            "generator", _generator_terms(me), generator_optimizer, self._ledger, average, generator
+        )
 
     def critic_step(self, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> dict[str, float]:
         """Update the critic once.

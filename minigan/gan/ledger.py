@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -48,10 +49,8 @@ class Entry(NamedTuple):
 
     def report(self) -> Report:
         """Return the terms of the loss, which are read when they are looked at."""
-        report = Report()
-        for k, name in enumerate(self.terms):
-            report[name] = Later(lambda k=k: self.outcome.term(k))
-        return report
+        numbers: dict[str, Any] = {name: Later(partial(self.outcome.term, k)) for k, name in enumerate(self.terms)}
+        return Report(numbers)
 
     def norm(self) -> float:
         """Return the norm of all gradients together, waiting for it."""
@@ -114,7 +113,8 @@ class Ledger:
         for entry in self._entries:
             entry.take_back()
         self._entries.clear()
-        self._finite[...] = 1
+        if self._finite is not None:
+            self._finite[...] = 1
         self.refused = failed.name, failed.inputs
         raise failed.refusal()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, ItemsView, Iterator, ValuesView
+from collections.abc import Callable, Iterator
 from typing import Any
 
 __all__ = ["Later", "Report", "divide"]
@@ -71,11 +71,11 @@ class Report(dict[str, float]):
         value = super().get(name, default)
         return self[name] if isinstance(value, Later) else value
 
-    def items(self) -> ItemsView[str, float]:
+    def items(self) -> Any:
         """Return pairs of a name and a number."""
         return dict.items(self._read())
 
-    def values(self) -> ValuesView[float]:
+    def values(self) -> Any:
         """Return the numbers."""
         return dict.values(self._read())
 

@@ -20,7 +20,6 @@ from .reports import Later
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..nn import Module
     from ..optim import EMA, Optimizer
     from ..types import Array, Tensor
     from .ledger import Ledger
@@ -52,7 +51,7 @@ class Descent:
         optimizer: Optimizer,
         ledger: Ledger,
         average: EMA[Any] | None = None,
-        averaged: Module | None = None,
+        averaged: Any = None,
     ) -> None:
         self._name, self._terms, self.optimizer, self._ledger = name, terms, optimizer, ledger
         self._parameters = optimizer.parameters

@@ -6,7 +6,7 @@ The generator minimises its loss plus `l1_weight` times the L1 distance to the t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class TranslationTrainer(BaseTrainer):
         self.critic = patch_critic(
             x.shape[3] + channels, config.critic_width, batch_norm=config.critic_norm, rng=critic
         ).to(self.device)  # fmt: skip
-        captured = "if possible" if self.device == "cuda" else False
+        captured: bool | Literal["if possible"] = "if possible" if self.device == "cuda" else False
         self.game = gan.Game(
             self.generator, self.critic,
             _adam(config, self.generator), _adam(config, self.critic), gan.losses.ALL[config.loss], content=self._l1,

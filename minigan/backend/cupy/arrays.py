@@ -30,12 +30,12 @@ class Table(NamedTuple):
 
     Attributes:
         arrays: The struct that the kernels take.
-        count: The number of arrays in a column.
+        length: The number of arrays in a column.
         parts: The number of parts of all of them.
     """
 
     arrays: Array
-    count: int
+    length: int
     parts: int
 
 
@@ -88,5 +88,5 @@ def squares(arrays: Sequence[Array]) -> Array:
         parts = cupy.empty(max(table.parts, 1), "float64")
         if table.parts:
             of_parts((table.parts,), (1, launch.BLOCK), (table.arrays, parts))
-        of_arrays((table.count,), (1, launch.BLOCK), (table.arrays, parts, found[k * MOST :]))
+        of_arrays((table.length,), (1, launch.BLOCK), (table.arrays, parts, found[k * MOST :]))
     return found

@@ -98,7 +98,7 @@ class Outcome:
 
     @property
     def ready(self) -> bool:
-        """Whether the numbers have arrived."""
+        """True if the numbers have arrived."""
         return self._read or self._event.done
 
     def read(self) -> Array:
@@ -115,7 +115,7 @@ class Outcome:
 
     @property
     def finite(self) -> bool:
-        """Whether all terms and gradients are finite."""
+        """True if all terms and gradients are finite."""
         return bool(self.read()[1])
 
     def term(self, k: int) -> float:

@@ -12,7 +12,7 @@ from .conv import conv2d, conv2d_weight, conv_transpose2d
 from .elementwise import gate, leaky_relu, scale_pixels, sigmoid, softplus
 from .matmul import matmul
 from .norm import moments, normalize, normalize_gradients
-from .optim import adam, approach, blocks
+from .optim import adam, approach, blocks, fit
 from .reduce import numbers, square_sum, sum_leading
 
 if TYPE_CHECKING:

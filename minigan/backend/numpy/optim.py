@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ...types import Array
 
@@ -22,6 +22,11 @@ def blocks(first: Array, *others: Array) -> Iterator[list[Array]]:
     flat = [first.reshape(-1), *[a.reshape(-1) for a in others]]
     for start in range(0, first.size, BLOCK):
         yield [a[start : start + BLOCK] for a in flat]
+
+
+def fit(*columns: Sequence[Array]) -> bool:
+    """Return False: on the CPU each array is updated for itself, in `blocks`."""
+    return False
 
 
 def adam(p: Array, g: Array, m: Array, v: Array, beta1: float, beta2: float, eps: float, lr: float) -> None:
