@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
-from ctypes import POINTER, byref, c_int, c_size_t, c_void_p
+from ctypes import POINTER, byref, c_int, c_longlong, c_size_t, c_void_p
 from typing import TYPE_CHECKING
 
 from .gemm_plan import Matrix, plan
@@ -36,12 +36,25 @@ PRECISIONS: dict[str, tuple[str, int, int, Any]] = {
 }
 
 _OPERAND = [c_void_p, c_int, c_int]  # address, cudaDataType, leading dimension
+_STACK = [*_OPERAND, c_longlong]  # and the elements from one matrix to the next
 FUNCTIONS: dict[str, list[Any]] = {
     "cublasCreate_v2": [POINTER(c_void_p)],
     "cublasDestroy_v2": [c_void_p],
     "cublasSetStream_v2": [c_void_p, c_void_p],
     "cublasSetWorkspace_v2": [c_void_p, c_void_p, c_size_t],
     "cublasGemmEx": [c_void_p, *[c_int] * 5, c_void_p, *_OPERAND, *_OPERAND, c_void_p, *_OPERAND, c_int, c_int],
+    "cublasGemmStridedBatchedEx": [
+        c_void_p,
+        *[c_int] * 5,
+        c_void_p,
+        *_STACK,
+        *_STACK,
+        c_void_p,
+        *_STACK,
+        c_int,
+        c_int,
+        c_int,
+    ],
 }
 
 
@@ -75,6 +88,8 @@ class Cublas:
     def gemm(self, a: Any, b: Any, out: Any, alpha: float = 1.0, beta: float = 0.0, *, precision: str = "fp32") -> Any:
         """Compute and return out (M, N) = alpha * a (M, K) @ b (K, N) + beta * out. With beta = 0, out is not read.
 
+        The arrays may also be stacks of equally many matrices, (S, M, K), (S, K, N) and (S, M, N).
+
         Args:
             a: A matrix on the device, in any layout; a layout that BLAS cannot express is copied.
             b: Another one.
@@ -89,8 +104,8 @@ class Cublas:
             CublasError: If cuBLAS refuses.
         """
         _check_dtypes(a, b, out, precision)
-        p = plan(*[Matrix(x.shape, x.strides, x.itemsize) for x in (a, b, out)])
-        if not p.m or not p.n:
+        p = plan(*[Matrix(x.shape[-2:], x.strides[-2:], x.itemsize) for x in (a, b, out)])
+        if not out.size:
             return out
         if not p.k:  # nothing to sum, a case that the manual of cuBLAS does not specify
             out[...] = out * beta if beta else 0
@@ -105,10 +120,16 @@ class Cublas:
         if self._stream is None:
             raise CublasError("cublasGemmEx: no stream was chosen; call use(stream) first")
         first, second = (b, a) if p.b_first else (a, b)
+        stacks = out.ndim == 3
+        operands = [
+            (address(x), kind, ld, *([x.strides[0] // x.itemsize] if stacks else []))
+            for x, ld in ((first, p.lda), (second, p.ldb), (out, p.ldc))
+        ]
         self._call(
-            "cublasGemmEx", self._handle, p.transa, p.transb, p.m, p.n, p.k,
-            byref(number(alpha)), address(first), kind, p.lda, address(second), kind, p.ldb,
-            byref(number(beta)), address(out), kind, p.ldc, compute, GEMM_DEFAULT,
+            "cublasGemmStridedBatchedEx" if stacks else "cublasGemmEx",
+            self._handle, p.transa, p.transb, p.m, p.n, p.k,
+            byref(number(alpha)), *operands[0], *operands[1], byref(number(beta)), *operands[2],
+            *([len(out)] if stacks else []), compute, GEMM_DEFAULT,
         )  # fmt: skip
 
     def close(self) -> None:
