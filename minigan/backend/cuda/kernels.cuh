@@ -21,10 +21,11 @@
 #define PLAIN_KERNEL(name) extern "C" __global__ void __launch_bounds__(BLOCK, BLOCKS_AT_ONCE) name
 #define KERNEL(name) PLAIN_KERNEL(NAME(name, REAL))
 
-// Loop over every i below `size`, each in one thread of a one-dimensional grid.
-#define EACH(i, size)                                                                            \
-    for (long long i = blockIdx.x * (long long)blockDim.x + threadIdx.x, i##_end = (size),       \
-                   i##_step = gridDim.x * (long long)blockDim.x;                                 \
+// Loop over every i below `size`, each in one thread of a one-dimensional grid; EACH_AS counts in a type of its own.
+#define EACH(i, size) EACH_AS(long long, i, size)
+#define EACH_AS(type, i, size)                                                                      \
+    for (type i = (type)(blockIdx.x * (long long)blockDim.x + threadIdx.x), i##_end = (type)(size), \
+              i##_step = (type)(gridDim.x * (long long)blockDim.x);                                 \
          i < i##_end; i += i##_step)
 
 // The same loop over a matrix with `columns` columns, where c is the column of i: one division for each thread, not for
@@ -34,6 +35,19 @@
                    i##_step = gridDim.x * (long long)blockDim.x, c = i % (columns),              \
                    c##_step = i##_step % (columns);                                              \
          i < i##_end; i += i##_step, c += c##_step - (c + c##_step < (columns) ? 0 : (columns)))
+
+// A number that many others are divided by.  An int n >= 0 is divided by a multiplication; columns.py finds its factor.
+struct Divider {
+    int divisor;
+    unsigned multiplier, shift;
+
+    __device__ operator int() const { return divisor; }
+    friend __device__ int operator/(int n, const Divider &d) {
+        return int((unsigned long long)unsigned(n) * d.multiplier >> d.shift);
+    }
+    friend __device__ int operator%(int n, const Divider &d) { return n - n / d * d.divisor; }
+    friend __device__ long long operator/(long long n, const Divider &d) { return n / d.divisor; }
+};
 
 // The sum of `value` over threadIdx.y, for each threadIdx.x, by a tree whose shape depends on blockDim.y only.
 // All threads of the block must call it; those with threadIdx.y == 0 get the sum.
