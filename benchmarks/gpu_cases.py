@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from minigan.backend.cuda.columns import chunks
+
 from . import arithmetic, networks, workloads
 from .arithmetic import Product
 
@@ -16,7 +18,6 @@ FIRST = ("dcgan-28-critic-64", "dcgan-64-critic-256")  # steps that come first, 
 KINDS = {"F": "forward", "D": "gradient of the input", "W": "gradient of the weight"}
 LARGE = (4096, 8192)  # sides of the matrices whose product shows the limit of the device
 COPIED = 1 << 28  # bytes
-CHUNK = 32 << 20  # bytes of columns that `backend.cupy.conv` makes at a time
 
 
 @dataclass(frozen=True)
@@ -185,11 +186,16 @@ def _networks(quick):
     return [(f"{step.name.partition('-critic')[0]} b{step.batch}", step) for step in found]
 
 
+def column_bytes(layer):
+    """Return the bytes of the column matrix of one image in float32; 0 for a layer that needs none."""
+    one = layer.gemm(1)
+    wide = {networks.Conv: one.inner, networks.ConvTranspose: one.columns}.get(type(layer), 0)
+    return 4 * one.rows * wide
+
+
 def _at_once(layer, batch):
     """Return the product of as many samples as `backend.cupy.conv` takes at a time."""
-    one = layer.gemm(1)
-    wide = {networks.Conv: one.inner, networks.ConvTranspose: one.columns}.get(type(layer), 0)  # of the column matrix
-    return layer.gemm(min(batch, max(CHUNK // max(4 * one.rows * wide, 1), 1)) if wide else batch)
+    return layer.gemm(max(part.stop - part.start for part in chunks(batch, column_bytes(layer))))
 
 
 def _numbers(shape, seed):

@@ -203,5 +203,5 @@ def translation_unit():
 
 @pytest.fixture(scope="session")
 def emulator(kernel_files, tmp_path_factory):
-    """The kernels of the package, and those of `faulty.cu`."""
-    return _emulator([*kernel_files, HERE / "faulty.cu"], tmp_path_factory.mktemp("kernels"))
+    """The kernels of the package, and those of the tests."""
+    return _emulator([*kernel_files, *sorted(HERE.glob("*.cu"))], tmp_path_factory.mktemp("kernels"))

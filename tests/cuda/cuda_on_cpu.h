@@ -22,7 +22,7 @@
 
 #define __global__
 #define __device__
-#define __launch_bounds__(threads)
+#define __launch_bounds__(...)
 #define __shared__ static __attribute__((section("shared_memory")))
 #define ROUNDED __attribute__((noipa)) inline  // keeps the compiler from fusing it into a multiply-add
 

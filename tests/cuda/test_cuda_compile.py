@@ -1,7 +1,7 @@
 """Every kernel compiles for the oldest and the newest GPUs that matter, without a warning and without a spill.
 
 By nvcc, where it is installed, and by NVRTC, which knows no header of the host and is what CuPy calls, where its wheel
-is (nvidia-cuda-nvrtc).
+is (nvidia-cuda-nvrtc).  The instructions are read where a disassembler is (nvidia-cuda-nvdisasm, or CUDA's own).
 """
 
 import ctypes
@@ -18,6 +18,8 @@ from minigan.backend import cuda
 KERNELS = Path(cuda.__file__).parent
 NAMES = sorted(path.stem for path in KERNELS.glob("*.cu"))
 TARGETS = ("75", "90")
+# Loads, operations on numbers, and as empty groups the labels and branches at which a basic block ends.
+INSTRUCTION = re.compile(r"\b(LDG|[FD](?:ADD|MUL|FMA))\b|^\.L_x_\d+:|\bBRA\b", re.M)
 SPILLS = re.compile(r"(\d+) bytes spill stores, (\d+) bytes spill loads")
 
 
@@ -30,6 +32,7 @@ def by_nvcc(text, folder, *options):
         "nvcc",
         "-Werror=all-warnings",
         "-Xptxas=-v",
+        "-ftz=true",
         f"-I{KERNELS}",
         *options,
         "kernels.cu",
@@ -55,16 +58,49 @@ def nvrtc():
 
 
 def by_nvrtc(text, *options):
-    """Compiles as CuPy does, from text alone; AssertionError with the compiler's words where it refuses."""
-    library, program, size = nvrtc(), ctypes.c_void_p(), ctypes.c_size_t()
+    """Compile as CuPy does, from text alone, and return the binary; AssertionError with the words of a refusal."""
+    library, program = nvrtc(), ctypes.c_void_p()
     assert library.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"kernels.cu", 0, None, None) == 0
     flags = [option.encode() for option in (*options, "-std=c++17", "-ftz=true")]
     status = library.nvrtcCompileProgram(program, len(flags), (ctypes.c_char_p * len(flags))(*flags))
-    library.nvrtcGetProgramLogSize(program, ctypes.byref(size))
-    log = ctypes.create_string_buffer(size.value)
-    library.nvrtcGetProgramLog(program, log)
+    found = _result(library, program, "CUBIN" if status == 0 else "ProgramLog")
     library.nvrtcDestroyProgram(ctypes.byref(program))
-    assert status == 0, log.value.decode()
+    assert status == 0, found.decode()
+    return found
+
+
+def _result(library, program, kind):
+    size = ctypes.c_size_t()
+    getattr(library, f"nvrtcGet{kind}Size")(program, ctypes.byref(size))
+    content = ctypes.create_string_buffer(size.value)
+    getattr(library, f"nvrtcGet{kind}")(program, content)
+    return content.raw
+
+
+def disassembler():
+    """The command, if it is installed."""
+    wheels = [str(path) for folder in sys.path for path in Path(folder).glob("nvidia/*/bin/nvdisasm")]
+    found = [*filter(None, [shutil.which("nvdisasm")]), *wheels]
+    if not found:
+        pytest.skip("nvdisasm is not installed (pip install nvidia-cuda-nvdisasm): no instructions were read")
+    return found[0]
+
+
+def blocks(binary, folder):
+    """{kernel: its basic blocks, each a string with L for a load from memory and + for an operation on numbers}."""
+    (folder / "kernels.cubin").write_bytes(binary)
+    command = [disassembler(), "-c", "kernels.cubin"]
+    listing = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+    found = {}
+    for name, body in re.findall(r"^\.text\.(\w+):$(.*?)(?=^\.text\.|\Z)", listing, re.M | re.S):
+        marks = ["L" if op == "LDG" else "+" if op else " " for op in INSTRUCTION.findall(body)]
+        found[name] = "".join(marks).split()
+    return found
+
+
+def batch(block):
+    """The number of loads before the first operation: these do not wait for one another."""
+    return len(block) - len(block.lstrip("L"))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -72,6 +108,21 @@ def test_compiles_without_a_warning_and_without_a_spill(name, translation_unit, 
     found = spills(translation_unit([KERNELS / f"{name}.cu"]), tmp_path)
     assert len(found) >= len(TARGETS)
     assert set(found) == {("0", "0")}
+
+
+@pytest.mark.parametrize("real", ["float", "double"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_the_loads_of_a_sum_do_not_wait_for_one_another(real, target, tmp_path):
+    """All eight of a turn are on their way before the first addition."""
+    found = blocks(by_nvrtc(cuda.source("reduce"), f"-DREAL={real}", f"-arch=sm_{target}"), tmp_path)
+    assert max(map(batch, found[f"column_sums_{real}"])) == 8
+
+
+def test_loads_that_wait_are_seen(tmp_path):
+    """Each load needs the sum before it."""
+    loop = "for (int i = 0; i < 8; ++i) sum += x[int(sum)];"
+    text = f'extern "C" __global__ void chase(const float *x, float *out) {{ float sum = 0; {loop} *out = sum; }}'
+    assert max(map(batch, blocks(by_nvrtc(text, "-arch=sm_90"), tmp_path)["chase"])) == 1
 
 
 def test_numbers_in_single_precision_stay_there(translation_unit, tmp_path):

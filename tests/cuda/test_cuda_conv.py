@@ -5,11 +5,10 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from minigan.backend.cuda.columns import struct
 from minigan.backend.numpy import conv as numpy_conv
 from minigan.ops.conv import ConvGeometry
 
-AXIS = np.dtype([(name, np.int32) for name in ("input", "kernel", "stride", "before", "dilation", "output")])
-GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel", np.int32)])
 LAUNCHES = [((1,), (32,)), ((3,), (7,)), ((40,), (1,))]
 small = st.integers(1, 3)
 
@@ -25,36 +24,28 @@ def convolutions(draw):
     return draw(small), draw(small), geometry
 
 
-def struct(geometry, channels, pixel):
-    """The geometry as the kernels want it: `Geometry` in conv.cu."""
-    padding = [before for before, _ in geometry.padding]
-    sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
-    axes = zip(*sizes, strict=True)
-    return np.array((*axes, channels, pixel), GEOMETRY)[()]
-
-
 def shapes(n, channels, geometry):
     """Of the images of one group and of the column matrix."""
     (oh, ow), (kh, kw) = geometry.output, geometry.kernel
     return (n, *geometry.input, channels), (n * oh * ow, kh * kw * channels)
 
 
-def im2col(emulator, x, geometry, launch=LAUNCHES[0], real=None):
+def im2col(emulator, x, geometry, launch=LAUNCHES[0], real=None, size=""):
     n, channels = len(x), x.shape[3]
     columns = np.full(shapes(n, channels, geometry)[1], np.nan, x.dtype)
     width = 1 if real is None else 16 // x.itemsize
     pixel = x.strides[2] // x.itemsize
-    name = f"im2col_{real or ctype(x)}"
-    emulator(name, *launch, x, columns, n, struct(geometry, channels // width, pixel // width))
+    name = f"im2col{size}_{real or ctype(x)}"
+    emulator(name, *launch, x, columns, n, struct(geometry, channels // width, pixel // width)[()])
     return columns
 
 
-def col2im(emulator, columns, geometry, x, launch=LAUNCHES[0], real=None):
+def col2im(emulator, columns, geometry, x, launch=LAUNCHES[0], real=None, size=""):
     """Into x, which may be a slice of channels."""
     width = 1 if real is None else 16 // x.itemsize
     pixel = x.strides[2] // x.itemsize
-    name = f"col2im_{real or ctype(x)}"
-    emulator(name, *launch, columns, x, len(x), struct(geometry, x.shape[3] // width, pixel // width))
+    name = f"col2im{size}_{real or ctype(x)}"
+    emulator(name, *launch, columns, x, len(x), struct(geometry, x.shape[3] // width, pixel // width)[()])
     return x
 
 
@@ -74,15 +65,16 @@ def scattered(columns, n, channels, geometry):
     return x
 
 
+@pytest.mark.parametrize("size", ["", "_large"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(convolutions(), st.sampled_from(LAUNCHES))
-def test_columns_and_images_equal_those_of_numpy(emulator, dtype, case, launch):
+def test_columns_and_images_equal_those_of_numpy(emulator, dtype, size, case, launch):
     n, channels, geometry = case
     images, matrix = shapes(n, channels, geometry)
     x, columns = numbers(images, dtype), numbers(matrix, dtype, 1)
-    np.testing.assert_array_equal(im2col(emulator, x, geometry, launch), numpy_conv.im2col(x, geometry))
-    gathered = col2im(emulator, columns, geometry, np.full(images, np.nan, dtype), launch)
+    np.testing.assert_array_equal(im2col(emulator, x, geometry, launch, size=size), numpy_conv.im2col(x, geometry))
+    gathered = col2im(emulator, columns, geometry, np.full(images, np.nan, dtype), launch, size=size)
     np.testing.assert_array_equal(gathered, scattered(columns, n, channels, geometry))
 
 
@@ -97,15 +89,16 @@ def test_they_are_adjoint(emulator, case):
     assert abs(there - back) <= 1e-12 * np.linalg.norm(x) * np.linalg.norm(columns)
 
 
+@pytest.mark.parametrize("size", ["", "_large"])
 @pytest.mark.parametrize(("dtype", "real"), [(np.float32, "float4"), (np.float64, "double2")])
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(convolutions())
-def test_several_channels_at_once(emulator, dtype, real, case):
+def test_several_channels_at_once(emulator, dtype, real, size, case):
     n, channels, geometry = case
     images, matrix = shapes(n, 4 * channels, geometry)
     x, columns = numbers(images, dtype), numbers(matrix, dtype, 1)
-    np.testing.assert_array_equal(im2col(emulator, x, geometry, real=real), numpy_conv.im2col(x, geometry))
-    gathered = col2im(emulator, columns, geometry, np.full(images, np.nan, dtype), real=real)
+    np.testing.assert_array_equal(im2col(emulator, x, geometry, real=real, size=size), numpy_conv.im2col(x, geometry))
+    gathered = col2im(emulator, columns, geometry, np.full(images, np.nan, dtype), real=real, size=size)
     np.testing.assert_array_equal(gathered, scattered(columns, n, 4 * channels, geometry))
 
 

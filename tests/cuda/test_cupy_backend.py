@@ -127,6 +127,29 @@ def test_several_channels_are_moved_at_once_where_they_can_be(gpu):
     assert [name for name, *_ in gpu.cupy.launches] == ["im2col_float"]
 
 
+@pytest.mark.parametrize(("limit", "size"), [(2 * 9 * 4 * 4, ""), (2 * 9 * 4 * 4 - 1, "_large")])
+def test_large_arrays_are_counted_with_64_bits(gpu, monkeypatch, limit, size):
+    """An array of 2 images, 9 places, 4 taps and 4 channels that a thread moves at once."""
+    monkeypatch.setattr("minigan.backend.cupy.conv.LARGE", limit + 1)
+    geometry = ConvGeometry((4, 4), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    x, w, y = numbers((2, 4, 4, 16), "f4"), numbers((2, 2, 16, 1), "f4", 1), numbers((2, 3, 3, 1), "f4", 2)
+    gpu.cupy.launches.clear()
+    agree("conv2d", [x, w], geometry)
+    agree("conv_transpose2d", [y, w], geometry)
+    assert [name for name, *_ in gpu.cupy.launches] == [f"im2col{size}_float4", f"col2im{size}_float4"]
+
+
+def test_a_batch_is_divided_into_equal_chunks(gpu, monkeypatch):
+    """Of 7 images at most 4 fit: 3 and 4 are taken."""
+    monkeypatch.setattr("minigan.backend.cupy.conv.CHUNK_BYTES", 4 * (9 * 16 * 4))
+    geometry = ConvGeometry((4, 4), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+    gpu.library.calls.clear()
+    gpu.cupy.launches.clear()
+    agree("conv2d", [numbers((7, 4, 4, 4), "f4"), numbers((2, 2, 4, 1), "f4", 1)], geometry)
+    assert [name for name, *_ in gpu.cupy.launches] == ["im2col_float4"] * 2
+    assert gpu.library.calls == ["cublasGemmEx"] * 2
+
+
 def test_there_are_as_many_threads_as_elements_up_to_a_limit(gpu, monkeypatch):
     monkeypatch.setattr("minigan.backend.cupy.launch.MOST_BLOCKS", 3)
     geometry = ConvGeometry((8, 8), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), 1)
@@ -215,7 +238,7 @@ def test_sums_of_every_other_row():
 def test_a_sum_of_few_columns_gives_its_threads_to_the_rows(gpu):
     for shape, first, last in (
         ((9000,), ((1, 2), (1, 256)), ((1, 1), (1, 256))),
-        ((300, 40), ((2, 2), (32, 8)), ((2, 1), (32, 8))),
+        ((300, 40), ((2, 2), (32, 8)), ((5, 1), (8, 32))),
     ):
         gpu.cupy.launches.clear()
         agree("sum_leading", [numbers(shape, "float64")], 1, tolerance=1e-11)

@@ -1,17 +1,17 @@
-"""Convolution on a GPU: im2col by CUDA kernels and a GEMM of cuBLAS, in chunks of the batch that stay in cache.
+"""Convolution on a GPU: im2col by CUDA kernels and a GEMM of cuBLAS, in equal chunks of the batch.
 
 `cuda/conv.cu` describes the layouts, and why nothing is transposed.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING
 
 import cupy
 import numpy as np
 
+from ..cuda.columns import CHUNK_BYTES, LARGE, chunks, struct
 from ..cuda.cublas import address
 from . import launch
 from .matmul import gemm
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     from ...ops.conv import ConvGeometry
     from ...types import Array
 
-CHUNK_BYTES = 32 << 20  # of the column matrix: it stays in the second-level cache of large devices
-
 VECTORS = {"float32": ("float4", 4), "float64": ("double2", 2)}  # 16 bytes, which a thread moves at once where possible
-AXIS = np.dtype([(name, np.int32) for name in ("input", "kernel", "stride", "before", "dilation", "output")])
-GEOMETRY = np.dtype([("y", AXIS), ("x", AXIS), ("channels", np.int32), ("pixel", np.int32)])  # the struct of conv.cu
 
 
 def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
@@ -75,17 +71,11 @@ def _launch(name, source, target, images, geometry, sizes):
     real, width = VECTORS[images.dtype.name]
     if channels % width or pixel % width or address(images) % 16:
         real, width = launch.REALS[images.dtype.name], 1
-    kernel = launch.kernel("conv", f"{name}_{real}", real)
-    numbers = _struct(geometry, channels // width, pixel // width)
+    most = max(source.size, target.size, images.size * geometry.groups) // width
+    size = "_large" if most >= LARGE else ""
+    kernel = launch.kernel("conv", f"{name}{size}_{real}", real)
+    numbers = struct(geometry, channels // width, pixel // width)  # CuPy passes a host array of size 1 by value
     launch.each(kernel, n * prod(sizes) * channels // width, source, target, n, numbers)
-
-
-@lru_cache(maxsize=1024)
-def _struct(geometry, channels, pixel):
-    """Return the geometry as the struct that the kernels take. CuPy passes a host array of size 1 by value."""
-    padding = [before for before, _ in geometry.padding]
-    sizes = (geometry.input, geometry.kernel, geometry.stride, padding, geometry.dilation, geometry.output)
-    return np.array((*zip(*sizes, strict=True), channels, pixel), GEOMETRY)
 
 
 def _parts(x, w, y, geometry):
@@ -97,10 +87,9 @@ def _parts(x, w, y, geometry):
     groups, n = geometry.groups, len(x)
     ci, co = x.shape[3] // groups, w.shape[3] // groups
     matrix = w.reshape(-1, w.shape[3])
-    bytes_each = max(prod(geometry.output) * len(matrix) * x.itemsize, 1)
-    chunk = max(n if geometry.is_pointwise else CHUNK_BYTES // bytes_each, 1)
-    for start in range(0, n, chunk):
-        images, rows = x[start : start + chunk], y[start : start + chunk].reshape(-1, y.shape[3])
+    bytes_each = 0 if geometry.is_pointwise else prod(geometry.output) * len(matrix) * x.itemsize
+    for chunk in chunks(n, bytes_each, CHUNK_BYTES):
+        images, rows = x[chunk], y[chunk].reshape(-1, y.shape[3])
         if geometry.is_pointwise:
             images = images.reshape(-1, x.shape[3])
         for k in range(groups):

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 BLOCK = 256  # threads; BLOCK of kernels.cuh
 MOST_BLOCKS = 4096  # enough to fill the largest devices several times; each thread strides over the rest
 ABREAST = 32  # columns that a block sums at a time, so that a warp reads neighbouring addresses
+SLABS_ABREAST = 8  # columns where slabs are added: 32 bytes are what memory gives at once, and more threads share them
 ROWS_EACH = 16  # rows that each thread of a sum adds at least, before the sum is divided among more blocks
-MOST_SLABS = 64  # slabs of rows into which a sum is divided at most
+MOST_SLABS = 512  # slabs of rows into which a sum is divided at most: blocks for every multiprocessor of a large device
 
 REALS = {"float32": "float", "float64": "double"}  # dtypes that the kernels compute with: their C types
 
@@ -115,15 +116,20 @@ def sums(file: str, name: str, inputs: Sequence[Any], *, parts: int = 1, divisor
     slabs = min(max(rows // (ROWS_EACH * (BLOCK // width)), 1), MOST_SLABS)
     numbers = () if divisor is None else (divisor if slabs == 1 else 1.0,)
     found = cupy.empty((slabs, parts * columns), dtype)
-    _over_columns(kernel(file, f"{name}_{real}", real), columns, slabs, (*inputs, found, rows, columns, *numbers))
+    arguments = (*inputs, found, rows, columns, *numbers)
+    _over_columns(kernel(file, f"{name}_{real}", real), columns, width, slabs, arguments)
     if slabs == 1:
         return found[0]
-    total, last = cupy.empty(parts * columns, dtype), 1.0 if divisor is None else divisor
+    return _sum_of_slabs(found, 1.0 if divisor is None else divisor)
+
+
+def _sum_of_slabs(found, divisor):
+    (slabs, columns), real = found.shape, REALS[found.dtype.name]
+    total, width = cupy.empty(columns, found.dtype), min(columns, SLABS_ABREAST)
     column_sums = kernel("reduce", f"column_sums_{real}", real)
-    _over_columns(column_sums, parts * columns, 1, (found, total, slabs, parts * columns, last))
+    _over_columns(column_sums, columns, width, 1, (found, total, slabs, columns, divisor))
     return total
 
 
-def _over_columns(kernel: Kernel, columns: int, slabs: int, arguments: Sequence[Any]) -> None:
-    width = min(columns, ABREAST)
+def _over_columns(kernel: Kernel, columns: int, width: int, slabs: int, arguments: Sequence[Any]) -> None:
     kernel((-(-columns // width), slabs), (width, BLOCK // width), arguments)
