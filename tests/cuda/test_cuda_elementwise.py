@@ -32,10 +32,12 @@ def test_leaky_relu(emulator, dtype, real, tolerance, launch, slope):
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 def test_gate(emulator, dtype, real, tolerance, slope):
-    x, mask = numbers((5, 7), dtype), numbers((5, 7), dtype, 1) > 0
+    """Where the mask is positive: neither at 0 nor at NaN."""
+    x, mask = numbers((5, 7), dtype), numbers((5, 7), dtype, 1)
+    mask[0, :5] = np.nan, np.inf, 0.0, -0.0, -np.inf
     out = np.full_like(x, np.nan)
     emulator(f"gate_{real}", (2,), (8,), x, mask, out, x.size, slope)
-    np.testing.assert_allclose(out, np.where(mask, x, dtype(slope) * x), rtol=tolerance)
+    np.testing.assert_allclose(out, np.where(mask > 0, x, dtype(slope) * x), rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["softplus", "sigmoid"])

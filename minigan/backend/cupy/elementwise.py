@@ -18,10 +18,15 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return _mapped("leaky_relu", x, slope) if _fit(x) else numpy_elementwise.leaky_relu(x, slope)
 
 
+def positive(x: Array) -> Array:
+    """Return x itself where the kernel of `gate` takes it and looks at its signs, which saves a launch."""
+    return x if _fit(x) else numpy_elementwise.positive(x)
+
+
 def gate(x: Array, mask: Array, slope: float) -> Array:
-    """See `numpy_elementwise.gate`."""
-    if not _fit(x):
-        return numpy_elementwise.gate(x, mask, slope)
+    """See `numpy_elementwise.gate`; the mask comes from `positive`."""
+    if not _fit(x) or mask.dtype != x.dtype:
+        return numpy_elementwise.gate(x, mask > 0, slope)
     x, mask, out = cupy.ascontiguousarray(x), cupy.ascontiguousarray(mask), cupy.empty(x.shape, x.dtype)
     launch.each(_kernel("gate", x), x.size, x, mask, out, x.size, slope)
     return out

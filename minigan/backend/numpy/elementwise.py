@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 # Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
-__all__ = ["gate", "leaky_relu", "scale_pixels", "sigmoid", "softplus"]
+__all__ = ["gate", "leaky_relu", "positive", "scale_pixels", "sigmoid", "softplus", "track"]
 
 
 def leaky_relu(x: Any, slope: float) -> Array:
@@ -24,6 +24,11 @@ def leaky_relu(x: Any, slope: float) -> Array:
         return np.maximum(x, 0)
     y = x * slope
     return np.maximum(x, y, out=y if y.ndim else None)
+
+
+def positive(x: Any) -> Array:
+    """Return the mask with which `gate` keeps the elements where x > 0."""
+    return x.real > 0
 
 
 def gate(x: Any, mask: Array, slope: float) -> Array:
@@ -45,6 +50,14 @@ def sigmoid(x: Any) -> Array:
 def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+
+
+def track(
+    running_mean: Array, running_var: Array, mean: Any, variance: Any, correction: float, momentum: float
+) -> None:
+    """Move running statistics towards a mean and a biased variance, which `correction` makes unbiased, in place."""
+    for running, newest in ((running_mean, mean), (running_var, variance * correction)):
+        np.add(running, momentum * (newest - running), out=running)  # += gives another object in a capture
 
 
 def scale_pixels(pixels: Array) -> Array:
