@@ -248,7 +248,7 @@ def _mean_squared_norm(critic, x):
 
 
 def _mean_square(x):
-    return (x * x).mean()
+    return ops.square(x).mean()
 
 
 def _between(real, fake, rng):
@@ -257,7 +257,7 @@ def _between(real, fake, rng):
         raise ValueError(f"a penalty between real {real.shape} and fake {fake.shape} samples needs one shape for both")
     rng = rng.on(backend.device_of(real))
     e = rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)
-    return _leaf(e * real + (1 - e) * fake)
+    return _leaf(backend.of(real).between(e, real, fake))
 
 
 def _leaf(x, name="samples"):

@@ -35,6 +35,12 @@ def div(x, y):
     return x / y
 
 
+@op(x=lambda g, y: quotient(g, y), y=lambda g, y, out: -quotient(g * out, y))
+def quotient(x, y):
+    """Return x / y, and 0 with derivative 0 where y is 0."""
+    return of(y).quotient(x, y)
+
+
 @op(x=lambda g: -g)
 def neg(x):
     """Return -x."""

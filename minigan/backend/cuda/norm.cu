@@ -1,5 +1,5 @@
 // Batch normalisation of a matrix x (rows, columns) over its rows; the means are column_sums with divisor = rows.
-// Source: Ioffe and Szegedy 2015, algorithm 1.
+// Source: Ioffe and Szegedy 2015, algorithm 1.  And the Euclidean norm of each row.
 #include "kernels.cuh"
 
 struct Pair {
@@ -59,5 +59,15 @@ KERNEL(track)(REAL *__restrict__ running_mean, REAL *__restrict__ running_var, c
     EACH(i, size) {
         running_mean[i] += REAL(momentum) * (mean[i] - running_mean[i]);
         running_var[i] += REAL(momentum) * (variance[i] * REAL(correction) - running_var[i]);
+    }
+}
+
+// out[r] = the Euclidean norm of row r of x (rows, columns), by blocks of threads along y.
+KERNEL(row_norms)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns) {
+    for (long long r = blockIdx.x; r < rows; r += gridDim.x) {
+        REAL sum = 0;
+        for (long long c = threadIdx.y; c < columns; c += blockDim.y) sum += x[r * columns + c] * x[r * columns + c];
+        sum = sum_over_y(sum);
+        if (threadIdx.y == 0) out[r] = sqrt(sum);
     }
 }

@@ -14,14 +14,14 @@ from cupy import asarray, ndarray
 from .. import DeviceError
 from ..recording import ACTIVE, CaptureError
 from .conv import conv2d, conv2d_weight, conv_transpose2d
-from .elementwise import gate, leaky_relu, positive, scale_pixels, sigmoid, softplus
+from .elementwise import between, gate, leaky_relu, positive, quotient, scale_pixels, sigmoid, softplus
 from .graph import Graph, word
 from .matmul import matmul, precision
 from .memory import explain_full_memory
-from .norm import moments, normalize, normalize_gradients, track
+from .norm import euclidean_norm, moments, normalize, normalize_gradients, track
 from .optim import adam, approach, blocks
 from .random import draw
-from .reduce import numbers, square_sum, sum_leading
+from .reduce import numbers, scaled_sum, square_sum, sum_leading
 from .scatter import add_at
 
 if TYPE_CHECKING:

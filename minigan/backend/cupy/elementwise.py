@@ -42,6 +42,25 @@ def softplus(x: Array) -> Array:
     return _mapped("softplus", x) if _fit(x) else numpy_elementwise.softplus(x)
 
 
+def quotient(x: Array, y: Array) -> Array:
+    """See `numpy_elementwise.quotient`."""
+    if not _fit(x) or not _alike(x, y):
+        return numpy_elementwise.quotient(x, y)
+    x, y, out = cupy.ascontiguousarray(x), cupy.ascontiguousarray(y), cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("quotient", x), x.size, x, y, out, x.size)
+    return out
+
+
+def between(e: Array, x: Array, y: Array) -> Array:
+    """See `numpy_elementwise.between`; one launch for an e (N, 1, ...) with a number for each sample of x (N, ...)."""
+    if not (_fit(x) and _alike(x, y)) or e.dtype != x.dtype or e.shape != x.shape[:1] + (1,) * (x.ndim - 1):
+        return numpy_elementwise.between(e, x, y)
+    e, x, y = [cupy.ascontiguousarray(a) for a in (e, x, y)]
+    out = cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("between", x), x.size, e, x, y, out, x.size, x.size // max(len(x), 1))
+    return out
+
+
 def scale_pixels(pixels: Array) -> Array:
     """See `numpy_elementwise.scale_pixels`."""
     pixels, out = cupy.ascontiguousarray(pixels), cupy.empty(pixels.shape, "float32")
@@ -58,6 +77,10 @@ def _mapped(name, x, *numbers):
 def _kernel(name, x):
     real = launch.REALS[x.dtype.name]
     return launch.kernel("elementwise", f"{name}_{real}", real)
+
+
+def _alike(x, y):
+    return x.__class__ is y.__class__ and x.shape == y.shape and x.dtype == y.dtype
 
 
 def _fit(x):

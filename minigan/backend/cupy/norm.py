@@ -1,4 +1,4 @@
-"""Normalisation on a GPU: kernels for batch norm, which averages the matrix x (M, C) over axis 0."""
+"""Normalisation on a GPU: kernels for batch norm, which averages the matrix x (M, C) over axis 0, and for norms."""
 
 from __future__ import annotations
 
@@ -57,6 +57,18 @@ def track(
     if not _fit(*arrays) or not all(a.flags.c_contiguous for a in arrays):
         return numpy_elementwise.track(*arrays, correction, momentum)
     launch.each(_kernel("track", mean), mean.size, *arrays, mean.size, correction, momentum)
+
+
+def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """See `numpy_elementwise.euclidean_norm`; one launch for the last axes."""
+    kept = x.ndim - len(axes)
+    if axes != tuple(range(kept, x.ndim)) or not _fit(x):
+        return numpy_elementwise.euclidean_norm(x, axes)
+    x, out = cupy.ascontiguousarray(x), cupy.empty(x.shape[:kept], x.dtype)
+    _kernel("row_norms", x)(
+        (min(out.size, launch.MOST_BLOCKS),), (1, launch.BLOCK), (x, out, out.size, x.size // out.size)
+    )
+    return out
 
 
 def _kernel(name, x):

@@ -1,4 +1,4 @@
-"""Elementwise functions that take several NumPy calls, computed by the array's own operations on any device."""
+"""Functions that take several NumPy calls for each element, computed by the array's own operations on any device."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ if TYPE_CHECKING:
 
 # Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
-__all__ = ["gate", "leaky_relu", "positive", "scale_pixels", "sigmoid", "softplus", "track"]
+__all__ = [
+    "between",
+    "euclidean_norm",
+    "gate",
+    "leaky_relu",
+    "positive",
+    "quotient",
+    "scale_pixels",
+    "scaled_sum",
+    "sigmoid",
+    "softplus",
+    "track",
+]
 
 
 def leaky_relu(x: Any, slope: float) -> Array:
@@ -50,6 +62,27 @@ def sigmoid(x: Any) -> Array:
 def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+
+
+def quotient(x: Array, y: Any) -> Array:
+    """Return x / y, and 0 where y is 0."""
+    zero = y.real == 0
+    return np.where(zero, 0, x / np.where(zero, 1, y))
+
+
+def between(e: Array, x: Array, y: Array) -> Array:
+    """Return e * x + (1 - e) * y: x where e is 1, y where e is 0."""
+    return e * x + (1 - e) * y
+
+
+def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
+    """Return the sum of x over `axes` times a factor."""
+    return x.sum(axes) * factor
+
+
+def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the Euclidean norm of x over `axes`."""
+    return np.sqrt((x * x).sum(axes))
 
 
 def track(
