@@ -218,7 +218,8 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
         logits = critic(x)
         if isinstance(logits, Tensor) and logits.node is not None:
             _refuse_coupling(logits.node, x)
-            (g,) = grad(logits.sum(), [x], create_graph=True, allow_unused=True)
+            ones = np.ones_like(logits.data)  # the gradient of the sum of the logits
+            (g,) = grad(logits, [x], ones, create_graph=True, allow_unused=True)
             if g is not None:
                 return g
     raise ValueError(

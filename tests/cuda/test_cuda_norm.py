@@ -107,3 +107,12 @@ def test_running_statistics(emulator, dtype, real, tolerance, launch):
     expected = 0.7 * running_mean + 0.3 * mean, 0.7 * running_var + 0.3 * (variance * 8 / 7)
     emulator(f"track_{real}", *launch, running_mean, running_var, mean, variance, 67, 8 / 7, 0.3)
     np.testing.assert_allclose((running_mean, running_var), expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(matrices, st.sampled_from([(1, 256), (3, 7), (2, 1)]))
+def test_norms_of_rows(emulator, dtype, real, tolerance, shape, launch):
+    x, out, (blocks, threads) = numbers(shape, dtype), np.full(shape[0], np.nan, dtype), launch
+    emulator(f"row_norms_{real}", (blocks,), (1, threads), x, out, *shape)
+    np.testing.assert_allclose(out, np.linalg.norm(x, axis=1), rtol=tolerance)

@@ -376,6 +376,54 @@ def test_a_step_of_both_players_with_a_gradient_penalty(name):
         np.testing.assert_allclose(there[key], here[key], rtol=1e-4, atol=1e-5)
 
 
+# --- a launch where the kernel fits, NumPy's formula elsewhere
+
+
+def launches(gpu, name, arrays, *others, tolerance=None):
+    """The number of launches of a call that agrees with NumPy's."""
+    gpu.cupy.launches.clear()
+    agree(name, arrays, *others, tolerance=tolerance)
+    return len(gpu.cupy.launches)
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+def test_quotients_and_points_between(gpu, dtype):
+    x, y, e = numbers((4, 3, 2), dtype), numbers((4, 3, 2), dtype, 1), np.abs(numbers((4, 1, 1), dtype, 2))
+    y[1] = 0
+    assert launches(gpu, "quotient", [x, y]) == 1
+    assert launches(gpu, "quotient", [x.swapaxes(0, 1), y.swapaxes(0, 1)]) == 1
+    assert launches(gpu, "quotient", [x, y[:1]]) == 0
+    assert launches(gpu, "quotient", [x[:0], y[:0]]) == 0
+    assert launches(gpu, "between", [e, x, y]) == 1
+    assert launches(gpu, "between", [e[:0], x[:0], y[:0]]) == 0
+    assert launches(gpu, "between", [e, np.asfortranarray(x), y]) == 1
+    assert launches(gpu, "between", [e[:1], x, y]) == 0
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+def test_norms_and_scaled_sums(gpu, dtype):
+    x = numbers((4, 3, 2), dtype)
+    for axes, few in {(1, 2): 1, (2,): 1, (0, 1, 2): 1, (): 1, (0,): 0, (1,): 0}.items():
+        assert launches(gpu, "euclidean_norm", [x], axes) == few
+        assert launches(gpu, "euclidean_norm", [x[:, ::2]], axes) == few
+    for axes, few in {(0, 1, 2): 1, (0, 1): 1, (0,): 1, (): 1, (2,): 0, (1, 2): 0}.items():
+        assert launches(gpu, "scaled_sum", [x], axes, 0.25) == few
+        assert launches(gpu, "scaled_sum", [x.swapaxes(0, 1)], axes, 0.25) == few
+    assert launches(gpu, "euclidean_norm", [x[:, :0]], (1, 2)) == 0
+    assert launches(gpu, "euclidean_norm", [x[:0]], (1, 2)) == 0
+    assert launches(gpu, "scaled_sum", [x[:0]], (0, 1, 2), np.nan) == 0
+
+
+@pytest.mark.parametrize("dtype", sorted(TOLERANCE))
+def test_placed(gpu, dtype):
+    x = numbers((3, 2), dtype)
+    for key, few in (np.s_[:3], 1), (np.s_[4:,], 1), (np.s_[-5:-2], 1), (np.s_[1:6:2], 0), (np.s_[1:4, :], 0):
+        assert launches(gpu, "placed", [x], key, (7, 2)) == few
+    assert launches(gpu, "placed", [x[0]], (slice(None), 1), (2, 3)) == 0
+    assert launches(gpu, "placed", [x[:1, 0]], None, ()) == 0
+    assert launches(gpu, "placed", [x[:0]], np.s_[5:2], (7, 2)) == 0
+
+
 # --- updates
 
 

@@ -22,7 +22,7 @@ from .norm import euclidean_norm, moments, normalize, normalize_gradients, track
 from .optim import adam, approach, blocks
 from .random import draw
 from .reduce import numbers, scaled_sum, square_sum, sum_leading
-from .scatter import add_at
+from .scatter import add_at, placed
 
 if TYPE_CHECKING:
     from typing import Any

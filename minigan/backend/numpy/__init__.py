@@ -14,6 +14,7 @@ from .elementwise import (
     euclidean_norm,
     gate,
     leaky_relu,
+    placed,
     positive,
     quotient,
     scale_pixels,

@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...types import Array
+    from ...types import Array, Shape
 
 # Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
@@ -18,6 +18,7 @@ __all__ = [
     "euclidean_norm",
     "gate",
     "leaky_relu",
+    "placed",
     "positive",
     "quotient",
     "scale_pixels",
@@ -36,6 +37,13 @@ def leaky_relu(x: Any, slope: float) -> Array:
         return np.maximum(x, 0)
     y = x * slope
     return np.maximum(x, y, out=y if y.ndim else None)
+
+
+def placed(x: Array, key: Any, shape: Shape) -> Array:
+    """Return an array of `shape` with x at `key`, which names no element twice, and 0 elsewhere."""
+    out = np.zeros_like(x, shape=shape or (1,)).reshape(shape)  # CuPy takes shape=() for the shape of x
+    out[key] = x
+    return out
 
 
 def positive(x: Any) -> Array:
