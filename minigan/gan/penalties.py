@@ -218,8 +218,8 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
         logits = critic(x)
         if isinstance(logits, Tensor) and logits.node is not None:
             _refuse_coupling(logits.node, x)
-            ones = np.ones_like(logits.data)  # the gradient of the sum of the logits
-            (g,) = grad(logits, [x], ones, create_graph=True, allow_unused=True)
+            one = np.broadcast_to(backend.full_like(logits.data, 1, ()), logits.shape)  # the gradient of their sum
+            (g,) = grad(logits, [x], one, create_graph=True, allow_unused=True)
             if g is not None:
                 return g
     raise ValueError(
