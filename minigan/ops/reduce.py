@@ -39,6 +39,21 @@ def _mean(x, *, axes, kept, final, source, factor):
     return of(x).scaled_sum(x, axes, factor).reshape(final)
 
 
+def square_mean(x):
+    """Return the average of the squares of all elements; NaN if there is none."""
+    return square_sum(x, 1 / x.size if x.size else np.nan)
+
+
+def square_sum(x, factor=1.0):
+    """Return the sum of the squares of all elements, times a number."""
+    return _square_sum(x, factor=factor)
+
+
+@op(x=lambda g, x, factor: x * (g * (2 * factor)))
+def _square_sum(x, *, factor):
+    return of(x).scaled_square_sum(x, factor)
+
+
 @refuses_others
 def var(x, axis=None, keepdims=False, ddof=0, **others):
     """Return the variance over `axis` with divisor n - ddof (NumPy's default 0; PyTorch's default is 1)."""

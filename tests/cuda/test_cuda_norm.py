@@ -116,3 +116,12 @@ def test_norms_of_rows(emulator, dtype, real, tolerance, shape, launch):
     x, out, (blocks, threads) = numbers(shape, dtype), np.full(shape[0], np.nan, dtype), launch
     emulator(f"row_norms_{real}", (blocks,), (1, threads), x, out, *shape)
     np.testing.assert_allclose(out, np.linalg.norm(x, axis=1), rtol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(matrices, launches)
+def test_column_squares(emulator, dtype, real, tolerance, shape, launch):
+    x = numbers(shape, dtype)
+    (total,) = over_rows(emulator, f"column_squares_{real}", [x], shape, launch, 3.0)
+    np.testing.assert_allclose(total, (x * x).sum(0) / 3, rtol=tolerance * 10)

@@ -23,9 +23,10 @@ def test_add_at(emulator, dtype, real, places, launch):
 @pytest.mark.parametrize("launch", LAUNCHES)
 @pytest.mark.parametrize(("dtype", "real"), [(np.float32, "float"), (np.float64, "double")])
 @pytest.mark.parametrize(("first", "length"), [(0, 40), (0, 7), (13, 8), (31, 9), (40, 0)])
-def test_placed(emulator, dtype, real, first, length, launch):
-    x, out = np.random.default_rng(0).standard_normal(length).astype(dtype), np.full(40, np.nan, dtype)
-    emulator(f"placed_{real}", *launch, x, out, out.size, first, length)
-    expected = np.zeros(40, dtype)
+@pytest.mark.parametrize("step", [0, 1])
+def test_placed(emulator, dtype, real, first, length, step, launch):
+    x = np.random.default_rng(0).standard_normal(length if step else 1).astype(dtype)
+    out, expected = np.full(40, np.nan, dtype), np.zeros(40, dtype)
+    emulator(f"placed_{real}", *launch, x, out, out.size, first, length, step)
     expected[first : first + length] = x
     np.testing.assert_array_equal(out, expected)

@@ -412,6 +412,9 @@ def test_norms_and_scaled_sums(gpu, dtype):
     assert launches(gpu, "euclidean_norm", [x[:, :0]], (1, 2)) == 0
     assert launches(gpu, "euclidean_norm", [x[:0]], (1, 2)) == 0
     assert launches(gpu, "scaled_sum", [x[:0]], (0, 1, 2), np.nan) == 0
+    assert launches(gpu, "scaled_square_sum", [x.swapaxes(0, 1)], 0.25) == 1
+    assert launches(gpu, "scaled_square_sum", [numbers(9000, dtype)], 0.25, tolerance=1e-5) == 2
+    assert launches(gpu, "scaled_square_sum", [x[:0]], np.nan) == 0
 
 
 @pytest.mark.parametrize("dtype", sorted(TOLERANCE))
@@ -419,6 +422,9 @@ def test_placed(gpu, dtype):
     x = numbers((3, 2), dtype)
     for key, few in (np.s_[:3], 1), (np.s_[4:,], 1), (np.s_[-5:-2], 1), (np.s_[1:6:2], 0), (np.s_[1:4, :], 0):
         assert launches(gpu, "placed", [x], key, (7, 2)) == few
+    repeated = np.broadcast_to(on_device(x[0, 1:]), (3, 2))
+    found = backend.named("cuda").placed(repeated, np.s_[2:5], (7, 2))
+    np.testing.assert_array_equal(found.get(), np.repeat([0, x[0, 1], 0], [4, 6, 4]).reshape(7, 2))
     assert launches(gpu, "placed", [x[0]], (slice(None), 1), (2, 3)) == 0
     assert launches(gpu, "placed", [x[:1, 0]], None, ()) == 0
     assert launches(gpu, "placed", [x[:0]], np.s_[5:2], (7, 2)) == 0

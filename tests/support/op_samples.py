@@ -11,6 +11,7 @@ from minigan import ops
 from minigan.ops.conv import _conv2d_weight, conv_geometry
 from minigan.ops.elementwise import quotient
 from minigan.ops.norm import normalized
+from minigan.ops.reduce import square_mean, square_sum
 from minigan.random import Generator
 
 SAMPLES = []
@@ -831,3 +832,7 @@ for label, shape in {"rows": (3, 4), "images": (2, 2, 3, 1)}.items():
     )
 sample("getitem", "second-half", lambda x: x[2:], [normal(4, 3)], lambda x: x[2:])
 sample("getitem", "first-half", lambda x: x[:2,], [normal(4, 3)], lambda x: x[:2])
+
+for label, shape in {"matrix": (3, 4), "scalar": (), "empty": (0, 3)}.items():
+    sample("square_sum", label, lambda x: square_sum(x, 0.25), [normal(*shape)], lambda x: (x * x).sum() * 0.25)
+sample("square_mean", "matrix", square_mean, [normal(3, 4)], lambda x: (x * x).mean())

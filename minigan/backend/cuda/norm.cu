@@ -1,5 +1,5 @@
 // Batch normalisation of a matrix x (rows, columns) over its rows; the means are column_sums with divisor = rows.
-// Source: Ioffe and Szegedy 2015, algorithm 1.  And the Euclidean norm of each row.
+// Source: Ioffe and Szegedy 2015, algorithm 1.  And Euclidean norms.
 #include "kernels.cuh"
 
 struct Pair {
@@ -60,6 +60,14 @@ KERNEL(track)(REAL *__restrict__ running_mean, REAL *__restrict__ running_var, c
         running_mean[i] += REAL(momentum) * (mean[i] - running_mean[i]);
         running_var[i] += REAL(momentum) * (variance[i] * REAL(correction) - running_var[i]);
     }
+}
+
+// out[s] = the sum of the squares of slab s = blockIdx.y of the rows of x, divided by `divisor`; as column_sums.
+KERNEL(column_squares)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns,
+                       double divisor) {
+    sum_columns<REAL>(
+        rows, columns, [=](long long i, long long) { return x[i] * x[i]; },
+        [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
 }
 
 // out[r] = the Euclidean norm of row r of x (rows, columns), by blocks of threads along y.

@@ -15,8 +15,8 @@ KERNEL(add_at)(REAL *__restrict__ out, const long long *__restrict__ index, cons
     }
 }
 
-// out = 0 except for x, which begins at element `first`: size and length count the elements of out and x.
-KERNEL(placed)(const REAL *__restrict__ x, REAL *__restrict__ out, long long size, long long first,
-               long long length) {
-    EACH(i, size) out[i] = i < first || i - first >= length ? REAL(0) : x[i - first];
+// out = 0 except for `length` elements from `first` on, which are those of x, one every `step`: 0 repeats a single one.
+KERNEL(placed)(const REAL *__restrict__ x, REAL *__restrict__ out, long long size, long long first, long long length,
+               long long step) {
+    EACH(i, size) out[i] = i < first || i - first >= length ? REAL(0) : x[(i - first) * step];
 }

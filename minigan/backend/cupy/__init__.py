@@ -21,7 +21,7 @@ from .memory import explain_full_memory
 from .norm import euclidean_norm, moments, normalize, normalize_gradients, track
 from .optim import adam, approach, blocks
 from .random import draw
-from .reduce import numbers, scaled_sum, square_sum, sum_leading
+from .reduce import numbers, scaled_square_sum, scaled_sum, square_sum, sum_leading
 from .scatter import add_at, placed
 
 if TYPE_CHECKING:

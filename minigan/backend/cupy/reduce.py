@@ -41,6 +41,14 @@ def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
     return launch.sums("reduce", "column_sums", [rows], divisor=1 / factor).reshape(rest)
 
 
+def scaled_square_sum(x: Array, factor: float) -> Array:
+    """See `numpy_elementwise.scaled_square_sum`."""
+    if not x.size or x.dtype.name not in launch.REALS:
+        return numpy_elementwise.scaled_square_sum(x, factor)
+    rows = cupy.ascontiguousarray(x).reshape(-1, 1)
+    return launch.sums("norm", "column_squares", [rows], divisor=1 / factor).reshape(())
+
+
 def square_sum(x: Array) -> Any:
     """See `numpy_reduce.square_sum`; without CuPy's own matrix product, which cannot be captured."""
     return (x * x).sum()

@@ -36,8 +36,10 @@ def placed(x: Array, key: Any, shape: Shape) -> Array:
     part = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if not (isinstance(part, slice) and part.step in (None, 1) and x.size and x.dtype.name in launch.REALS):
         return numpy_elementwise.placed(x, key, shape)
-    x, out = cupy.ascontiguousarray(x), cupy.empty(shape, x.dtype)
+    step = 1 if any(x.strides) else 0  # the gradient of a sum or a mean repeats one number, which need not be copied
+    x, out = cupy.ascontiguousarray(x) if step else x, cupy.empty(shape, x.dtype)
     first = part.indices(shape[0])[0] * math.prod(shape[1:])
     real = launch.REALS[x.dtype.name]
-    launch.each(launch.kernel("scatter", f"placed_{real}", real), out.size, x, out, out.size, first, x.size)
+    kernel = launch.kernel("scatter", f"placed_{real}", real)
+    launch.each(kernel, out.size, x, out, out.size, first, x.size, step)
     return out

@@ -18,6 +18,7 @@ from .elementwise import (
     positive,
     quotient,
     scale_pixels,
+    scaled_square_sum,
     scaled_sum,
     sigmoid,
     softplus,

@@ -22,6 +22,7 @@ __all__ = [
     "positive",
     "quotient",
     "scale_pixels",
+    "scaled_square_sum",
     "scaled_sum",
     "sigmoid",
     "softplus",
@@ -86,6 +87,11 @@ def between(e: Array, x: Array, y: Array) -> Array:
 def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
     """Return the sum of x over `axes` times a factor."""
     return x.sum(axes) * factor
+
+
+def scaled_square_sum(x: Array, factor: float) -> Array:
+    """Return the sum of the squares of all elements of x times a factor."""
+    return (x * x).sum() * factor
 
 
 def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
