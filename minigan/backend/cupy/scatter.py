@@ -36,7 +36,8 @@ def placed(x: Array, key: Any, shape: Shape) -> Array:
     part = key[0] if isinstance(key, tuple) and len(key) == 1 else key
     if not (isinstance(part, slice) and part.step in (None, 1) and x.size and x.dtype.name in launch.REALS):
         return numpy_elementwise.placed(x, key, shape)
-    step = 1 if any(x.strides) else 0  # the gradient of a sum or a mean repeats one number, which need not be copied
+    # The gradient of a sum or a mean repeats one number, which need not be copied.
+    step = 1 if any(stride for stride, n in zip(x.strides, x.shape, strict=True) if n > 1) else 0
     x, out = cupy.ascontiguousarray(x) if step else x, cupy.empty(shape, x.dtype)
     first = part.indices(shape[0])[0] * math.prod(shape[1:])
     real = launch.REALS[x.dtype.name]
