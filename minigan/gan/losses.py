@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..ops import relu, softplus
+from ..ops.reduce import square_mean
 
 if TYPE_CHECKING:
     from ..types import Array, Tensor, TensorFunction
@@ -120,10 +121,6 @@ def _bce(real, fake):
     return softplus(-real).mean() + softplus(fake).mean()
 
 
-def _square(x):
-    return x * x
-
-
 minimax: Loss = Loss(
     "minimax", "Goodfellow et al. 2014, equation 1: the generator minimises E log(1 - D(G(z))), and saturates",
     _bce, lambda fake: -softplus(fake).mean(),
@@ -138,8 +135,8 @@ non_saturating: Loss = Loss(
 
 least_squares: Loss = Loss(
     "least_squares", "Mao et al. 2017, equation 9: targets 1 for real, 0 for fake, 1 for the generator, halved",
-    lambda real, fake: 0.5 * (_square(real - 1).mean() + _square(fake).mean()),
-    lambda fake: 0.5 * _square(fake - 1).mean(),
+    lambda real, fake: 0.5 * (square_mean(real - 1) + square_mean(fake)),
+    lambda fake: 0.5 * square_mean(fake - 1),
 )  # fmt: skip
 """Half the squared distance of the logits from 1 (real) and 0 (fake); the generator aims at 1."""
 

@@ -16,6 +16,7 @@ import numpy as np
 from .. import backend, nn, ops
 from ..autodiff import ancestors, grad
 from ..op import recording
+from ..ops.reduce import square_mean, square_sum
 from ..tensor import Tensor, leaf_owning
 from .evaluation import OneBatch
 from .inputs import constant, refuse_integers
@@ -76,7 +77,7 @@ def gradient_penalty(
             output of the critic does not depend on its input.
     """
     norms = _norms(critic, _between(real, fake, rng))
-    return _mean_square(norms - target)
+    return square_mean(norms - target)
 
 
 def zero_centered(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array, rng: Generator) -> Tensor:
@@ -162,7 +163,7 @@ def drift(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array) ->
         refuse_integers(real, "real")
         refuse_integers(fake, "fake")
         logits = ops.concatenate([critic(real), critic(fake)])
-    return _mean_square(logits - logits.mean())
+    return square_mean(logits - logits.mean())
 
 
 def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target: float = 1.0) -> Tensor:
@@ -182,7 +183,7 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
     x = constant(real, "real").data
     rng = rng.on(backend.device_of(x))
     noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
-    return _mean_square(_norms(critic, _leaf(x + noise)) - target)
+    return square_mean(_norms(critic, _leaf(x + noise)) - target)
 
 
 def clip_weights(module: nn.Module, limit: float) -> None:
@@ -218,7 +219,8 @@ def input_gradient(critic: TensorFunction, x: Tensor) -> Tensor:
         logits = critic(x)
         if isinstance(logits, Tensor) and logits.node is not None:
             _refuse_coupling(logits.node, x)
-            (g,) = grad(logits.sum(), [x], create_graph=True, allow_unused=True)
+            one = np.broadcast_to(backend.full_like(logits.data, 1, ()), logits.shape)  # the gradient of their sum
+            (g,) = grad(logits, [x], one, create_graph=True, allow_unused=True)
             if g is not None:
                 return g
     raise ValueError(
@@ -244,11 +246,7 @@ def _norms(critic, x):
 
 
 def _mean_squared_norm(critic, x):
-    return ops.square(input_gradient(critic, x)).sum() * (1 / len(x))
-
-
-def _mean_square(x):
-    return (x * x).mean()
+    return square_sum(input_gradient(critic, x), 1 / len(x))
 
 
 def _between(real, fake, rng):
@@ -257,7 +255,7 @@ def _between(real, fake, rng):
         raise ValueError(f"a penalty between real {real.shape} and fake {fake.shape} samples needs one shape for both")
     rng = rng.on(backend.device_of(real))
     e = rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)
-    return _leaf(e * real + (1 - e) * fake)
+    return _leaf(backend.of(real).between(e, real, fake))
 
 
 def _leaf(x, name="samples"):

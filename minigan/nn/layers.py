@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import ops
-from ..backend import device_of, move
+from ..backend import device_of, move, of
 from ..backend.recording import changing
 from ..op import is_repeating
 from ..ops.conv import as_pair, conv_geometry, hashable, transposed_geometry
@@ -272,10 +272,10 @@ class BatchNorm(Module):
             return
         # A complex step must not change the statistics.
         mean, variance = mean.real, variance.real  # pyright: ignore[reportAttributeAccessIssue]
-        unbiased = variance * (rows / max(rows - 1, 1))
-        for running, newest in ((self.running_mean, mean), (self.running_var, unbiased)):
-            changing(running)
-            np.add(running, self.momentum * (newest - running), out=running)  # += gives another object in a capture
+        running = self.running_mean, self.running_var
+        for buffer in running:
+            changing(buffer)
+        of(mean).track(*running, mean, variance, rows / max(rows - 1, 1), self.momentum)
 
     def extra_repr(self) -> str:
         return f"{self.gamma.size}, eps={self.eps}, momentum={self.momentum}"

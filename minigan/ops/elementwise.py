@@ -35,6 +35,12 @@ def div(x, y):
     return x / y
 
 
+@op(x=lambda g, y: quotient(g, y), y=lambda g, y, out: -quotient(g * out, y))
+def quotient(x, y):
+    """Return x / y, and 0 with derivative 0 where y is 0."""
+    return of(y).quotient(x, y)
+
+
 @op(x=lambda g: -g)
 def neg(x):
     """Return -x."""
@@ -190,7 +196,7 @@ def leaky_relu(x, slope=0.01):
 
 
 # The mask is computed from the output, which has the sign of the input and which the next layer keeps anyway.
-@op(x=lambda g, out, slope: _gate(g, mask=real(out) > 0, slope=slope))
+@op(x=lambda g, out, slope: _gate(g, mask=_positive(real(out)), slope=slope))
 def _leaky_relu(x, *, slope):
     return of(x).leaky_relu(x, slope)
 
@@ -198,6 +204,10 @@ def _leaky_relu(x, *, slope):
 @op(x=lambda g, mask, slope: _gate(g, mask=mask, slope=slope))
 def _gate(x, *, mask, slope):
     return of(x).gate(x, mask, slope)
+
+
+def _positive(x):
+    return of(x).positive(x)
 
 
 def maximum(x, y):

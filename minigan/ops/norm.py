@@ -3,8 +3,6 @@
 Fused kernels give values and first derivatives; higher derivatives come from the readable reference `normalized`.
 """
 
-import numpy as np
-
 from .. import backend
 from ..fused import fused
 from ..op import refuse_foreign
@@ -20,18 +18,18 @@ def normalized(x, gamma, beta, axis, eps):
     return xc / sqrt(variance + eps) * gamma + beta
 
 
-def _gradients(g, x, gamma, mu, inv, axis):
-    return backend.of(x).normalize_gradients(g, x, gamma, mu, inv, axis)
+def _gradients(g, x, gamma, mu, variance, eps, axis):
+    return backend.of(x).normalize_gradients(g, x, gamma, mu, variance, eps, axis)
 
 
 @fused(reference=normalized, gradients=_gradients, couples_samples=True)
-def _batch_norm(x, gamma, beta, *, mu, inv, axis, eps):
-    return backend.of(x).normalize(x, gamma, beta, mu, inv)
+def _batch_norm(x, gamma, beta, *, mu, variance, axis, eps):
+    return backend.of(x).normalize(x, gamma, beta, mu, variance, eps)
 
 
 @fused(reference=normalized, gradients=_gradients)
-def _layer_norm(x, gamma, beta, *, mu, inv, axis, eps):
-    return backend.of(x).normalize(x, gamma, beta, mu, inv)
+def _layer_norm(x, gamma, beta, *, mu, variance, axis, eps):
+    return backend.of(x).normalize(x, gamma, beta, mu, variance, eps)
 
 
 def batch_norm(x, gamma, beta, *, eps=1e-5, observe=None):
@@ -86,7 +84,7 @@ def _moments(x, axis):
 
 def _apply(op, x, gamma, beta, mu, variance, axis, eps):
     rows = reshape(x, -1, x.shape[-1])
-    return reshape(op(rows, gamma, beta, mu=mu, inv=1 / np.sqrt(variance + eps), axis=axis, eps=eps), x.shape)
+    return reshape(op(rows, gamma, beta, mu=mu, variance=variance, axis=axis, eps=eps), x.shape)
 
 
 def _check(name, x, gamma, beta):

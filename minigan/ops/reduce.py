@@ -3,10 +3,13 @@
 `axis` is an int, a tuple of ints, or None for all axes; `keepdims` keeps the reduced axes with length 1, as in NumPy.
 """
 
+from math import prod
+
 import numpy as np
 
+from ..backend import of
 from ..op import broadcast_to, op
-from .elementwise import exp, real, sqrt, where
+from .elementwise import exp, quotient, real, where
 from .keywords import refuse, refuses_others
 from .shape import reshape
 
@@ -26,8 +29,29 @@ def _sum(x, *, axes, kept, final, source):
 @refuses_others
 def mean(x, axis=None, keepdims=False, **others):
     """Return the average over `axis`; NaN if there is no element."""
-    total = sum(x, axis, keepdims, **others)
-    return total * (total.size / x.size if x.size else np.nan)
+    axes, kept, final = _shapes(x.shape, axis, keepdims, others)
+    factor = prod(final) / x.size if x.size else np.nan
+    return _mean(x, axes=axes, kept=kept, final=final, source=x.shape, factor=factor)
+
+
+@op(x=lambda g, kept, source, factor: broadcast_to(reshape(g * factor, kept), source))
+def _mean(x, *, axes, kept, final, source, factor):
+    return of(x).scaled_sum(x, axes, factor).reshape(final)
+
+
+def square_mean(x):
+    """Return the average of the squares of all elements; NaN if there is none."""
+    return square_sum(x, 1 / x.size if x.size else np.nan)
+
+
+def square_sum(x, factor=1.0):
+    """Return the sum of the squares of all elements, times a number."""
+    return _square_sum(x, factor=factor)
+
+
+@op(x=lambda g, x, factor: x * (g * (2 * factor)))
+def _square_sum(x, *, factor):
+    return of(x).scaled_square_sum(x, factor)
 
 
 @refuses_others
@@ -106,9 +130,13 @@ def log_softmax(x, axis=-1, **others):
 @refuses_others
 def norm(x, axis=None, keepdims=False, **others):
     """Return the Euclidean norm over `axis`; its gradient at x = 0 is the subgradient 0 (x / |x| would be NaN)."""
-    total = sum(x * x, axis, keepdims, **others)
-    zero = real(total) == 0
-    return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+    axes, kept, final = _shapes(x.shape, axis, keepdims, others)
+    return _norm(x, axes=axes, kept=kept, final=final)
+
+
+@op(x=lambda g, x, out, kept: x * reshape(quotient(g, out), kept))
+def _norm(x, *, axes, kept, final):
+    return of(x).euclidean_norm(x, axes).reshape(final)
 
 
 def _largest(x, axis):

@@ -88,11 +88,10 @@ def _getitem(x, *, key, source):
 
 @op(x=lambda g, key, source: _getitem(g, key=key, source=source))
 def _scatter_add(x, *, key, source):
+    if not _repeats(key):
+        return of(x).placed(x, key, source)
     out = full_like(x, 0, source)
-    if _repeats(key):
-        of(out).add_at(out, key, x)
-    else:
-        out[key] = x
+    of(out).add_at(out, key, x)
     return out
 
 

@@ -32,10 +32,12 @@ def test_leaky_relu(emulator, dtype, real, tolerance, launch, slope):
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 def test_gate(emulator, dtype, real, tolerance, slope):
-    x, mask = numbers((5, 7), dtype), numbers((5, 7), dtype, 1) > 0
+    """Where the mask is positive: neither at 0 nor at NaN."""
+    x, mask = numbers((5, 7), dtype), numbers((5, 7), dtype, 1)
+    mask[0, :5] = np.nan, np.inf, 0.0, -0.0, -np.inf
     out = np.full_like(x, np.nan)
     emulator(f"gate_{real}", (2,), (8,), x, mask, out, x.size, slope)
-    np.testing.assert_allclose(out, np.where(mask, x, dtype(slope) * x), rtol=tolerance)
+    np.testing.assert_allclose(out, np.where(mask > 0, x, dtype(slope) * x), rtol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["softplus", "sigmoid"])
@@ -54,3 +56,23 @@ def test_pixels_have_the_bits_of_scale(emulator, launch):
     out = np.full(256, np.nan, np.float32)
     emulator("scale_pixels", *launch, pixels, out, 256)
     np.testing.assert_array_equal(out, data.scale(pixels))
+
+
+@pytest.mark.parametrize("launch", LAUNCHES)
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+def test_quotient(emulator, dtype, real, tolerance, launch):
+    x, y, out = numbers(67, dtype), numbers(67, dtype, 1), np.full(67, np.nan, dtype)
+    y[:3], expected = (0.0, -0.0, np.inf), np.zeros(67, dtype)
+    expected[3:] = x[3:] / y[3:]
+    emulator(f"quotient_{real}", *launch, x, y, out, out.size)
+    np.testing.assert_allclose(out, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("launch", LAUNCHES)
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+def test_points_between(emulator, dtype, real, tolerance, launch):
+    x, y, out = numbers((5, 2, 7), dtype), numbers((5, 2, 7), dtype, 1), np.full((5, 2, 7), np.nan, dtype)
+    e = np.array([0.0, 1.0, 0.3, 0.5, 0.9], dtype)
+    emulator(f"between_{real}", *launch, e, x, y, out, out.size, 14)
+    expected = [a * t + b * (1 - t) for a, b, t in zip(x, y, e, strict=True)]
+    np.testing.assert_allclose(out, expected, rtol=tolerance, atol=tolerance)

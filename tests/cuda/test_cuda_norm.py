@@ -63,22 +63,25 @@ def test_mean_and_variance(emulator, dtype, real, tolerance, shape, launch, offs
 
 
 def norm_inputs(shape, dtype):
-    """g, x, gamma with a 0 in it, beta, mean and inv; nothing but shapes ties mean and inv to x."""
+    """g, x, gamma with a 0 in it, beta, mean and variance; nothing but shapes ties mean and variance to x."""
     g, x = numbers(shape, dtype), numbers(shape, dtype, 1)
     gamma, beta, mean = numbers((3, shape[1]), dtype, 2)
     gamma[0] = 0
     mu, variance = numpy_norm.moments(x, 0)
-    return g, x, gamma, beta, mu[0] + mean * dtype(0.1), 1 / np.sqrt(variance[0] + dtype(1e-2))
+    return g, x, gamma, beta, mu[0] + mean * dtype(0.1), variance[0] * dtype(1.1)
+
+
+EPS = 1e-2
 
 
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(matrices, st.sampled_from([(1, 32), (3, 7)]))
 def test_normalize(emulator, dtype, real, tolerance, shape, launch):
-    _, x, gamma, beta, mean, inv = norm_inputs(shape, dtype)
-    expected = numpy_norm.normalize(x, gamma, beta, mean, inv)
+    _, x, gamma, beta, mean, variance = norm_inputs(shape, dtype)
+    expected = numpy_norm.normalize(x, gamma, beta, mean, variance, EPS)
     out, (blocks, threads) = np.full(shape, np.nan, dtype), launch
-    arguments = (x, gamma, beta, mean, inv, out, x.size, shape[1])
+    arguments = (x, gamma, beta, mean, variance, out, x.size, shape[1], EPS)
     emulator(f"normalize_{real}", (blocks,), (threads,), *arguments)
     np.testing.assert_allclose(out, expected, rtol=tolerance, atol=tolerance)
 
@@ -87,10 +90,38 @@ def test_normalize(emulator, dtype, real, tolerance, shape, launch):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(matrices, launches)
 def test_gradients_of_normalize(emulator, dtype, real, tolerance, shape, launch):
-    g, x, gamma, _, mean, inv = norm_inputs(shape, dtype)
-    expected = numpy_norm.normalize_gradients(g, x, gamma, mean, inv, 0)
-    sums = over_rows(emulator, f"normalize_sums_{real}", [g, x, mean, inv], shape, launch, parts=2)
+    g, x, gamma, _, mean, variance = norm_inputs(shape, dtype)
+    expected = numpy_norm.normalize_gradients(g, x, gamma, mean, variance, EPS, 0)
+    sums = over_rows(emulator, f"normalize_sums_{real}", [g, x, mean, variance, EPS], shape, launch, parts=2)
     dx = np.full(shape, np.nan, dtype)
-    emulator(f"normalize_gradient_{real}", (2,), (32,), g, x, gamma, mean, inv, sums, dx, *shape)
+    emulator(f"normalize_gradient_{real}", (2,), (32,), g, x, gamma, mean, variance, sums, dx, *shape, EPS)
     for mine, reference in zip((dx, sums[1], sums[0]), expected, strict=True):
         np.testing.assert_allclose(mine, reference, rtol=tolerance, atol=10 * tolerance)
+
+
+@pytest.mark.parametrize("launch", [((1,), (32,)), ((3,), (7,)), ((70,), (1,))])
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+def test_running_statistics(emulator, dtype, real, tolerance, launch):
+    """The variance becomes unbiased, the mean does not."""
+    mean, variance, running_mean, running_var = np.abs(numbers((4, 67), dtype))
+    expected = 0.7 * running_mean + 0.3 * mean, 0.7 * running_var + 0.3 * (variance * 8 / 7)
+    emulator(f"track_{real}", *launch, running_mean, running_var, mean, variance, 67, 8 / 7, 0.3)
+    np.testing.assert_allclose((running_mean, running_var), expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(matrices, st.sampled_from([(1, 256), (3, 7), (2, 1)]))
+def test_norms_of_rows(emulator, dtype, real, tolerance, shape, launch):
+    x, out, (blocks, threads) = numbers(shape, dtype), np.full(shape[0], np.nan, dtype), launch
+    emulator(f"row_norms_{real}", (blocks,), (1, threads), x, out, *shape)
+    np.testing.assert_allclose(out, np.linalg.norm(x, axis=1), rtol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+@settings(max_examples=20, deadline=None, derandomize=True)
+@given(matrices, launches)
+def test_column_squares(emulator, dtype, real, tolerance, shape, launch):
+    x = numbers(shape, dtype)
+    (total,) = over_rows(emulator, f"column_squares_{real}", [x], shape, launch, 3.0)
+    np.testing.assert_allclose(total, (x * x).sum(0) / 3, rtol=tolerance * 10)

@@ -1,4 +1,4 @@
-"""Sums into places that are named more than once: NumPy's bits."""
+"""Values and sums in places that an index names: NumPy's bits."""
 
 import numpy as np
 import pytest
@@ -18,3 +18,15 @@ def test_add_at(emulator, dtype, real, places, launch):
     np.add.at(expected, index, x)
     emulator(f"add_at_{real}", *launch, out, index, index.argsort(kind="stable"), x, x.size)
     assert out.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("launch", LAUNCHES)
+@pytest.mark.parametrize(("dtype", "real"), [(np.float32, "float"), (np.float64, "double")])
+@pytest.mark.parametrize(("first", "length"), [(0, 40), (0, 7), (13, 8), (31, 9), (40, 0)])
+@pytest.mark.parametrize("step", [0, 1])
+def test_placed(emulator, dtype, real, first, length, step, launch):
+    x = np.random.default_rng(0).standard_normal(length if step else 1).astype(dtype)
+    out, expected = np.full(40, np.nan, dtype), np.zeros(40, dtype)
+    emulator(f"placed_{real}", *launch, x, out, out.size, first, length, step)
+    expected[first : first + length] = x
+    np.testing.assert_array_equal(out, expected)

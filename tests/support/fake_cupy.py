@@ -153,7 +153,7 @@ class FakeModule:
             assert max(grid[1:], default=0) < 2**16, grid
             self.cupy.launches.append((name, grid, block))
             passed = [_passed(a) for a in arguments]
-            arrays = [a for a in passed if isinstance(a, np.ndarray)]
+            arrays = [a for a in passed if isinstance(a, np.ndarray) and a.flags.writeable]
             # Of its arrays a kernel may only read some: to refuse what it reads would be wrong, to restore it is not.
             changed(lambda: self.cupy.emulator(name, grid, block, *passed), *(arrays if recording() else ()))
 

@@ -9,7 +9,9 @@ from numeric import Sample
 
 from minigan import ops
 from minigan.ops.conv import _conv2d_weight, conv_geometry
+from minigan.ops.elementwise import quotient
 from minigan.ops.norm import normalized
+from minigan.ops.reduce import square_mean, square_sum
 from minigan.random import Generator
 
 SAMPLES = []
@@ -806,3 +808,31 @@ for op, f in {"batch_norm": ops.batch_norm, "layer_norm": ops.layer_norm}.items(
             float32=not far,
             tolerance=1e-9 if far else 1e-11,
         )
+
+# --- quotients that are 0 where the divisor is
+
+for label, (a, b) in SHAPES.items():
+    sample("quotient", label, quotient, [normal(*a), positive(*b)], np.divide)
+sample(
+    "quotient",
+    "by-0",
+    quotient,
+    [normal(3), np.array([0.0, 2.0, -0.0])],
+    lambda x, y: x * [0.0, 0.5, 0.0],
+    gradients=lambda x, y: [np.array([0.0, 0.5, 0.0]), x * [0.0, -0.25, 0.0]],
+)
+for label, shape in {"rows": (3, 4), "images": (2, 2, 3, 1)}.items():
+    rest = tuple(range(1, len(shape)))
+    sample(
+        "norm",
+        f"of-each-of-{label}",
+        lambda x, axes=rest: ops.norm(x, axes),
+        [normal(*shape)],
+        lambda x, axes=rest: np.sqrt((x * x).sum(axes)),
+    )
+sample("getitem", "second-half", lambda x: x[2:], [normal(4, 3)], lambda x: x[2:])
+sample("getitem", "first-half", lambda x: x[:2,], [normal(4, 3)], lambda x: x[:2])
+
+for label, shape in {"matrix": (3, 4), "scalar": (), "empty": (0, 3)}.items():
+    sample("square_sum", label, lambda x: square_sum(x, 0.25), [normal(*shape)], lambda x: (x * x).sum() * 0.25)
+sample("square_mean", "matrix", square_mean, [normal(3, 4)], lambda x: (x * x).mean())

@@ -1,4 +1,5 @@
-// Sums into elements that an index may name more than once, without atomics: the same bits every time.
+// Values into elements that an index names; where it may name one more than once, sums without atomics: the same bits
+// every time.
 #include "kernels.cuh"
 
 // out[index[i]] += x[i] for all i below `size`; `order` is the stable argsort of `index`.  The thread of the first of
@@ -12,4 +13,10 @@ KERNEL(add_at)(REAL *__restrict__ out, const long long *__restrict__ index, cons
         for (long long j = i; j < size && index[order[j]] == place; ++j) sum += x[order[j]];
         out[place] = sum;
     }
+}
+
+// out = 0 except for `length` elements from `first` on, which are those of x, one every `step`: 0 repeats a single one.
+KERNEL(placed)(const REAL *__restrict__ x, REAL *__restrict__ out, long long size, long long first, long long length,
+               long long step) {
+    EACH(i, size) out[i] = i < first || i - first >= length ? REAL(0) : x[(i - first) * step];
 }

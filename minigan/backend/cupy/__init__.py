@@ -15,16 +15,16 @@ from .. import DeviceError
 from ..recording import ACTIVE, CaptureError
 from .arrays import fit
 from .conv import conv2d, conv2d_weight, conv_transpose2d
-from .elementwise import gate, leaky_relu, scale_pixels, sigmoid, softplus
+from .elementwise import between, gate, leaky_relu, positive, quotient, scale_pixels, sigmoid, softplus
 from .graph import Graph
 from .matmul import matmul, precision
 from .memory import explain_full_memory
-from .norm import moments, normalize, normalize_gradients
+from .norm import euclidean_norm, moments, normalize, normalize_gradients, track
 from .optim import adam, approach, blocks, update_all
 from .outcomes import Outcomes
 from .random import draw
-from .reduce import numbers, square_sum, sum_leading
-from .scatter import add_at
+from .reduce import numbers, scaled_square_sum, scaled_sum, square_sum, sum_leading
+from .scatter import add_at, placed
 from .words import Words
 
 if TYPE_CHECKING:

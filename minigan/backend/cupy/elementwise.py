@@ -18,10 +18,15 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return _mapped("leaky_relu", x, slope) if _fit(x) else numpy_elementwise.leaky_relu(x, slope)
 
 
+def positive(x: Array) -> Array:
+    """Return x itself where the kernel of `gate` takes it and looks at its signs, which saves a launch."""
+    return x if _fit(x) else numpy_elementwise.positive(x)
+
+
 def gate(x: Array, mask: Array, slope: float) -> Array:
-    """See `numpy_elementwise.gate`."""
-    if not _fit(x):
-        return numpy_elementwise.gate(x, mask, slope)
+    """See `numpy_elementwise.gate`; the mask comes from `positive`."""
+    if not _fit(x) or mask.dtype != x.dtype:
+        return numpy_elementwise.gate(x, mask > 0, slope)
     x, mask, out = cupy.ascontiguousarray(x), cupy.ascontiguousarray(mask), cupy.empty(x.shape, x.dtype)
     launch.each(_kernel("gate", x), x.size, x, mask, out, x.size, slope)
     return out
@@ -35,6 +40,25 @@ def sigmoid(x: Array) -> Array:
 def softplus(x: Array) -> Array:
     """See `numpy_elementwise.softplus`."""
     return _mapped("softplus", x) if _fit(x) else numpy_elementwise.softplus(x)
+
+
+def quotient(x: Array, y: Array) -> Array:
+    """See `numpy_elementwise.quotient`."""
+    if not _fit(x) or not _alike(x, y):
+        return numpy_elementwise.quotient(x, y)
+    x, y, out = cupy.ascontiguousarray(x), cupy.ascontiguousarray(y), cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("quotient", x), x.size, x, y, out, x.size)
+    return out
+
+
+def between(e: Array, x: Array, y: Array) -> Array:
+    """See `numpy_elementwise.between`; one launch for an e (N, 1, ...) with a number for each sample of x (N, ...)."""
+    if not (_fit(x) and _alike(x, y)) or e.dtype != x.dtype or e.shape != x.shape[:1] + (1,) * (x.ndim - 1):
+        return numpy_elementwise.between(e, x, y)
+    e, x, y = [cupy.ascontiguousarray(a) for a in (e, x, y)]
+    out = cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("between", x), x.size, e, x, y, out, x.size, x.size // max(len(x), 1))
+    return out
 
 
 def scale_pixels(pixels: Array) -> Array:
@@ -53,6 +77,10 @@ def _mapped(name, x, *numbers):
 def _kernel(name, x):
     real = launch.REALS[x.dtype.name]
     return launch.kernel("elementwise", f"{name}_{real}", real)
+
+
+def _alike(x, y):
+    return x.__class__ is y.__class__ and x.shape == y.shape and x.dtype == y.dtype
 
 
 def _fit(x):

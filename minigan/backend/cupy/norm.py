@@ -1,11 +1,13 @@
-"""Normalisation on a GPU: kernels for batch norm, which averages the matrix x (M, C) over axis 0."""
+"""Normalisation on a GPU: kernels for batch norm, which averages the matrix x (M, C) over axis 0, and for norms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import cupy
+import numpy as np
 
+from ..numpy import elementwise as numpy_elementwise
 from ..numpy import norm as numpy_norm
 from . import launch
 from .reduce import sum_leading
@@ -24,27 +26,49 @@ def moments(x: Array, axis: int) -> tuple[Array, Array]:
     return mean.reshape(1, -1), variance.reshape(1, -1)
 
 
-def normalize(x: Array, gamma: Array, beta: Array, mean: Array, inv: Array) -> Array:
-    """Return (x - mean) * inv * gamma + beta."""
-    if mean.shape != (1, x.shape[1]) or not _fit(x, gamma, beta, mean, inv):
-        return numpy_norm.normalize(x, gamma, beta, mean, inv)
-    inputs = [cupy.ascontiguousarray(a) for a in (x, gamma, beta, mean, inv)]
+def normalize(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, eps: float) -> Array:
+    """See `numpy_norm.normalize`."""
+    if mean.shape != (1, x.shape[1]) or not _fit(x, gamma, beta, mean, variance):
+        return numpy_norm.normalize(x, gamma, beta, mean, variance, eps)
+    inputs = [cupy.ascontiguousarray(a) for a in (x, gamma, beta, mean, variance)]
     out = cupy.empty(x.shape, x.dtype)
-    launch.each(_kernel("normalize", x), x.size, *inputs, out, x.size, x.shape[1])
+    launch.each(_kernel("normalize", x), x.size, *inputs, out, x.size, x.shape[1], eps)
     return out
 
 
 def normalize_gradients(
-    g: Array, x: Array, gamma: Array, mean: Array, inv: Array, axis: int
+    g: Array, x: Array, gamma: Array, mean: Array, variance: Array, eps: float, axis: int
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
-    if axis or not _fit(g, x, gamma, mean, inv):
-        return _general_gradients(g, x, gamma, mean, inv, axis)
-    g, x, gamma, mean, inv = [cupy.ascontiguousarray(a) for a in (g, x, gamma, mean, inv)]
-    sums = launch.sums("norm", "normalize_sums", [g, x, mean, inv], parts=2)
+    """See `numpy_norm.normalize_gradients`."""
+    if axis or not _fit(g, x, gamma, mean, variance):
+        return _general_gradients(g, x, gamma, mean, 1 / np.sqrt(variance + eps), axis)
+    g, x, gamma, mean, variance = [cupy.ascontiguousarray(a) for a in (g, x, gamma, mean, variance)]
+    sums = launch.sums("norm", "normalize_sums", [g, x, mean, variance, eps], parts=2)
     dx, (rows, columns) = cupy.empty(x.shape, x.dtype), x.shape
-    launch.each(_kernel("normalize_gradient", x), x.size, g, x, gamma, mean, inv, sums, dx, rows, columns)
+    launch.each(_kernel("normalize_gradient", x), x.size, g, x, gamma, mean, variance, sums, dx, rows, columns, eps)
     return dx, sums[columns:], sums[:columns]
+
+
+def track(
+    running_mean: Array, running_var: Array, mean: Array, variance: Array, correction: float, momentum: float
+) -> None:
+    """See `numpy_elementwise.track`."""
+    arrays = running_mean, running_var, mean, variance
+    if not _fit(*arrays) or not all(a.flags.c_contiguous for a in arrays):
+        return numpy_elementwise.track(*arrays, correction, momentum)
+    launch.each(_kernel("track", mean), mean.size, *arrays, mean.size, correction, momentum)
+
+
+def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """See `numpy_elementwise.euclidean_norm`; one launch for the last axes."""
+    kept = x.ndim - len(axes)
+    if axes != tuple(range(kept, x.ndim)) or not _fit(x):
+        return numpy_elementwise.euclidean_norm(x, axes)
+    x, out = cupy.ascontiguousarray(x), cupy.empty(x.shape[:kept], x.dtype)
+    _kernel("row_norms", x)(
+        (min(out.size, launch.MOST_BLOCKS),), (1, launch.BLOCK), (x, out, out.size, x.size // out.size)
+    )
+    return out
 
 
 def _kernel(name, x):

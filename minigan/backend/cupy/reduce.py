@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
+from ..numpy import elementwise as numpy_elementwise
 from . import launch
 from .arrays import squares
 
@@ -40,6 +41,23 @@ def square_sum(arrays: Sequence[Array]) -> Any:
     real = launch.REALS[arrays[0].dtype.name]
     launch.kernel("optim", f"total_{real}", real)((1,), (1,), (found, total, len(arrays)))
     return total
+
+
+def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
+    """See `numpy_elementwise.scaled_sum`; without a launch for the factor where the axes are the first ones."""
+    if axes != tuple(range(len(axes))) or not x.size or x.dtype.name not in launch.REALS:
+        return numpy_elementwise.scaled_sum(x, axes, factor)
+    rest = x.shape[len(axes) :]
+    rows = cupy.ascontiguousarray(x).reshape(-1, math.prod(rest))
+    return launch.sums("reduce", "column_sums", [rows], divisor=1 / factor).reshape(rest)
+
+
+def scaled_square_sum(x: Array, factor: float) -> Array:
+    """See `numpy_elementwise.scaled_square_sum`."""
+    if not x.size or x.dtype.name not in launch.REALS:
+        return numpy_elementwise.scaled_square_sum(x, factor)
+    rows = cupy.ascontiguousarray(x).reshape(-1, 1)
+    return launch.sums("norm", "column_squares", [rows], divisor=1 / factor).reshape(())
 
 
 def numbers(arrays: Sequence[Any]) -> list[float]:

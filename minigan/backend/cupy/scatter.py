@@ -1,17 +1,19 @@
-"""Scatter-add on a GPU: sums into elements that an index may name more than once."""
+"""Scatter on a GPU: values into elements that an index names, and sums where it may name one more than once."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import cupy
 
+from ..numpy import elementwise as numpy_elementwise
 from . import launch
 
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...types import Array
+    from ...types import Array, Shape
 
 
 def add_at(out: Array, key: Any, x: Array) -> None:
@@ -27,3 +29,18 @@ def add_at(out: Array, key: Any, x: Array) -> None:
     real = launch.REALS[out.dtype.name]
     kernel = launch.kernel("scatter", f"add_at_{real}", real)
     launch.each(kernel, index.size, out, index, order, cupy.ascontiguousarray(x), index.size)
+
+
+def placed(x: Array, key: Any, shape: Shape) -> Array:
+    """See `numpy_elementwise.placed`; one launch where `key` is a part of the first axis, such as half of a batch."""
+    part = key[0] if isinstance(key, tuple) and len(key) == 1 else key
+    if not (isinstance(part, slice) and part.step in (None, 1) and x.size and x.dtype.name in launch.REALS):
+        return numpy_elementwise.placed(x, key, shape)
+    # The gradient of a sum or a mean repeats one number, which need not be copied.
+    step = 1 if any(stride for stride, n in zip(x.strides, x.shape, strict=True) if n > 1) else 0
+    x, out = cupy.ascontiguousarray(x) if step else x, cupy.empty(shape, x.dtype)
+    first = part.indices(shape[0])[0] * math.prod(shape[1:])
+    real = launch.REALS[x.dtype.name]
+    kernel = launch.kernel("scatter", f"placed_{real}", real)
+    launch.each(kernel, out.size, x, out, out.size, first, x.size, step)
+    return out

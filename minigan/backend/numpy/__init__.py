@@ -9,7 +9,21 @@ from numpy import asarray, ndarray
 
 from .allocator import keep_freed_memory
 from .conv import conv2d, conv2d_weight, conv_transpose2d
-from .elementwise import gate, leaky_relu, scale_pixels, sigmoid, softplus
+from .elementwise import (
+    between,
+    euclidean_norm,
+    gate,
+    leaky_relu,
+    placed,
+    positive,
+    quotient,
+    scale_pixels,
+    scaled_square_sum,
+    scaled_sum,
+    sigmoid,
+    softplus,
+    track,
+)
 from .matmul import matmul
 from .norm import moments, normalize, normalize_gradients
 from .optim import adam, approach, blocks, fit

@@ -1,4 +1,4 @@
-"""Elementwise functions that take several NumPy calls, computed by the array's own operations on any device."""
+"""Functions that take several NumPy calls for each element, computed by the array's own operations on any device."""
 
 from __future__ import annotations
 
@@ -9,11 +9,25 @@ import numpy as np
 if TYPE_CHECKING:
     from typing import Any
 
-    from ...types import Array
+    from ...types import Array, Shape
 
 # Where the real part of x is taken, x is `Any`: by NumPy's types only an array of known dtype has `real`.
 
-__all__ = ["gate", "leaky_relu", "scale_pixels", "sigmoid", "softplus"]
+__all__ = [
+    "between",
+    "euclidean_norm",
+    "gate",
+    "leaky_relu",
+    "placed",
+    "positive",
+    "quotient",
+    "scale_pixels",
+    "scaled_square_sum",
+    "scaled_sum",
+    "sigmoid",
+    "softplus",
+    "track",
+]
 
 
 def leaky_relu(x: Any, slope: float) -> Array:
@@ -24,6 +38,18 @@ def leaky_relu(x: Any, slope: float) -> Array:
         return np.maximum(x, 0)
     y = x * slope
     return np.maximum(x, y, out=y if y.ndim else None)
+
+
+def placed(x: Array, key: Any, shape: Shape) -> Array:
+    """Return an array of `shape` with x at `key`, which names no element twice, and 0 elsewhere."""
+    out = np.zeros_like(x, shape=shape or (1,)).reshape(shape)  # CuPy takes shape=() for the shape of x
+    out[key] = x
+    return out
+
+
+def positive(x: Any) -> Array:
+    """Return the mask with which `gate` keeps the elements where x > 0."""
+    return x.real > 0
 
 
 def gate(x: Any, mask: Array, slope: float) -> Array:
@@ -45,6 +71,40 @@ def sigmoid(x: Any) -> Array:
 def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
     return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+
+
+def quotient(x: Array, y: Any) -> Array:
+    """Return x / y, and 0 where y is 0."""
+    zero = y.real == 0
+    return np.where(zero, 0, x / np.where(zero, 1, y))
+
+
+def between(e: Array, x: Array, y: Array) -> Array:
+    """Return e * x + (1 - e) * y: x where e is 1, y where e is 0."""
+    return e * x + (1 - e) * y
+
+
+def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
+    """Return the sum of x over `axes` times a factor."""
+    return x.sum(axes) * factor
+
+
+def scaled_square_sum(x: Array, factor: float) -> Array:
+    """Return the sum of the squares of all elements of x times a factor."""
+    return (x * x).sum() * factor
+
+
+def euclidean_norm(x: Array, axes: tuple[int, ...]) -> Array:
+    """Return the Euclidean norm of x over `axes`."""
+    return np.sqrt((x * x).sum(axes))
+
+
+def track(
+    running_mean: Array, running_var: Array, mean: Any, variance: Any, correction: float, momentum: float
+) -> None:
+    """Move running statistics towards a mean and a biased variance, which `correction` makes unbiased, in place."""
+    for running, newest in ((running_mean, mean), (running_var, variance * correction)):
+        np.add(running, momentum * (newest - running), out=running)  # += gives another object in a capture
 
 
 def scale_pixels(pixels: Array) -> Array:

@@ -20,20 +20,20 @@ def moments(x: Array, axis: int) -> tuple[Array, Array]:
     return mean, _mean(centred, axis)
 
 
-def normalize(x: Array, gamma: Array, beta: Array, mean: Array, inv: Array) -> Array:
-    """Return (x - mean) * inv * gamma + beta."""
+def normalize(x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, eps: float) -> Array:
+    """Return (x - mean) / sqrt(variance + eps) * gamma + beta."""
     out = x - mean
-    out *= inv
+    out *= _inverse(variance, eps)
     out *= gamma
     out += beta
     return out
 
 
 def normalize_gradients(
-    g: Array, x: Array, gamma: Array, mean: Array, inv: Array, axis: int
+    g: Array, x: Array, gamma: Array, mean: Array, variance: Array, eps: float, axis: int
 ) -> tuple[Array, Array, Array]:
-    """Return the gradients of `normalize` in x, gamma and beta, where mean and inv came from x over `axis`."""
-    normal = x - mean
+    """Return the gradients of `normalize` in x, gamma and beta, where mean and variance are those of x over `axis`."""
+    normal, inv = x - mean, _inverse(variance, eps)
     normal *= inv
     d_beta, d_gamma = sum_leading(g, 1), sum_leading(g * normal, 1)
     h = g * gamma
@@ -46,6 +46,10 @@ def normalize_gradients(
     h -= normal
     h *= inv
     return h, d_gamma, d_beta
+
+
+def _inverse(variance, eps):
+    return 1 / np.sqrt(variance + eps)
 
 
 def _mean(x, axis):
