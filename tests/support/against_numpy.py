@@ -1,4 +1,4 @@
-"""The same computation on the device "cuda" and on the CPU.  The tests of `cuda` rehearse it without a GPU."""
+"""The same computation on the device "cuda" and on the CPU."""
 
 import io
 from dataclasses import replace
@@ -33,6 +33,33 @@ def close(found, expected, tolerance=None):
     finite = expected[np.isfinite(expected)]
     scale = float(np.abs(finite).max()) if finite.size else 0.0
     np.testing.assert_allclose(backend.move(found, "cpu"), expected, rtol=limit, atol=limit * max(scale, 1.0))
+
+
+def near(found, expected, tolerance=None):
+    """AssertionError unless nested Tensors, arrays and None of the device are those of the CPU."""
+    if isinstance(expected, tuple | list):
+        for one, other in zip(found, expected, strict=True):
+            near(one, other, tolerance)
+    elif isinstance(expected, mg.Tensor):
+        close(found.data, expected.data, tolerance)
+    elif expected is None:
+        assert found is None
+    else:
+        close(found, expected, tolerance)
+
+
+def both(make, *arrays, calls=3, tolerance=None):
+    """AssertionError unless a step gives the same, call by call, captured on the GPU and as it is on the CPU.
+
+    make(device) gives the step, a function of Tensors.  Its first call is as it is, the second is recorded, and the
+    third is replayed and compared with the step as it is, to the bit.
+    """
+    here, there = make("cpu"), mg.capture(make("cuda"))
+    for _ in range(calls):
+        found, expected = [
+            step(*[mg.Tensor(a, requires_grad=True) for a in given]) for step, given in ((there, put(arrays)), (here, arrays))
+        ]
+        near(found, expected, tolerance)
 
 
 @np.errstate(all="ignore")  # infinities times 0 are a matter of other tests

@@ -1,25 +1,19 @@
-"""Rehearsal of `python -m benchmarks --device cuda` on the emulator: minigan computes the numbers of the CPU."""
+"""What `python -m benchmarks --device cuda` measures: minigan computes the numbers of the CPU in each of its cases."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from fake_cupy import installed
 
 from benchmarks import agreement, gpu_cases, gpu_minigan, networks, workloads
+
+pytestmark = pytest.mark.gpu
 
 POINTS = {player: networks.dense((2,), (n,), 4, 1, 0) for player, n in (("generator", 2), ("critic", 1))}
 STEP = replace(workloads.ALL["toy-critic"], **POINTS, batch=4)
 LAYERS = networks.Conv((6, 6, 4), 8), networks.ConvTranspose((3, 3, 4), 2)
 PARTS = [gpu_cases.Convolve("tiny", layer, 3, kind) for layer in LAYERS for kind in gpu_cases.KINDS]
 PARTS += [gpu_cases.Multiply("tiny", gpu_cases.Product(kind, networks.Gemm(4, 3, 5))) for kind in gpu_cases.KINDS]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def gpu(emulator):
-    """The fakes under the device "cuda"."""
-    with pytest.MonkeyPatch.context() as patch, installed(emulator, patch) as fakes:
-        yield fakes
 
 
 def on_the_cpu(peer, case):
@@ -35,11 +29,11 @@ def test_a_part(case):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("precision", ["fp32", "tf32"])
-def test_a_precision_reaches_the_products(gpu, precision):
-    with gpu_minigan.precision(precision):
+@pytest.mark.parametrize(("precision", "compute"), [("fp32", 68), ("tf32", 77)])
+def test_a_precision_reaches_the_products(watched, precision, compute):
+    with gpu_minigan.precision(precision), watched() as seen:
         gpu_minigan.build("minigan_eager", PARTS[-1]).step()
-    assert gpu.library.computed == {"fp32": 68, "tf32": 77}[precision]
+    assert seen.products == [compute]
 
 
 @pytest.mark.parametrize("peer", ["minigan_eager", "minigan_captured"])
