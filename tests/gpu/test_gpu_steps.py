@@ -1,7 +1,7 @@
 """Whole training steps on a GPU: those of the CPU, and the same bits every time."""
 
 import pytest
-from against_numpy import SHAPES, played, resumed, step
+from against_numpy import SHAPES, played, step
 from stand_in import cut
 
 from minigan import backend
@@ -21,9 +21,3 @@ def test_two_runs_are_equal_to_the_bit(name):
     assert reports == again
     for one, other in zip(weights, others, strict=True):
         assert backend.move(one, "cpu").tobytes() == backend.move(other, "cpu").tobytes()
-
-
-@pytest.mark.parametrize("name", ["digits", "toy-ring"])
-def test_a_run_and_its_checkpoint(name, tmp_path):
-    """By the trainer: pictures, tests and diagnosis included; resumed half-way it ends with the same bits."""
-    resumed(name, tmp_path)

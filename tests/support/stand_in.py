@@ -52,7 +52,7 @@ class Seen:
     """What the device was asked to do."""
 
     launches: list[Launch] = field(default_factory=list)
-    products: list[int] = field(default_factory=list)  # of cuBLAS, each by its cublasComputeType_t
+    products: int = 0  # of cuBLAS
     graphs: int = 0  # that were launched
 
     @property
@@ -61,8 +61,8 @@ class Seen:
         return [launch.kernel for launch in self.launches]
 
     def doubles(self):
-        """The kernels, and the products, that compute in double precision."""
-        return [k for k in self.kernels if re.search("float64|double|complex128", k)] + [p for p in self.products if p == 70]
+        """The kernels that compute in double precision, or convert to it or from it."""
+        return [kernel for kernel in self.kernels if re.search("float64|double|complex128", kernel)]
 
 
 @contextmanager
@@ -74,24 +74,25 @@ def watched():
         return
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
-        RUNTIME.log(str(log))
+        RUNTIME.log(log)
         try:
             yield seen
         finally:
-            RUNTIME.log("")
+            RUNTIME.log(None)
             _read(log.read_text(), seen)
 
 
+SIZES = r"(\d+)x(\d+)x(\d+)"
+
+
 def _read(log, seen):
-    for kernel, *sizes in re.findall(r"launch (\w+) \((\d+),(\d+),(\d+)\)\((\d+),(\d+),(\d+)\)", log):
+    for kernel, *sizes in re.findall(rf"^  (\w+) grid {SIZES} block {SIZES}$", log, re.M):
         numbers = tuple(map(int, sizes))
         seen.launches.append(Launch(kernel, numbers[:3], numbers[3:]))
-    seen.products += map(int, re.findall(r"cublasGemmEx .*comp(\d+)", log))
-    seen.graphs += len(re.findall("graphLaunch", log))
+    seen.products += len(re.findall(r"^  \d+x\d+x\d+ [NT][NT]$", log, re.M))
+    seen.graphs += len(re.findall("^cudaGraphLaunch$", log, re.M))
 
 
-def program(script):
-    """Return the command that runs a script, its arguments to follow, in a process of its own with the same GPU."""
-    begin = f"import {RUNTIME.__name__}; " if RUNTIME else ""
-    run = f"import runpy, sys; sys.argv = sys.argv[1:]; {begin}runpy.run_path(sys.argv[0], run_name='__main__')"
-    return [sys.executable, "-c", run, str(script)]
+def python(*arguments):
+    """Return the command that runs Python with these arguments, `-m MODULE` or a file first, on the same GPU."""
+    return [sys.executable, *(["-m", "cupy_on_cpu"] if RUNTIME else []), *map(str, arguments)]
