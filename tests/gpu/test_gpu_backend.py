@@ -74,10 +74,13 @@ def convolutions(draw):
 
 
 POINTWISE = ConvGeometry((3, 2), (1, 1), (1, 1), ((0, 0), (0, 0)), (1, 1), 2)
+GENERAL = ConvGeometry((5, 4), (3, 2), (2, 1), ((1, 2), (0, 1)), (1, 2), 2)
 
 
 @few
 @given(convolutions(), dtypes, st.sampled_from([1, 2000, 1 << 20]))
+@example((3, 2, 3, GENERAL), "float32", 1)  # a chunk for every image
+@example((3, 4, 2, GENERAL), "float64", 1 << 20)
 @example((3, 4, 2, POINTWISE), "float32", 1)
 @example((0, 1, 2, POINTWISE), "float64", 1)
 def test_convolutions(case, dtype, chunk_bytes):
