@@ -17,7 +17,6 @@ from minigan.presets import preset
 from minigan.random import Generator
 from minigan.trainers import load_data, trainer_for
 
-
 pytestmark = pytest.mark.gpu
 
 

@@ -32,7 +32,8 @@ def test_a_gpu_that_does_not_work(monkeypatch, fault):
     what, replacement, cause = FAULTS[fault]
     monkeypatch.setattr(backend, "_BY_NAME", {"cpu": backend.named("cpu")})
     monkeypatch.setattr(what, replacement)
-    monkeypatch.setattr("minigan.backend.cupy.launch.kernel", backend.cupy.launch.kernel.__wrapped__)  # without its cache
+    uncached = backend.cupy.launch.kernel.__wrapped__
+    monkeypatch.setattr("minigan.backend.cupy.launch.kernel", uncached)
     said = rf'^device "cuda": CuPy 1[\d.]+ is installed, but no GPU works with it \({cause}\); see with nvidia-smi'
     with pytest.raises(DeviceError, match=said) as caught:
         backend.named("cuda")

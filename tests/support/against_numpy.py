@@ -58,10 +58,11 @@ def both(make, *arrays, calls=3, tolerance=None):
     """
     here, there = make("cpu"), mg.capture(make("cuda"))
     for _ in range(calls):
-        found, expected = [
-            step(*[mg.Tensor(a, requires_grad=True) for a in given]) for step, given in ((there, put(arrays)), (here, arrays))
-        ]
-        near(found, expected, tolerance)
+        near(there(*_leaves(put(arrays))), here(*_leaves(arrays)), tolerance)
+
+
+def _leaves(arrays):
+    return [mg.Tensor(array, requires_grad=True) for array in arrays]
 
 
 @np.errstate(all="ignore")  # infinities times 0 are a matter of other tests

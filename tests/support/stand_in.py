@@ -35,7 +35,8 @@ def header():
     """Return what a run of the tests says at its head: the sizes that are cut, or nothing on a GPU."""
     if RUNTIME is None:
         return []
-    return ["the GPU is its stand-in, with smaller sizes:", *(f"  {what}: {b}, not {a}" for what, (a, b) in CUTS.items())]
+    sizes = [f"{what} {there}, not {on_a_gpu}" for what, (on_a_gpu, there) in CUTS.items()]
+    return [f"cut on the stand-in for a GPU: {'; '.join(sizes)}"]
 
 
 @dataclass

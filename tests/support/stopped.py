@@ -5,8 +5,7 @@ import signal
 import sys
 
 from minigan import cli
-from minigan.trainers import BaseTrainer
-from minigan.trainers import gan, translation, vae  # noqa: F401  so that all trainers are known
+from minigan.trainers import BaseTrainer, gan, translation, vae  # noqa: F401  so that all trainers are known
 
 
 def stopping(step, at):
