@@ -82,6 +82,22 @@ def test_sums_of_real_size(shape):
     close(backend.named("cuda").sum_leading(put(x), 1), backend.named("cpu").sum_leading(x, 1), 1e-11)
 
 
+@pytest.mark.parametrize("size", [1, 7, LARGE])
+def test_random_numbers_have_the_same_bits(size):
+    here, there = Generator(2**63 + 5), Generator(2**63 + 5, "cuda")
+    for draw in (
+        lambda rng: rng.normal(size),
+        lambda rng: rng.uniform((size,)),
+        lambda rng: rng.uniform(size, -0.7, 1.23),
+        lambda rng: rng.uniform(size, -0.7, 1.23, "float64"),
+        lambda rng: rng.integers(-5, 2**31, size),
+        lambda rng: rng.permutation(size),
+    ):
+        np.testing.assert_array_equal(backend.move(draw(there), "cpu"), draw(here))
+    close(there.normal(size, "float64"), here.normal(size, "float64"))
+    assert there.state == here.state
+
+
 def test_tf32_is_another_precision():
     """Close to float32, and gone after its context; whether it is another is the hardware's choice."""
     rng, cuda, side = Generator(0), backend.named("cuda"), cut("side of a product")
