@@ -5,7 +5,6 @@ import pytest
 from against_numpy import put
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stand_in import cut
 
 from minigan.backend.cuda import cublas
 from minigan.backend.cuda.cublas import Cublas
@@ -47,7 +46,7 @@ views = st.sampled_from(sorted(VIEWS))
 factors = st.sampled_from([0.0, 1.0, -2.0, 0.5])
 
 
-@settings(max_examples=cut("examples of a property"), deadline=None, derandomize=True)
+@settings(max_examples=20, deadline=None, derandomize=True)
 @given(lengths, lengths, lengths, views, views, views, factors, factors, st.sampled_from(["fp32", "tf32", "fp64"]))
 def test_every_layout_and_precision(blas, m, k, n, of_a, of_b, of_out, alpha, beta, precision):
     a, b, out = matrices(m, k, n, of_a, of_b, of_out, cublas.PRECISIONS[precision][0])

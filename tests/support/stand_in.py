@@ -13,16 +13,15 @@ from pathlib import Path
 RUNTIME = sys.modules.get("cupy_on_cpu")  # None on a real GPU
 
 CUTS = {  # {what: (on a GPU, on the stand-in)}
-    "elements of an array": (1 << 20, 1 << 12),
-    "rows of a tall matrix": (1 << 16, 1 << 9),
+    "elements of an array": (1 << 20, 1 << 15),
+    "rows of a tall matrix": (1 << 16, 1 << 11),
     "columns of a wide matrix": (1 << 12, 300),
-    "images of a batch": (64, 2),
-    "side of an image": (32, 6),
-    "channels of a layer": (64, 6),
-    "side of a product": (1024, 24),
-    "examples of a property": (20, 6),
-    "steps of two equal runs": (20, 3),
-    "replays of a graph": (100, 5),
+    "images of a batch": (64, 4),
+    "side of an image": (32, 12),
+    "channels of a layer": (64, 16),
+    "side of a product": (1024, 96),
+    "steps of two equal runs": (20, 6),
+    "replays of a graph": (100, 12),
 }
 
 
