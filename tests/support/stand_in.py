@@ -13,15 +13,15 @@ from pathlib import Path
 RUNTIME = sys.modules.get("cupy_on_cpu")  # None on a real GPU
 
 CUTS = {  # {what: (on a GPU, on the stand-in)}
-    "elements of an array": (1 << 20, 1 << 15),
-    "rows of a tall matrix": (1 << 16, 1 << 11),
-    "columns of a wide matrix": (1 << 12, 300),
-    "images of a batch": (64, 4),
-    "side of an image": (32, 12),
-    "channels of a layer": (64, 16),
-    "side of a product": (1024, 96),
-    "steps of two equal runs": (20, 6),
-    "replays of a graph": (100, 12),
+    "elements of an array": (1 << 20, 1 << 18),
+    "rows of a tall matrix": (1 << 16, 1 << 13),
+    "columns of a wide matrix": (1 << 12, 1 << 10),
+    "images of a batch": (64, 16),
+    "side of an image": (32, 16),
+    "channels of a layer": (64, 32),
+    "side of a product": (1024, 256),
+    "steps of two equal runs": (20, 10),
+    "replays of a graph": (100, 20),
 }
 
 
