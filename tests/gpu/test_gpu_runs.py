@@ -10,6 +10,7 @@ from processes import SUPPORT, child
 from stand_in import python
 
 pytestmark = pytest.mark.gpu
+pytest.importorskip("tyro", reason="the command line needs tyro, which a machine with a GPU may lack")
 
 STEPS, STOPPED_AT = 4, 2
 SMALL = ["--device", "cuda", "--steps", STEPS, "--batch-size", 4, "--generator-width", 4, "--critic-width", 4]
