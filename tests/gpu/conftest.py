@@ -1,8 +1,14 @@
-"""What runs on a GPU only: `pytest -m gpu`.  Elsewhere every test is skipped, with the reason."""
+"""What runs on a GPU, or on its stand-in: `pytest -m gpu`.  Elsewhere every test is skipped, with the reason."""
 
 import pytest
+import stand_in
 
 from minigan import backend
+
+
+def pytest_report_header():
+    """Say which sizes are cut."""
+    return stand_in.header()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -12,3 +18,19 @@ def gpu():
         backend.named("cuda")
     except backend.DeviceError as error:
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def watched():
+    """watched() is a context that sees what the device is asked to do; a real GPU does not tell."""
+    if stand_in.RUNTIME is None:
+        pytest.skip("only the stand-in tells what it is asked to do")
+    return stand_in.watched
+
+
+@pytest.fixture
+def single():
+    """No kernel that the test launches computes in double precision, as its arrays are in float32."""
+    with stand_in.watched() as seen:
+        yield
+    assert not seen.doubles()

@@ -1,19 +1,14 @@
-"""The same computation on the device "cuda" and on the CPU.  The tests of `cuda` rehearse it without a GPU."""
-
-import io
-from dataclasses import replace
+"""The same computation on the device "cuda" and on the CPU."""
 
 import numpy as np
 import pytest
+from captured_games import numbers
 from samples_elsewhere import moved, results
 
 import minigan as mg
 from minigan import backend, gan, models, optim
-from minigan.presets import preset
 from minigan.random import Generator
-from minigan.runs import Run, train
 from minigan.tensor import Parameter
-from minigan.trainers import load_data, trainer_for
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}  # of the largest number in an array
 
@@ -35,17 +30,53 @@ def close(found, expected, tolerance=None):
     np.testing.assert_allclose(backend.move(found, "cpu"), expected, rtol=limit, atol=limit * max(scale, 1.0))
 
 
+def precise():
+    """Return whether a product of float32 keeps the last bits of its factors, as TF32 does not."""
+    factor = np.full((2, 2), 1 + 2.0**-20, "float32")
+    product = backend.named("cuda").matmul(*put([factor, np.eye(2, dtype="float32")]))
+    return backend.move(product, "cpu").tobytes() == factor.tobytes()
+
+
+def near(found, expected, tolerance=None):
+    """AssertionError unless nested Tensors, arrays and None of the device are those of the CPU."""
+    if isinstance(expected, tuple | list):
+        for one, other in zip(found, expected, strict=True):
+            near(one, other, tolerance)
+    elif isinstance(expected, mg.Tensor):
+        close(found.data, expected.data, tolerance)
+    elif expected is None:
+        assert found is None
+    else:
+        close(found, expected, tolerance)
+
+
+def both(make, *arrays, calls=3, tolerance=None):
+    """AssertionError unless a step gives the same, call by call, captured on the GPU and as it is on the CPU.
+
+    make(device) gives the step, a function of Tensors.  Its first call is as it is, the second is recorded, and the
+    third is replayed and compared with the step as it is, to the bit.
+    """
+    here, there = make("cpu"), mg.capture(make("cuda"))
+    for _ in range(calls):
+        near(there(*_leaves(put(arrays))), here(*_leaves(arrays)), tolerance)
+
+
+def _leaves(arrays):
+    return [mg.Tensor(array, requires_grad=True) for array in arrays]
+
+
 @np.errstate(all="ignore")  # infinities times 0 are a matter of other tests
-def operation(sample, dtype):
-    """A sample of the check matrix: its value and two orders of derivatives."""
+def operation(sample, dtype, captured):
+    """A sample of the check matrix: its value and two orders of derivatives, also recorded in a graph if `captured`."""
     if dtype == "float32" and not sample.float32:
         pytest.skip("a sample of float64 alone")
     inputs, constants = [x.astype(dtype) for x in sample.inputs], sample.constants(dtype)
     expected = results(sample.f, inputs, constants)
-    found = results(moved(sample.f, put), put(inputs), put(constants))
+    f, there, others = moved(sample.f, put), put(inputs), put(constants)
+    compute = mg.capture(lambda *inputs: results(f, inputs, others))
     largest = max([1.0, *(float(np.abs(x).max()) for x in inputs if x.size)])  # far from 0, a rounding is larger
-    for one, other in zip(found, expected, strict=True):
-        close(one, other, TOLERANCE[dtype] * largest)
+    for _ in range(1 + captured):
+        near(compute(*there), expected, TOLERANCE[dtype] * largest)
 
 
 SHAPES = {"dense": (8,), "dcgan": (16, 16, 1)}
@@ -74,7 +105,7 @@ def played(name, device, dtype="float32", steps=1):
     game = gan.Game(generator, critic, *optimizers, gan.losses.wasserstein, penalty=penalty)
     reports = []
     for _ in range(steps):
-        reports.append(game.critic_step(draw(8, *shape), draw(8, 3)) | game.generator_step(draw(8, 3)))
+        reports.append(numbers(game.critic_step(draw(8, *shape), draw(8, 3)) | game.generator_step(draw(8, 3))))
     return reports, [array for network in (generator, critic) for _, array in network._state()]
 
 
@@ -98,22 +129,3 @@ def step(name, dtype):
             assert abs(report[key] - number) <= limit * max(abs(number), 1), key
     for one, other in zip(found, expected, strict=True):
         close(one, other)
-
-
-def resumed(name, parent):
-    """A short run of a preset, and one that is stopped half-way and goes on: the same bits at the end."""
-    small = {"steps": 4, "batch_size": 16, "held_out": 16, "generator_width": 4, "critic_width": 4}
-    config = replace(preset(name), device="cuda", **small)
-    ends = []
-    for folder in ("straight", "resumed"):
-        run = Run.create(parent / folder, name, config)
-        trainer = trainer_for(config, load_data(config))
-        if folder == "resumed":
-            for _ in range(2):
-                trainer.step()
-            run.save_checkpoint(2, *trainer.state())
-            trainer = trainer_for(config, load_data(config))
-        train(trainer, run, resume=folder == "resumed", output=io.StringIO())
-        ends.append(run.load_checkpoint()[0])
-    for key, array in ends[0].items():
-        np.testing.assert_array_equal(array, ends[1][key])

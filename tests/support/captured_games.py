@@ -12,6 +12,11 @@ def normal(seed, *shape):
     return Generator(seed, "cuda").normal(shape)
 
 
+def numbers(report):
+    """A report as Python's numbers, which a captured step may leave on the device."""
+    return {name: float(value) for name, value in report.items()}
+
+
 NETWORKS = {
     "dense": (
         lambda: models.dense.generator(3, (5,), 8, 1, batch_norm=True, rng=Generator(0)),
@@ -50,10 +55,10 @@ def played(name, captured, rounds=6):
         real, z = mg.Tensor(normal(k, N, *shape)), mg.Tensor(noise.normal((N, 3)))
         reports.append(game.critic_step(real, z) | game.generator_step(z) | game.gradient_norms)
     arrays = [backend.move(array, "cpu") for network in (generator, critic) for _, array in network._state()]
-    return reports, arrays, noise.state
+    return [numbers(report) for report in reports], arrays, noise.state
 
 
-def equal(name, rounds=6):
+def equal(name, rounds):
     """AssertionError unless a captured game is the game, to the bit."""
     (reports, arrays, noise), (expected, others, state) = [played(name, captured, rounds) for captured in (True, False)]
     assert reports == expected
