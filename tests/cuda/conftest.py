@@ -60,7 +60,7 @@ def _contraction():
 def _compile(paths, folder):
     """The kernels of `paths` as a shared library for the CPU."""
     source, library = folder / "kernels.cpp", folder / "kernels.so"
-    added = "".join(f'bool {name}_added = emulator::add("{name}", {name});\n' for p in paths for name in _names(p))
+    added = "".join(f'bool {name}_added = emulator::add<{name}>("{name}");\n' for p in paths for name in _names(p))
     spaces = "".join(f"using namespace {p.stem}_{real};\n" for p in paths for real in _reals(p))
     source.write_text(f'#include "cuda_on_cpu.h"\n{_unit(paths)}{spaces}{added}')
     includes = [f"-I{HERE}", f"-I{KERNELS}"]
