@@ -39,6 +39,9 @@ const std::map<int, int> &attributes() {
         {cudaDevAttrClockRate, 0},
         {cudaDevAttrMemoryClockRate, 0},
         {cudaDevAttrKernelExecTimeout, 0},
+        {cudaDevAttrGpuOverlap, 1},
+        {cudaDevAttrMaxTexture1DLinearWidth, 0},
+        {cudaDevAttrSingleToDoublePrecisionPerfRatio, 2},
         {cudaDevAttrComputeMode, cudaComputeModeDefault},
     };
     return all;

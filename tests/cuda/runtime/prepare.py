@@ -26,8 +26,9 @@ VERSION, CUDA = "14.2.0", 13000
 HERE = Path(__file__).resolve().parent
 HEADER_WHEELS = ["nvidia-cuda-runtime==13.0.*", "nvidia-cuda-crt==13.0.*", "nvidia-cuda-profiler-api==13.0.*"]
 WHEELS = ["setuptools>=77,<81", "wheel", "cython>=3.1,<3.3", f"cupy-cuda13x=={VERSION}"]
-LIBRARIES = {"libcuda.so.1": None, "libcublas.so.13": "cublas"}  # with the only file of the second
-NOT_SUPPORTED = {"libcuda.so.1": 801, "libcublas.so.13": 15}  # of functions that are not provided
+RUNTIME = "cupy_backends.cuda.api.runtime"
+DRIVER, CUBLAS = "libcuda.so.1", "libcublas.so.13"
+NOT_SUPPORTED = {DRIVER: 801, CUBLAS: 15}  # the status of functions that are not provided
 FLAGS = ["-std=c++17", "-fPIC", "-O2", "-Wall", "-Wextra"]
 FLAGS_OF = {"cublas": ["-O3", "-march=native"]}
 CYTHON = {
@@ -119,14 +120,29 @@ def translate(environment: Environment, name: str) -> Path:
     """Return the C++ text of a Cython module, beside its source, as it includes headers from there."""
     source = Path(name.replace(".", "/") + ".pyx")
     target = (environment.source / source).with_suffix(".cpp")
+    if target.exists():
+        return target
     run(environment.python, "-c", TRANSLATE, source, target, name, json.dumps(CYTHON), cwd=environment.source)
     return target
 
 
-def compiled(source: Path, folder: Path, include: Path) -> Path:
-    """Return the object file of one of the runtime's files."""
-    target = folder / f"{source.stem}.o"
-    run("g++", *FLAGS, *FLAGS_OF.get(source.stem, []), f"-I{include}", f"-I{HERE}", "-c", source, "-o", target)
+def digest(*parts: Any) -> str:
+    """Return a digest of texts, and of the contents of files."""
+    found = hashlib.sha256()
+    for part in parts:
+        found.update(part.read_bytes() if isinstance(part, Path) else str(part).encode())
+    return found.hexdigest()[:16]
+
+
+def compiled(source: Path, build: Path, flags: list[str]) -> Path:
+    """Return the object file of a C++ file, compiled if it, the headers of this folder or the flags have changed."""
+    target = build / f"{source.stem}-{digest(source, *sorted(HERE.glob('*.h')), *flags)}.o"
+    if not target.exists():
+        for old in build.glob(f"{source.stem}-*.o"):
+            old.unlink()
+        part = target.with_suffix(".part")
+        run("g++", *flags, "-c", source, "-o", part)
+        part.rename(target)
     return target
 
 
@@ -153,52 +169,59 @@ def link(name: str, objects: list[Path], wanted: set[str], build: Path, include:
     lines = [f"ABSENT({function}, {NOT_SUPPORTED[name]})" for function in missing]
     text = build / f"absent_{name.partition('.')[0]}.cpp"
     text.write_text('#include "absent.h"\n' + "\n".join(lines) + "\n")
-    others = [] if name == "libcuda.so.1" else ["-l:libcuda.so.1"]
+    others = [] if name == DRIVER else [f"-l:{DRIVER}"]
     options = [f"-Wl,-soname,{name}", f"-L{build}", "-Wl,-rpath,$ORIGIN", *others, "-ldl"]
-    run("g++", "-shared", *objects, compiled(text, build, include), "-o", build / name, *options)
+    run("g++", "-shared", *objects, compiled(text, build, [*FLAGS, f"-I{HERE}"]), "-o", build / name, *options)
+
+
+def binding_flags(environment: Environment, include: Path) -> list[str]:
+    """Return the flags with which CuPy's module `runtime` is compiled."""
+    backends = environment.source / "cupy_backends"
+    paths = [environment.include, backends / "cupy_backend_headers", backends, environment.source, include]
+    return ["-std=c++17", "-fPIC", "-O1", "-w", f"-DCUPY_CUDA_VERSION={CUDA}", *[f"-I{path}" for path in paths]]
 
 
 def build_runtime(environment: Environment, include: Path) -> None:
     """Compile the runtime, the driver, cuBLAS, and CuPy's module that is linked to them."""
-    build, module = environment.build, "cupy_backends.cuda.api.runtime"
-    text = translate(environment, module)
-    include_cupy = [environment.source / "cupy_backends" / "cupy_backend_headers", environment.source / "cupy_backends"]
-    includes = [f"-I{path}" for path in (environment.include, *include_cupy, environment.source, include)]
-    binding = build / "binding.o"
-    command = ["g++", "-std=c++17", "-fPIC", "-O1", "-w", *includes, f"-DCUPY_CUDA_VERSION={CUDA}", "-c", text]
+    build, flags = environment.build, [*FLAGS, f"-I{include}", f"-I{HERE}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        bound = pool.submit(run, *command, "-o", binding)
-        objects = {path.stem: pool.submit(compiled, path, build, include) for path in sorted(HERE.glob("*.cpp"))}
-        bound.result()
-        done = {stem: future.result() for stem, future in objects.items()}
+        bound = pool.submit(
+            lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include))
+        )
+        objects = {
+            path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])])
+            for path in sorted(HERE.glob("*.cpp"))
+        }
+    binding, done = bound.result(), {stem: future.result() for stem, future in objects.items()}
     wanted = {name for name in symbols("--undefined-only", binding) if re.match("cuda[A-Z]", name)}
     core = [path for stem, path in done.items() if stem != "cublas"]
-    link("libcuda.so.1", core, wanted | wanted_of_driver(environment), build, include)
-    link("libcublas.so.13", [done["cublas"]], wanted_of_cublas(environment), build, include)
+    link(DRIVER, core, wanted | wanted_of_driver(environment), build, include)
+    link(CUBLAS, [done["cublas"]], wanted_of_cublas(environment), build, include)
     run("g++", "-shared", "-x", "c++", os.devnull, "-o", build / "libcublasLt.so.13", "-Wl,-soname,libcublasLt.so.13")
-    target = environment.module(module)
-    run("g++", "-shared", binding, "-o", target, f"-L{build}", "-l:libcuda.so.1", f"-Wl,-rpath,{build}")
+    options = ["-o", environment.module(RUNTIME), f"-L{build}", f"-l:{DRIVER}", f"-Wl,-rpath,{build}"]
+    run("g++", "-shared", binding, *options)
 
 
-def fingerprint(paths: list[Path]) -> str:
-    """Return a digest of files."""
-    digest = hashlib.sha256()
-    for path in paths:
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def changed(note: Path, state: str) -> bool:
+    """Return whether a note of what was done last is missing, or says something else."""
+    return not note.exists() or note.read_text() != state
 
 
 def prepare(folder: Path, packages: list[str]) -> None:
     """Make the environment, or bring it up to date, and install `packages` in it, too."""
     if shutil.which("g++") is None:
         raise Failure("g++ was not found: CuPy on the CPU needs it for its runtime and for every kernel")
-    state = fingerprint(sorted([*HERE.glob("*.cpp"), *HERE.glob("*.h"), HERE / "prepare.py"])) + " ".join(packages)
-    ready = folder / "share" / "cupy-on-cpu" / "ready"
-    if ready.exists() and ready.read_text() == state:
+    build = folder / "share" / "cupy-on-cpu"
+    ready, installed = build / "ready", build / "installed"
+    wanted = " ".join([*WHEELS, *packages])
+    state = digest(wanted, *sorted([*HERE.glob("*.cpp"), *HERE.glob("*.h"), HERE / "prepare.py"]))
+    if not changed(ready, state):
         return
     environment = Environment(folder)
     ready.unlink(missing_ok=True)
-    environment.pip("install", *WHEELS, *packages)
+    if changed(installed, wanted):
+        environment.pip("install", *WHEELS, *packages)
+        installed.write_text(wanted)
     if not environment.source.exists():
         get_source(environment)
     build_runtime(environment, headers(environment))
