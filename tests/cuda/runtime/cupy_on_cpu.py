@@ -20,16 +20,15 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
 BUILD = Path(sys.prefix) / "share" / "cupy-on-cpu"
 KERNELS = Path(os.environ.get("CUPY_ON_CPU_KERNELS") or BUILD / "kernels")
-HEADERS = [HERE.parent / "cuda_on_cpu.h", HERE / "kernel_language.h"]
+INCLUDE = BUILD / "include"
 FLAGS = [
     "-std=c++17", "-O1", "-w", "-fPIC", "-fno-strict-aliasing", "-fno-semantic-interposition", "-ffp-contract=off",
-    f"-I{HERE.parent}", f"-I{HERE}",
+    f"-I{INCLUDE}",
 ]  # fmt: skip
 PRECOMPILED = '#include "kernel_language.h"\n#include <cupy/complex.cuh>\n#include <cupy/carray.cuh>\n'
-KERNEL = re.compile(r"THIS_IS_A_KERNEL\s+void\s+(?:__launch_bounds__\s*\([^)]*\)\s*)?(\w+)\s*\(")
+KERNEL = re.compile(r"THIS_IS_A_KERNEL\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(")
 
 
 def counts() -> dict[str, int]:
@@ -64,7 +63,7 @@ def live() -> dict[str, int]:
 def _load() -> ctypes.CDLL:
     """Load the libraries under NVIDIA's names, so that CuPy finds them in the process."""
     if not (BUILD / "ready").exists():
-        raise ImportError(f"CuPy on the CPU is not in this environment: run `python {HERE / 'prepare.py'} {sys.prefix}`")
+        raise ImportError(f"CuPy on the CPU is not in this environment: run `python tests/cuda/runtime/prepare.py {sys.prefix}`")
     if "cupy" in sys.modules:
         raise ImportError("cupy_on_cpu must be imported before cupy")
     runtime = ctypes.CDLL(str(BUILD / "libcuda.so.1"))
@@ -88,7 +87,7 @@ _runtime = _load()
 import cupy  # noqa: E402
 from cupy.cuda import compiler, function, thrust  # noqa: E402
 
-INCLUDE = Path(cupy.__file__).parent / "_core" / "include"
+CUPY_INCLUDE = Path(cupy.__file__).parent / "_core" / "include"
 
 
 def _digest(*parts: str) -> str:
@@ -117,13 +116,13 @@ def _written(target: Path, *arguments: Any) -> Path:
 
 def _compile(source: str, options: Sequence[str]) -> Path:
     """Return the library of these kernels."""
-    folder = KERNELS / _digest(cupy.__version__, *FLAGS, PRECOMPILED, *[path.read_text() for path in HEADERS])
+    folder = KERNELS / _digest(cupy.__version__, *FLAGS, PRECOMPILED, *[path.read_text() for path in sorted(INCLUDE.glob("*.h"))])
     defines = [option for option in options if option.startswith("-D")]
     library = folder / f"{_digest(source, *defines)}.so"
     if library.exists():
         return library
     folder.mkdir(parents=True, exist_ok=True)
-    flags = [*FLAGS, f"-I{INCLUDE}"]
+    flags = [*FLAGS, f"-I{CUPY_INCLUDE}"]
     header = folder / "kernels.h"
     if not (folder / "kernels.h.gch").exists():
         header.write_text(PRECOMPILED)
@@ -132,10 +131,12 @@ def _compile(source: str, options: Sequence[str]) -> Path:
     text.write_text(source)
     expanded = _gpp(*flags, *defines, "-E", "-P", "-D__global__=THIS_IS_A_KERNEL", text)
     strides = "true" if "CUPY_FOR(" in source else "false"  # CuPy's loop, which strides over the whole grid
-    names = sorted(set(KERNEL.findall(expanded)))
-    added = [f'static bool {name}_added = emulator::add<{name}>("{name}", {strides});' for name in names]
-    text.write_text("\n".join([source, *added, ""]))
-    return _written(library, *flags, *defines, "-shared", "-Wl,-Bsymbolic-functions", "-include", header, text)
+    kernels = {name: int(bound or 1024) for bound, name in KERNEL.findall(expanded)}
+    described = [f'emulator::described<{name}>("{name}", {bound}, {strides}),' for name, bound in kernels.items()]
+    listed = ['extern "C" emulator::Kernel kernels[];', "emulator::Kernel kernels[] = {", *described, "{}};"]
+    text.write_text("\n".join([source, *listed, ""]))
+    link = ["-shared", "-Wl,-Bsymbolic-functions", f"-L{BUILD}", "-l:libcuda.so.1"]
+    return _written(library, *flags, *defines, "-include", header, text, *link)
 
 
 def _module(source: str, options: Sequence[str], arch: Any = None, *others: Any, **more: Any) -> Any:

@@ -1,30 +1,31 @@
 // Modules and launches of kernels.
 //
-// The image of a module is "cupy-on-cpu:" and the path of a library, which g++ made from kernels and `cuda_on_cpu.h`.
+// The image of a module is "cupy-on-cpu:" and the path of a library that g++ made of kernels and a list of them.
 #include <dlfcn.h>
 
 #include <cstring>
 
+#include "kernel_on_cpu.h"
 #include "runtime.h"
 
-namespace {
+// In threads.cpp, where CUDA's names are those of kernels.
+std::string run_threads(const emulator::Kernel &kernel, const unsigned *grid, const unsigned *block, void **arguments,
+                        unsigned seed);
 
-using Launch = const char *(*)(const char *, const unsigned *, const unsigned *, void **, unsigned);
-using Signature = const char *(*)(const char *);
+namespace {
 
 constexpr unsigned MOST_THREADS = 1024, MOST_Z = 64, MOST_ROWS = 65535, MOST_COLUMNS = 0x7FFFFFFF;
 constexpr unsigned SHARED = 48 << 10, MOST_SHARED = 227 << 10;
 
-struct Function {
-    std::string name;
-    std::vector<size_t> sizes;  // of its parameters
-    Launch launch;
-    unsigned dynamic_shared = SHARED;  // bytes that a launch may ask for
-};
-
 struct Module {
     void *library;
-    std::map<std::string, std::shared_ptr<Function>> functions;
+    const emulator::Kernel *kernels;
+};
+
+struct Function {
+    std::shared_ptr<Module> module;
+    const emulator::Kernel *kernel;
+    unsigned dynamic_shared = SHARED;  // bytes that a launch may ask for
 };
 
 Handles<Module> &modules() {
@@ -36,35 +37,28 @@ Handles<Function> &functions() {
     return all;
 }
 
-std::vector<size_t> sizes_of(const char *signature) {
-    std::vector<size_t> sizes;
-    for (const char *c = signature; *c;) {
-        char *end = const_cast<char *>(c + 1);
-        sizes.push_back(*c == 's' ? strtoul(c + 1, &end, 10) : 8);
-        c = end;
-    }
-    return sizes;
+std::shared_ptr<Module> load(const char *image) {
+    constexpr char mark[] = "cupy-on-cpu:";
+    if (strncmp(image, mark, strlen(mark))) refuse(cudaErrorInvalidKernelImage, "not made for this runtime");
+    void *library = dlopen(image + strlen(mark), RTLD_NOW | RTLD_LOCAL);
+    if (!library) refuse(cudaErrorInvalidKernelImage, dlerror());
+    return std::make_shared<Module>(Module{library, static_cast<const emulator::Kernel *>(dlsym(library, "kernels"))});
 }
 
-template <typename T>
-T symbol(void *library, const char *name) {
-    return reinterpret_cast<T>(dlsym(library, name));
-}
-
-std::shared_ptr<Function> find(const Module &module, const char *name) {
-    const char *signature = symbol<Signature>(module.library, "signature")(name);
-    if (!strcmp(signature, "no such kernel")) refuse(cudaErrorSymbolNotFound, name);
-    const auto launch = symbol<Launch>(module.library, "launch");
-    return std::make_shared<Function>(Function{name, sizes_of(signature), launch});
+std::shared_ptr<Function> find(const std::shared_ptr<Module> &module, const std::string &name) {
+    for (const auto *kernel = module->kernels; kernel->name; ++kernel)
+        if (name == kernel->name) return std::make_shared<Function>(Function{module, kernel});
+    refuse(cudaErrorSymbolNotFound, name);
 }
 
 // The parameters of a launch, copied as it is submitted.
 class Parameters {
 public:
-    Parameters(const std::vector<size_t> &sizes, void **values) {
-        for (size_t i = 0; i < sizes.size(); ++i) {
-            values_.emplace_back((sizes[i] + sizeof(Slot) - 1) / sizeof(Slot));
-            memcpy(values_[i].data(), values[i], sizes[i]);
+    Parameters(const emulator::Kernel &kernel, void **values) {
+        for (unsigned i = 0; i < kernel.count; ++i) {
+            const size_t size = kernel.parameters[i].size;
+            values_.emplace_back((size + sizeof(Slot) - 1) / sizeof(Slot));
+            memcpy(values_[i].data(), values[i], size);
         }
     }
     std::vector<void *> pointers() const {
@@ -85,7 +79,8 @@ void check_launch(const Function &function, const dim3 &grid, const dim3 &block,
     const auto &[bx, by, bz] = block;
     if (!gx || !gy || !gz || gx > MOST_COLUMNS || gy > MOST_ROWS || gz > MOST_ROWS)
         refuse(cudaErrorInvalidValue, "a grid of that size");
-    if (!bx || !by || !bz || bx > MOST_THREADS || by > MOST_THREADS || bz > MOST_Z || size_t(bx) * by * bz > MOST_THREADS)
+    if (!bx || !by || !bz || bx > MOST_THREADS || by > MOST_THREADS || bz > MOST_Z ||
+        size_t(bx) * by * bz > function.kernel->most_threads)
         refuse(cudaErrorInvalidValue, "a block of that size");
     if (shared > function.dynamic_shared) refuse(cudaErrorInvalidValue, "that much shared memory");
 }
@@ -101,12 +96,13 @@ std::string text(const char *name, const dim3 &size) {
     return std::string(name) + " " + std::to_string(size.x) + "x" + std::to_string(size.y) + "x" + std::to_string(size.z);
 }
 
-void run(const Function &function, const dim3 &grid, const dim3 &block, const Parameters &parameters) {
-    const std::string what = "the kernel " + function.name;
+void run(const emulator::Kernel &kernel, const dim3 &grid, const dim3 &block, const Parameters &parameters) {
+    const std::string what = std::string("the kernel ") + kernel.name;
     on_the_device(what, [&] {
         auto pointers = parameters.pointers();
-        const unsigned g[] = {grid.x, grid.y, grid.z}, b[] = {block.x, block.y, block.z};
-        const std::string error = function.launch(function.name.c_str(), g, b, pointers.data(), next_seed());
+        const unsigned g[] = {grid.x, grid.y, grid.z}, b[] = {block.x, block.y, block.z}, one[] = {1, 1, 1};
+        const bool alone = kernel.strides;
+        const std::string error = run_threads(kernel, alone ? one : g, alone ? one : b, pointers.data(), next_seed());
         if (!error.empty()) break_down(cudaErrorLaunchFailure, what + ": " + error);
         if (const auto harm = broken_guard(); !harm.empty()) break_down(cudaErrorIllegalAddress, what + " " + harm);
     });
@@ -118,12 +114,7 @@ EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image) {
     return driver_call(__func__, [&] {
         count(Counter::MODULE_LOADS);
         check_unsafe("cuModuleLoadData");
-        constexpr char mark[] = "cupy-on-cpu:";
-        const char *path = static_cast<const char *>(image);
-        if (strncmp(path, mark, strlen(mark))) refuse(cudaErrorInvalidKernelImage, "not made for this runtime");
-        void *library = dlopen(path + strlen(mark), RTLD_NOW | RTLD_LOCAL);
-        if (!library) refuse(cudaErrorInvalidKernelImage, dlerror());
-        *module = reinterpret_cast<CUmodule>(modules().add(std::make_shared<Module>(Module{library, {}})));
+        *module = reinterpret_cast<CUmodule>(modules().add(load(static_cast<const char *>(image))));
     });
 }
 
@@ -134,7 +125,7 @@ EXPORT CUresult cuModuleUnload(CUmodule module) {
 EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, const char *name) {
     return driver_call(__func__, [&] {
         const auto module = modules().get(handle, "module");
-        *function = reinterpret_cast<CUfunction>(functions().add(find(*module, name)));
+        *function = reinterpret_cast<CUfunction>(functions().add(find(module, name)));
     });
 }
 
@@ -145,10 +136,10 @@ EXPORT CUresult cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsi
         const auto stream = stream_of(queue);
         const dim3 grid{gx, gy, gz}, block{bx, by, bz};
         if (!stream->capture) count(Counter::LAUNCHES);
-        note("  " + function->name + text(" grid", grid) + text(" block", block));
+        note(std::string("  ") + function->kernel->name + text(" grid", grid) + text(" block", block));
         check_launch(*function, grid, block, shared);
-        const auto parameters = std::make_shared<const Parameters>(function->sizes, values);
-        submit(stream, Kind::LAUNCH, [=] { run(*function, grid, block, *parameters); });
+        const auto parameters = std::make_shared<const Parameters>(*function->kernel, values);
+        submit(stream, Kind::LAUNCH, [=] { run(*function->kernel, grid, block, *parameters); });
     });
 }
 
@@ -156,7 +147,7 @@ EXPORT CUresult cuFuncGetAttribute(int *value, CUfunction_attribute attribute, C
     return driver_call(__func__, [&] {
         const auto function = functions().get(handle, "function");
         switch (attribute) {
-            case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = MOST_THREADS; break;
+            case CU_FUNC_ATTRIBUTE_MAX_THREADS_PER_BLOCK: *value = int(function->kernel->most_threads); break;
             case CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES: *value = int(function->dynamic_shared); break;
             default: refuse(cudaErrorNotSupported, "an attribute that g++ does not know");
         }

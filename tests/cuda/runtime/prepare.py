@@ -24,6 +24,9 @@ from typing import Any
 
 VERSION, CUDA = "14.2.0", 13000
 HERE = Path(__file__).resolve().parent
+SOURCES, HEADERS = sorted(HERE.glob("*.cpp")), sorted([*HERE.glob("*.h"), *HERE.parent.glob("*_on_cpu.h")])
+KERNEL_HEADERS = [HERE.parent / "kernel_on_cpu.h", HERE.parent / "cuda_on_cpu.h", HERE / "kernel_language.h"]
+MODULE = HERE / "cupy_on_cpu.py"
 HEADER_WHEELS = ["nvidia-cuda-runtime==13.0.*", "nvidia-cuda-crt==13.0.*", "nvidia-cuda-profiler-api==13.0.*"]
 WHEELS = ["setuptools>=77,<81", "wheel", "cython>=3.1,<3.3", f"cupy-cuda13x=={VERSION}"]
 RUNTIME = "cupy_backends.cuda.api.runtime"
@@ -136,7 +139,7 @@ def digest(*parts: Any) -> str:
 
 def compiled(source: Path, build: Path, flags: list[str]) -> Path:
     """Return the object file of a C++ file, compiled if it, the headers of this folder or the flags have changed."""
-    target = build / f"{source.stem}-{digest(source, *sorted(HERE.glob('*.h')), *flags)}.o"
+    target = build / f"{source.stem}-{digest(source, *HEADERS, *flags)}.o"
     if not target.exists():
         for old in build.glob(f"{source.stem}-*.o"):
             old.unlink()
@@ -183,14 +186,14 @@ def binding_flags(environment: Environment, include: Path) -> list[str]:
 
 def build_runtime(environment: Environment, include: Path) -> None:
     """Compile the runtime, the driver, cuBLAS, and CuPy's module that is linked to them."""
-    build, flags = environment.build, [*FLAGS, f"-I{include}", f"-I{HERE}"]
+    build, flags = environment.build, [*FLAGS, f"-I{include}", f"-I{HERE}", f"-I{HERE.parent}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         bound = pool.submit(
             lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include))
         )
         objects = {
             path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])])
-            for path in sorted(HERE.glob("*.cpp"))
+            for path in SOURCES
         }
     binding, done = bound.result(), {stem: future.result() for stem, future in objects.items()}
     wanted = {name for name in symbols("--undefined-only", binding) if re.match("cuda[A-Z]", name)}
@@ -200,6 +203,16 @@ def build_runtime(environment: Environment, include: Path) -> None:
     run("g++", "-shared", "-x", "c++", os.devnull, "-o", build / "libcublasLt.so.13", "-Wl,-soname,libcublasLt.so.13")
     options = ["-o", environment.module(RUNTIME), f"-L{build}", f"-l:{DRIVER}", f"-Wl,-rpath,{build}"]
     run("g++", "-shared", binding, *options)
+
+
+def install(environment: Environment) -> None:
+    """Copy the Python module, and the headers with which it compiles kernels, so that they fit what was built."""
+    shutil.copy(MODULE, environment.site)
+    target = environment.build / "include"
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(HERE / "thrust", target / "thrust")
+    for header in KERNEL_HEADERS:
+        shutil.copy(header, target)
 
 
 def changed(note: Path, state: str) -> bool:
@@ -214,7 +227,7 @@ def prepare(folder: Path, packages: list[str]) -> None:
     build = folder / "share" / "cupy-on-cpu"
     ready, installed = build / "ready", build / "installed"
     wanted = " ".join([*WHEELS, *packages])
-    state = digest(wanted, *sorted([*HERE.glob("*.cpp"), *HERE.glob("*.h"), HERE / "prepare.py"]))
+    state = digest(wanted, *SOURCES, *HEADERS, MODULE, Path(__file__))
     if not changed(ready, state):
         return
     environment = Environment(folder)
@@ -225,7 +238,7 @@ def prepare(folder: Path, packages: list[str]) -> None:
     if not environment.source.exists():
         get_source(environment)
     build_runtime(environment, headers(environment))
-    (environment.site / "cupy_on_cpu.pth").write_text(f"{HERE}\n")
+    install(environment)
     ready.write_text(state)
 
 
