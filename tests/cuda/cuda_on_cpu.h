@@ -47,6 +47,9 @@ void wait_for_warp(int line);
 void exchange(void *value, size_t size, size_t other, int line);
 size_t thread_in_block();
 
+// The shared memory whose size the launch gives: `extern __shared__` in CUDA.
+void *dynamic_shared();
+
 template <typename T>
 constexpr Parameter parameter() {
     if (std::is_pointer_v<T>) return {'p', sizeof(T)};
@@ -95,14 +98,17 @@ T exchanged(T value, size_t other, int line) {
 
 inline void __syncthreads(int line = __builtin_LINE()) { emulator::wait_for_block(line); }
 inline void __syncwarp(unsigned = ~0u, int line = __builtin_LINE()) { emulator::wait_for_warp(line); }
-template <typename T>
-T __shfl_down_sync(unsigned, T value, unsigned distance, int line = __builtin_LINE()) {
-    return emulator::exchanged(value, emulator::thread_in_block() + distance, line);
-}
-template <typename T>
-T __shfl_xor_sync(unsigned, T value, int mask, int line = __builtin_LINE()) {
-    return emulator::exchanged(value, emulator::thread_in_block() ^ size_t(mask), line);
-}
+// Exchanges within whole warps, which is what kernels use; it stops where `width` is that of a part.
+#define SHUFFLE(name, type, other)                                                                        \
+    template <typename T>                                                                                 \
+    T name(unsigned, T value, type by, int width = 32, int line = __builtin_LINE()) {                     \
+        if (width != 32) __builtin_trap();                                                                \
+        return emulator::exchanged(value, other, line);                                                   \
+    }
+SHUFFLE(__shfl_down_sync, unsigned, emulator::thread_in_block() + by)
+SHUFFLE(__shfl_up_sync, unsigned, emulator::thread_in_block() - by)
+SHUFFLE(__shfl_xor_sync, int, emulator::thread_in_block() ^ size_t(by))
+SHUFFLE(__shfl_sync, int, emulator::thread_in_block() / 32 * 32 + size_t(by) % 32)
 
 ROUNDED float __fadd_rn(float a, float b) { return a + b; }
 ROUNDED float __fmul_rn(float a, float b) { return a * b; }

@@ -33,7 +33,7 @@ extern "C" const char *launch(const char *name, const unsigned *grid, const unsi
                               unsigned seed) {
     static std::string error;
     reports = 0;
-    error = emulator::run(*find(name), {grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, arguments, seed);
+    error = emulator::run(*find(name), {grid[0], grid[1], grid[2]}, {block[0], block[1], block[2]}, 0, arguments, seed);
     if (reports) error = "undefined behaviour: see the sanitizer's report on stderr";
     return error.c_str();
 }

@@ -61,6 +61,7 @@ static const Kernel *running;
 static void **arguments;
 static jmp_buf scheduler;
 static std::string error;
+static std::vector<double> dynamic;
 
 inline void jump(jmp_buf &from, jmp_buf &to) {
     if (!_setjmp(from)) _longjmp(to, 1);
@@ -155,6 +156,7 @@ inline dim3 place(size_t i, dim3 size) {
 
 inline void run_block(unsigned seed) {
     if (running->shared) memset(running->shared, 0xFF, running->shared_size);
+    std::fill(dynamic.begin(), dynamic.end(), NAN);
     for (size_t i = 0; i < count; ++i) {
         threads[i].state = READY;
         threads[i].fiber = nullptr;
@@ -177,8 +179,10 @@ inline void run_block(unsigned seed) {
 }
 
 // Runs a kernel: blocks and threads in the order of `seed`.  Returns what went wrong, or "".
-inline const std::string &run(const Kernel &kernel, dim3 grid, dim3 block, void **values, unsigned seed) {
+inline const std::string &run(const Kernel &kernel, dim3 grid, dim3 block, size_t shared, void **values,
+                              unsigned seed) {
     running = &kernel;
+    dynamic.resize((shared + sizeof(double) - 1) / sizeof(double));
     arguments = values;
     error.clear();
     gridDim = grid;
@@ -197,6 +201,8 @@ inline const std::string &run(const Kernel &kernel, dim3 grid, dim3 block, void 
 
 void wait_for_block(int line) { wait(AT_BLOCK_BARRIER, line); }
 void wait_for_warp(int line) { wait(AT_WARP_BARRIER, line); }
+
+void *dynamic_shared() { return dynamic.data(); }
 
 size_t thread_in_block() { return size_t(current - threads.data()); }
 

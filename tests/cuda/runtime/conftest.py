@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 KERNELS = r"""
+extern "C" __global__ void nothing() {}
 extern "C" __global__ void set(float *out, float value) { out[blockIdx.x * blockDim.x + threadIdx.x] = value; }
 extern "C" __global__ void twice(float *out) { out[threadIdx.x] *= 2; }
 extern "C" __global__ void plus_one(float *out) { out[threadIdx.x] += 1; }
@@ -95,8 +96,18 @@ def capturing(rt):
 def end_capture(rt, handle):
     """End the capture of a stream, if there is one."""
     with suppress(rt.CUDARuntimeError):
-        if rt.streamIsCapturing(handle):
-            rt.graphDestroy(rt.streamEndCapture(handle))
+        rt.graphDestroy(rt.streamEndCapture(handle))
+
+
+@pytest.fixture
+def query(rt):
+    """query(function, handle): raise what streamQuery or eventQuery return."""
+
+    def ask(function, handle):
+        if status := function(handle):
+            raise rt.CUDARuntimeError(status)
+
+    return ask
 
 
 @pytest.fixture

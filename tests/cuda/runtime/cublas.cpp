@@ -62,6 +62,17 @@ struct Product {
     bool tf32;
 };
 
+// The addresses of the matrices of one product.
+template <typename T>
+struct Operands {
+    const T *a, *b;
+    T *c;
+};
+
+// Where those of the i-th product of a batch are; it is asked when the product is computed.
+template <typename T>
+using Batch = std::function<Operands<T>(size_t i)>;
+
 // Panels of `width` rows of a factor, each with its columns one after the other; zeros fill the last one up.
 template <size_t width, typename At>
 std::vector<double> panels(size_t rows, size_t columns, const At &at) {
@@ -120,62 +131,82 @@ std::string text(const Shape &s) {
            (s.ta == CUBLAS_OP_N ? " N" : " T") + (s.tb == CUBLAS_OP_N ? "N" : "T");
 }
 
-template <typename T>
-void gemm(cublasHandle_t handle, const Shape &s, const T *alpha, const T *a, const T *b, const T *beta, T *c, bool tf32) {
-    const auto stream = stream_of(handle_of(handle).stream);
-    if (!stream->capture) count(Counter::PRODUCTS);
-    note(text(s));
-    check(s);
-    if (!s.m || !s.n) return;
-    const Product<T> product = {
-        size_t(s.m), size_t(s.n), size_t(s.k), *alpha, *beta, {a, s.ta != CUBLAS_OP_N, size_t(s.lda)},
-        {b, s.tb != CUBLAS_OP_N, size_t(s.ldb)}, c, size_t(s.ldc), tf32};
-    submit(stream, Kind::PRODUCT, [product] { on_the_device("a product", [&] { compute(product); }); });
-}
-
 bool wants_tf32(cublasHandle_t handle, cublasComputeType_t compute) {
     return compute == CUBLAS_COMPUTE_32F_FAST_TF32 ||
            (compute == CUBLAS_COMPUTE_32F && handle_of(handle).math == CUBLAS_TF32_TENSOR_OP_MATH);
 }
 
-void gemm_ex(cublasHandle_t handle, const Shape &s, const void *alpha, const void *a, cudaDataType at, const void *b,
-             cudaDataType bt, const void *beta, void *c, cudaDataType ct, cublasComputeType_t compute) {
-    if (at != bt || at != ct) refuse(cudaErrorNotSupported, "factors of different types");
-    if (at == CUDA_R_32F && (compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_FAST_TF32))
-        return gemm(handle, s, static_cast<const float *>(alpha), static_cast<const float *>(a),
-                    static_cast<const float *>(b), static_cast<const float *>(beta), static_cast<float *>(c),
-                    wants_tf32(handle, compute));
-    if (at == CUDA_R_64F && compute == CUBLAS_COMPUTE_64F)
-        return gemm(handle, s, static_cast<const double *>(alpha), static_cast<const double *>(a),
-                    static_cast<const double *>(b), static_cast<const double *>(beta), static_cast<double *>(c), false);
-    refuse(cudaErrorNotSupported, "products of that type");
-}
+template <typename T>
+constexpr cublasComputeType_t COMPUTE = std::is_same_v<T, float> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
 
-size_t size_of(cudaDataType type) { return type == CUDA_R_64F ? 8 : 4; }
+// Products of one shape, in one launch.
+template <typename T>
+void gemm(cublasHandle_t handle, const Shape &s, const T *alpha, const T *beta, const Batch<T> &at, int batch = 1,
+          cublasComputeType_t compute_type = COMPUTE<T>) {
+    const auto stream = stream_of(handle_of(handle).stream);
+    if (!stream->capture) count(Counter::PRODUCTS);
+    note(text(s) + (batch == 1 ? "" : " times " + std::to_string(batch)));
+    check(s);
+    if (batch < 0) refuse(cudaErrorInvalidValue, "a negative number of products");
+    if (!s.m || !s.n || !batch) return;
+    Product<T> product = {size_t(s.m), size_t(s.n), size_t(s.k), *alpha, *beta,
+                          {nullptr, s.ta != CUBLAS_OP_N, size_t(s.lda)}, {nullptr, s.tb != CUBLAS_OP_N, size_t(s.ldb)},
+                          nullptr, size_t(s.ldc), wants_tf32(handle, compute_type)};
+    submit(stream, Kind::PRODUCT, [=]() mutable {
+        on_the_device("a product", [&] {
+            for (size_t i = 0; i < size_t(batch); ++i) {
+                const Operands<T> operands = at(i);
+                product.a.data = operands.a;
+                product.b.data = operands.b;
+                product.c = operands.c;
+                compute(product);
+            }
+        });
+    });
+}
 
 template <typename T>
-cublasComputeType_t compute_type() {
-    return std::is_same_v<T, float> ? CUBLAS_COMPUTE_32F : CUBLAS_COMPUTE_64F;
+Batch<T> strided(const void *a, long long sa, const void *b, long long sb, void *c, long long sc) {
+    return [=](size_t i) {
+        const auto step = static_cast<long long>(i);
+        return Operands<T>{static_cast<const T *>(a) + step * sa, static_cast<const T *>(b) + step * sb,
+                           static_cast<T *>(c) + step * sc};
+    };
 }
 
+// By arrays of addresses, which are on the device.
 template <typename T>
-cublasStatus_t one(const char *name, cublasHandle_t handle, const Shape &s, const T *alpha, const T *a, const T *b,
-                   const T *beta, T *c) {
-    return blas_call(name, [&] { gemm(handle, s, alpha, a, b, beta, c, wants_tf32(handle, compute_type<T>())); });
+Batch<T> listed(const T *const *a, const T *const *b, T *const *c) {
+    return [=](size_t i) { return Operands<T>{a[i], b[i], c[i]}; };
 }
 
-struct Strides {
-    long long a, b, c;
+struct Types {
+    cudaDataType a, b, c;
+    cublasComputeType_t compute;
 };
 
-template <typename T>
-cublasStatus_t many(const char *name, cublasHandle_t handle, const Shape &s, const T *alpha, const T *a, const T *b,
-                    const T *beta, T *c, const Strides &strides, int count) {
-    return blas_call(name, [&] {
-        for (long long i = 0; i < count; ++i)
-            gemm(handle, s, alpha, a + i * strides.a, b + i * strides.b, beta, c + i * strides.c, 
-                 wants_tf32(handle, compute_type<T>()));
-    });
+struct Strided {
+    const void *a;
+    long long sa;
+    const void *b;
+    long long sb;
+    void *c;
+    long long sc;
+    int batch;
+};
+
+void gemm_ex(cublasHandle_t handle, const Shape &s, const Types &types, const void *alpha, const void *beta,
+             const Strided &p) {
+    const auto [at, bt, ct, compute] = types;
+    const bool tf32 = compute == CUBLAS_COMPUTE_32F_FAST_TF32;
+    if (at != bt || at != ct) refuse(cudaErrorNotSupported, "factors of different types");
+    if (at == CUDA_R_32F && (compute == CUBLAS_COMPUTE_32F || tf32))
+        return gemm<float>(handle, s, static_cast<const float *>(alpha), static_cast<const float *>(beta),
+                           strided<float>(p.a, p.sa, p.b, p.sb, p.c, p.sc), p.batch, compute);
+    if (at == CUDA_R_64F && compute == CUBLAS_COMPUTE_64F)
+        return gemm<double>(handle, s, static_cast<const double *>(alpha), static_cast<const double *>(beta),
+                            strided<double>(p.a, p.sa, p.b, p.sb, p.c, p.sc), p.batch);
+    refuse(cudaErrorNotSupported, "products of that type");
 }
 
 // y = alpha * op(A) x + beta * y.
@@ -268,66 +299,54 @@ EXPORT cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t *mod
     return blas_call(__func__, [&] { *mode = handle_of(handle).math; });
 }
 
-EXPORT cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,
-                                   const void *alpha, const void *a, cudaDataType at, int lda, const void *b,
+#define SHAPE \
+    cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k
+#define GIVEN {ta, tb, m, n, k, lda, ldb, ldc}
+
+EXPORT cublasStatus_t cublasGemmEx(SHAPE, const void *alpha, const void *a, cudaDataType at, int lda, const void *b,
                                    cudaDataType bt, int ldb, const void *beta, void *c, cudaDataType ct, int ldc,
                                    cublasComputeType_t compute, cublasGemmAlgo_t) {
     return blas_call(__func__, [&] {
-        gemm_ex(handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, a, at, b, bt, beta, c, ct, compute);
+        gemm_ex(handle, GIVEN, {at, bt, ct, compute}, alpha, beta, {a, 0, b, 0, c, 0, 1});
     });
 }
 
-EXPORT cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m,
-                                                 int n, int k, const void *alpha, const void *a, cudaDataType at, int lda,
+EXPORT cublasStatus_t cublasGemmStridedBatchedEx(SHAPE, const void *alpha, const void *a, cudaDataType at, int lda,
                                                  long long sa, const void *b, cudaDataType bt, int ldb, long long sb,
                                                  const void *beta, void *c, cudaDataType ct, int ldc, long long sc,
-                                                 int count, cublasComputeType_t compute, cublasGemmAlgo_t) {
+                                                 int batch, cublasComputeType_t compute, cublasGemmAlgo_t) {
     return blas_call(__func__, [&] {
-        const long long size = (long long)size_of(at);
-        for (long long i = 0; i < count; ++i)
-            gemm_ex(handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, static_cast<const char *>(a) + i * sa * size, at,
-                    static_cast<const char *>(b) + i * sb * size, bt, beta, static_cast<char *>(c) + i * sc * size, ct,
-                    compute);
+        gemm_ex(handle, GIVEN, {at, bt, ct, compute}, alpha, beta, {a, sa, b, sb, c, sc, batch});
     });
 }
 
-EXPORT cublasStatus_t cublasSgemm_v2(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,
-                                     const float *alpha, const float *a, int lda, const float *b, int ldb,
-                                     const float *beta, float *c, int ldc) {
-    return one(__func__, handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, a, b, beta, c);
-}
-EXPORT cublasStatus_t cublasDgemm_v2(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m, int n, int k,
-                                     const double *alpha, const double *a, int lda, const double *b, int ldb,
-                                     const double *beta, double *c, int ldc) {
-    return one(__func__, handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, a, b, beta, c);
-}
-EXPORT cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m,
-                                                int n, int k, const float *alpha, const float *a, int lda, long long sa,
-                                                const float *b, int ldb, long long sb, const float *beta, float *c,
-                                                int ldc, long long sc, int count) {
-    return many(__func__, handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, a, b, beta, c, {sa, sb, sc}, count);
-}
-EXPORT cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_t ta, cublasOperation_t tb, int m,
-                                                int n, int k, const double *alpha, const double *a, int lda, long long sa,
-                                                const double *b, int ldb, long long sb, const double *beta, double *c,
-                                                int ldc, long long sc, int count) {
-    return many(__func__, handle, {ta, tb, m, n, k, lda, ldb, ldc}, alpha, a, b, beta, c, {sa, sb, sc}, count);
-}
-EXPORT cublasStatus_t cublasSgemv_v2(cublasHandle_t handle, cublasOperation_t op, int m, int n, const float *alpha,
-                                     const float *a, int lda, const float *x, int step_x, const float *beta, float *y,
-                                     int step_y) {
-    return matrix_vector(__func__, handle, op, m, n, alpha, a, lda, x, step_x, beta, y, step_y);
-}
-EXPORT cublasStatus_t cublasDgemv_v2(cublasHandle_t handle, cublasOperation_t op, int m, int n, const double *alpha,
-                                     const double *a, int lda, const double *x, int step_x, const double *beta, double *y,
-                                     int step_y) {
-    return matrix_vector(__func__, handle, op, m, n, alpha, a, lda, x, step_x, beta, y, step_y);
-}
-EXPORT cublasStatus_t cublasSdot_v2(cublasHandle_t handle, int n, const float *x, int step_x, const float *y, int step_y,
-                                    float *result) {
-    return dot(__func__, handle, n, x, step_x, y, step_y, result);
-}
-EXPORT cublasStatus_t cublasDdot_v2(cublasHandle_t handle, int n, const double *x, int step_x, const double *y, int step_y,
-                                    double *result) {
-    return dot(__func__, handle, n, x, step_x, y, step_y, result);
-}
+// The functions whose names begin with the letter of their type.
+#define FUNCTIONS(letter, T)                                                                                          \
+    EXPORT cublasStatus_t cublas##letter##gemm_v2(SHAPE, const T *alpha, const T *a, int lda, const T *b, int ldb,    \
+                                                  const T *beta, T *c, int ldc) {                                     \
+        return blas_call(__func__, [&] { gemm<T>(handle, GIVEN, alpha, beta, strided<T>(a, 0, b, 0, c, 0)); });       \
+    }                                                                                                                 \
+    EXPORT cublasStatus_t cublas##letter##gemmStridedBatched(                                                         \
+        SHAPE, const T *alpha, const T *a, int lda, long long sa, const T *b, int ldb, long long sb, const T *beta,   \
+        T *c, int ldc, long long sc, int batch) {                                                                     \
+        return blas_call(__func__, [&] {                                                                              \
+            gemm<T>(handle, GIVEN, alpha, beta, strided<T>(a, sa, b, sb, c, sc), batch);                              \
+        });                                                                                                           \
+    }                                                                                                                 \
+    EXPORT cublasStatus_t cublas##letter##gemmBatched(SHAPE, const T *alpha, const T *const *a, int lda,              \
+                                                      const T *const *b, int ldb, const T *beta, T *const *c,         \
+                                                      int ldc, int batch) {                                           \
+        return blas_call(__func__, [&] { gemm<T>(handle, GIVEN, alpha, beta, listed<T>(a, b, c), batch); });          \
+    }                                                                                                                 \
+    EXPORT cublasStatus_t cublas##letter##gemv_v2(cublasHandle_t handle, cublasOperation_t op, int m, int n,          \
+                                                  const T *alpha, const T *a, int lda, const T *x, int step_x,        \
+                                                  const T *beta, T *y, int step_y) {                                  \
+        return matrix_vector(__func__, handle, op, m, n, alpha, a, lda, x, step_x, beta, y, step_y);                  \
+    }                                                                                                                 \
+    EXPORT cublasStatus_t cublas##letter##dot_v2(cublasHandle_t handle, int n, const T *x, int step_x, const T *y,    \
+                                                 int step_y, T *result) {                                             \
+        return dot(__func__, handle, n, x, step_x, y, step_y, result);                                                \
+    }
+
+FUNCTIONS(S, float)
+FUNCTIONS(D, double)

@@ -29,6 +29,9 @@ FLAGS = [
 ]  # fmt: skip
 PRECOMPILED = '#include "kernel_language.h"\n#include <cupy/complex.cuh>\n#include <cupy/carray.cuh>\n'
 KERNEL = re.compile(r"THIS_IS_A_KERNEL\s+void\s+(?:__launch_bounds__\s*\(\s*(\d+)[^)]*\)\s*)?(\w+)\s*\(")
+DYNAMIC = re.compile(r"extern\s+__shared__\s+([\w<> ]+?)\s+(\w+)\[\];")
+# CUPY_FOR is a loop over the whole grid that takes any number of threads, if its body does not look at its own.
+BLOCKWISE = re.compile(r"threadIdx|blockIdx|__shared__|__sync|__shfl")
 
 
 def counts() -> dict[str, int]:
@@ -98,7 +101,7 @@ def _gpp(*arguments: Any) -> str:
     """Run g++ and return its output; raise CuPy's own error if it fails."""
     done = subprocess.run(["g++", *map(str, arguments)], capture_output=True, text=True)
     if done.returncode:
-        raise RuntimeError(f"g++ failed:\n{done.stderr}")
+        raise compiler.CompileException(done.stderr, "", "", arguments, "g++")
     return done.stdout
 
 
@@ -128,9 +131,10 @@ def _compile(source: str, options: Sequence[str]) -> Path:
         header.write_text(PRECOMPILED)
         _written(folder / "kernels.h.gch", *flags, "-x", "c++-header", header)
     text = library.with_suffix(".cpp")
+    source = DYNAMIC.sub(r"\1 *\2 = static_cast<\1 *>(emulator::dynamic_shared());", source)
     text.write_text(source)
     expanded = _gpp(*flags, *defines, "-E", "-P", "-D__global__=THIS_IS_A_KERNEL", text)
-    strides = "true" if "CUPY_FOR(" in source else "false"  # CuPy's loop, which strides over the whole grid
+    strides = "true" if "CUPY_FOR(" in source and not BLOCKWISE.search(source) else "false"
     kernels = {name: int(bound or 1024) for bound, name in KERNEL.findall(expanded)}
     described = [f'emulator::described<{name}>("{name}", {bound}, {strides}),' for name, bound in kernels.items()]
     listed = ['extern "C" emulator::Kernel kernels[];', "emulator::Kernel kernels[] = {", *described, "{}};"]

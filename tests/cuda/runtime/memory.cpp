@@ -110,18 +110,13 @@ void check_range(const void *pointer, size_t size) {
 
 std::string describe(const void *address) {
     const auto *where = static_cast<const char *>(address);
-    std::string text = "an address";
-    if (const auto found = at_or_before(live(), address); found != live().end() && where < found->first + found->second.length + PAGE)
-        text = "byte " + std::to_string(where - found->first) + " of an allocation of " + std::to_string(found->second.size);
-    else if (inside(freed(), address))
-        text = "freed memory";
-    else if (in_arena(address))
-        text = "memory of the device that is not allocated";
-    else if (!address)
-        text = "the null pointer";
-    else
-        text = "memory that is not the device's";
-    return text;
+    const auto found = at_or_before(live(), address);
+    if (found != live().end() && where < found->first + found->second.length + PAGE)
+        return "byte " + std::to_string(where - found->first) + " of an allocation of " +
+               std::to_string(found->second.size);
+    if (inside(freed(), address)) return "freed memory";
+    if (in_arena(address)) return "memory of the device that is not allocated";
+    return address ? "memory that is not the device's" : "what no pointer of the device names";
 }
 
 std::string broken_guard() {

@@ -9,8 +9,8 @@
 #include "runtime.h"
 
 // In threads.cpp, where CUDA's names are those of kernels.
-std::string run_threads(const emulator::Kernel &kernel, const unsigned *grid, const unsigned *block, void **arguments,
-                        unsigned seed);
+std::string run_threads(const emulator::Kernel &kernel, const unsigned *grid, const unsigned *block, size_t shared,
+                        void **arguments, unsigned seed);
 
 namespace {
 
@@ -96,13 +96,15 @@ std::string text(const char *name, const dim3 &size) {
     return std::string(name) + " " + std::to_string(size.x) + "x" + std::to_string(size.y) + "x" + std::to_string(size.z);
 }
 
-void run(const emulator::Kernel &kernel, const dim3 &grid, const dim3 &block, const Parameters &parameters) {
+void run(const emulator::Kernel &kernel, const dim3 &grid, const dim3 &block, size_t shared,
+         const Parameters &parameters) {
     const std::string what = std::string("the kernel ") + kernel.name;
     on_the_device(what, [&] {
         auto pointers = parameters.pointers();
         const unsigned g[] = {grid.x, grid.y, grid.z}, b[] = {block.x, block.y, block.z}, one[] = {1, 1, 1};
         const bool alone = kernel.strides;
-        const std::string error = run_threads(kernel, alone ? one : g, alone ? one : b, pointers.data(), next_seed());
+        const std::string error =
+            run_threads(kernel, alone ? one : g, alone ? one : b, shared, pointers.data(), next_seed());
         if (!error.empty()) break_down(cudaErrorLaunchFailure, what + ": " + error);
         if (const auto harm = broken_guard(); !harm.empty()) break_down(cudaErrorIllegalAddress, what + " " + harm);
     });
@@ -139,7 +141,7 @@ EXPORT CUresult cuLaunchKernel(CUfunction handle, unsigned gx, unsigned gy, unsi
         note(std::string("  ") + function->kernel->name + text(" grid", grid) + text(" block", block));
         check_launch(*function, grid, block, shared);
         const auto parameters = std::make_shared<const Parameters>(*function->kernel, values);
-        submit(stream, Kind::LAUNCH, [=] { run(*function->kernel, grid, block, *parameters); });
+        submit(stream, Kind::LAUNCH, [=] { run(*function->kernel, grid, block, shared, *parameters); });
     });
 }
 
