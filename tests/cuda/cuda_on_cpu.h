@@ -81,11 +81,11 @@ extern char __stop_shared_memory[] __attribute__((weak, visibility("hidden")));
 namespace emulator {
 
 template <auto kernel>
-Kernel described(const char *name, unsigned most_threads = 1024, bool strides = false) {
+Kernel described(const char *name, unsigned most_threads = 1024, bool strides = false, bool exits = false) {
     using Its = Described<kernel>;
     constexpr unsigned count = sizeof(Its::parameters) / sizeof(Parameter) - 1;
     const size_t shared = __start_shared_memory ? size_t(__stop_shared_memory - __start_shared_memory) : 0;
-    return {name, Its::call, Its::parameters, count, most_threads, strides, __start_shared_memory, shared};
+    return {name, Its::call, Its::parameters, count, most_threads, strides, exits, __start_shared_memory, shared};
 }
 
 template <typename T>

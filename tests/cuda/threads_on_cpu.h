@@ -147,7 +147,8 @@ inline bool release_some() {
     bool some = false;
     for (size_t warp = 0; warp < count; warp += 32) some |= release(warp, std::min(warp + 32, count), AT_WARP_BARRIER);
     if (some) return true;
-    return std::none_of(threads.begin(), threads.begin() + long(count), ended) && release(0, count, AT_BLOCK_BARRIER);
+    const bool all = std::none_of(threads.begin(), threads.begin() + long(count), ended);
+    return (all || running->exits) && release(0, count, AT_BLOCK_BARRIER);
 }
 
 inline dim3 place(size_t i, dim3 size) {

@@ -15,6 +15,7 @@ struct Copy {
 };
 
 cudaMemcpyKind direction(const Copy &copy, cudaMemcpyKind kind) {
+    if (!copy.size) return kind;
     const bool to = on_device(copy.to), from = on_device(copy.from);
     const cudaMemcpyKind real = to ? (from ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice)
                                    : (from ? cudaMemcpyDeviceToHost : cudaMemcpyHostToHost);
@@ -54,7 +55,7 @@ void copy_async(const Copy &copy, cudaMemcpyKind kind, const std::shared_ptr<Str
 
 void fill_async(void *to, int value, size_t size, const std::shared_ptr<Stream> &stream) {
     if (!stream->capture) count(Counter::MEMSETS);
-    check_range(to, size);
+    if (size) check_range(to, size);
     submit(stream, Kind::MEMSET, [=] { on_the_device("a fill", [&] { memset(to, value, size); }); });
 }
 

@@ -136,7 +136,10 @@ def _compile(source: str, options: Sequence[str]) -> Path:
     expanded = _gpp(*flags, *defines, "-E", "-P", "-D__global__=THIS_IS_A_KERNEL", text)
     strides = "true" if "CUPY_FOR(" in source and not BLOCKWISE.search(source) else "false"
     kernels = {name: int(bound or 1024) for bound, name in KERNEL.findall(expanded)}
-    described = [f'emulator::described<{name}>("{name}", {bound}, {strides}),' for name, bound in kernels.items()]
+    described = [
+        f'emulator::described<{name}>("{name}", {bound}, {strides}, {str(name.startswith("cupy_")).lower()}),'
+        for name, bound in kernels.items()
+    ]
     listed = ['extern "C" emulator::Kernel kernels[];', "emulator::Kernel kernels[] = {", *described, "{}};"]
     text.write_text("\n".join([source, *listed, ""]))
     link = ["-shared", "-Wl,-Bsymbolic-functions", f"-L{BUILD}", "-l:libcuda.so.1"]
