@@ -2,13 +2,16 @@
 
 It must be imported before cupy, in an environment that `prepare.py` made.  Kernels are compiled by g++ at first use and
 kept in a folder: CUPY_ON_CPU_KERNELS, or one in the environment.  `counts`, `reset`, `log`, `limit` and `live` observe
-the runtime; CONTRIBUTING.md says what else the environment can set.
+the runtime; CUPY_ON_CPU_AT_ONCE=1 runs work as it is
+submitted, CUPY_ON_CPU_ORDER=0 or 1 runs threads forward or backward instead of shuffled, and CUPY_ON_CPU_PROTECT=0 lets
+the host read and write device memory.
 """
 
 from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import re
 import runpy
@@ -36,9 +39,13 @@ BLOCKWISE = re.compile(r"threadIdx|blockIdx|__shared__|__sync|__shfl")
 
 def counts() -> dict[str, int]:
     """Return how often the program asked the runtime for each thing since the start or `reset`; 0 is left out."""
-    names = iter(lambda i=iter(range(1000)): _runtime.cupy_on_cpu_counter(next(i)), None)
-    found = {name.decode(): _runtime.cupy_on_cpu_count(i) for i, name in enumerate(names)}
-    return {name: number for name, number in found.items() if number}
+    found = {}
+    for i in itertools.count():
+        name = _runtime.cupy_on_cpu_counter(i)
+        if name is None:
+            return found
+        if number := _runtime.cupy_on_cpu_count(i):
+            found[name.decode()] = number
 
 
 def reset() -> None:
@@ -66,7 +73,9 @@ def live() -> dict[str, int]:
 def _load() -> ctypes.CDLL:
     """Load the libraries under NVIDIA's names, so that CuPy finds them in the process."""
     if not (BUILD / "ready").exists():
-        raise ImportError(f"CuPy on the CPU is not in this environment: run `python tests/cuda/runtime/prepare.py {sys.prefix}`")
+        raise ImportError(
+            f"CuPy on the CPU is not in this environment: run `python tests/cuda/runtime/prepare.py {sys.prefix}`"
+        )
     if "cupy" in sys.modules:
         raise ImportError("cupy_on_cpu must be imported before cupy")
     runtime = ctypes.CDLL(str(BUILD / "libcuda.so.1"))
@@ -119,7 +128,8 @@ def _written(target: Path, *arguments: Any) -> Path:
 
 def _compile(source: str, options: Sequence[str]) -> Path:
     """Return the library of these kernels."""
-    folder = KERNELS / _digest(cupy.__version__, *FLAGS, PRECOMPILED, *[path.read_text() for path in sorted(INCLUDE.glob("*.h"))])
+    headers = [path.read_text() for path in sorted(INCLUDE.glob("*.h"))]
+    folder = KERNELS / _digest(cupy.__version__, *FLAGS, PRECOMPILED, *headers)
     defines = [option for option in options if option.startswith("-D")]
     library = folder / f"{_digest(source, *defines)}.so"
     if library.exists():
@@ -185,7 +195,7 @@ _install()
 
 def _main(arguments: list[str]) -> None:
     """Run `-m MODULE ...` or `FILE ...` as Python would."""
-    if not arguments or arguments[0] == "-m" and len(arguments) < 2:
+    if not arguments or arguments == ["-m"]:
         sys.exit("usage: python -m cupy_on_cpu (-m MODULE | FILE) [ARGUMENT ...]")
     sys.modules["cupy_on_cpu"] = sys.modules[__name__]
     sys.path.insert(0, "" if arguments[0] == "-m" else str(Path(arguments[0]).parent))

@@ -32,8 +32,8 @@ WHEELS = ["setuptools>=77,<81", "wheel", "cython>=3.1,<3.3", f"cupy-cuda13x=={VE
 RUNTIME = "cupy_backends.cuda.api.runtime"
 DRIVER, CUBLAS = "libcuda.so.1", "libcublas.so.13"
 NOT_SUPPORTED = {DRIVER: 801, CUBLAS: 15}  # the status of functions that are not provided
-FLAGS = ["-std=c++17", "-fPIC", "-O2", "-Wall", "-Wextra"]
-FLAGS_OF = {"cublas": ["-O3", "-march=native"]}
+FLAGS = ["-std=c++17", "-fPIC", "-O1", "-Wall", "-Wextra"]
+FLAGS_OF = {"cublas": ["-O3", "-march=native"], "threads": ["-O2"]}
 CYTHON = {
     "language_level": 3,
     "cplus": True,
@@ -137,9 +137,9 @@ def digest(*parts: Any) -> str:
     return found.hexdigest()[:16]
 
 
-def compiled(source: Path, build: Path, flags: list[str]) -> Path:
-    """Return the object file of a C++ file, compiled if it, the headers of this folder or the flags have changed."""
-    target = build / f"{source.stem}-{digest(source, *HEADERS, *flags)}.o"
+def compiled(source: Path, build: Path, flags: list[str], headers: list[Path]) -> Path:
+    """Return the object file of a C++ file, compiled if it, the headers or the flags have changed."""
+    target = build / f"{source.stem}-{digest(source, *headers, *flags)}.o"
     if not target.exists():
         for old in build.glob(f"{source.stem}-*.o"):
             old.unlink()
@@ -157,7 +157,8 @@ def symbols(*command: Any) -> set[str]:
 def wanted_of_driver(environment: Environment) -> set[str]:
     """Return the functions of the driver that CuPy looks up by name."""
     text = (environment.source / "cupy_backends/cuda/api/_driver_extern.pxi").read_text()
-    return {"cu" + name.replace("{version}", "_v2") for name in re.findall(r"_L\.get\(f?'(\w+(?:\{version\})?)'\)", text)}
+    names = re.findall(r"_L\.get\(f?'(\w+(?:\{version\})?)'\)", text)
+    return {"cu" + name.replace("{version}", "_v2") for name in names}
 
 
 def wanted_of_cublas(environment: Environment) -> set[str]:
@@ -174,7 +175,7 @@ def link(name: str, objects: list[Path], wanted: set[str], build: Path, include:
     text.write_text('#include "absent.h"\n' + "\n".join(lines) + "\n")
     others = [] if name == DRIVER else [f"-l:{DRIVER}"]
     options = [f"-Wl,-soname,{name}", f"-L{build}", "-Wl,-rpath,$ORIGIN", *others, "-ldl"]
-    run("g++", "-shared", *objects, compiled(text, build, [*FLAGS, f"-I{HERE}"]), "-o", build / name, *options)
+    run("g++", "-shared", *objects, compiled(text, build, [*FLAGS, f"-I{HERE}"], HEADERS), "-o", build / name, *options)
 
 
 def binding_flags(environment: Environment, include: Path) -> list[str]:
@@ -189,10 +190,10 @@ def build_runtime(environment: Environment, include: Path) -> None:
     build, flags = environment.build, [*FLAGS, f"-I{include}", f"-I{HERE}", f"-I{HERE.parent}"]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         bound = pool.submit(
-            lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include))
+            lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include), [])
         )
         objects = {
-            path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])])
+            path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])], HEADERS)
             for path in SOURCES
         }
     binding, done = bound.result(), {stem: future.result() for stem, future in objects.items()}

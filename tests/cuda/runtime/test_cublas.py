@@ -43,7 +43,7 @@ def gemm_ex(library, handle, device, host):
     def call(a, b, c, alpha=1.0, beta=0.0, ta=N, tb=N, pad=0, compute=None):
         kind, default, number, _ = TYPES[a.dtype.name]
         stored = [a if ta == N else a.T, b if tb == N else b.T, c]
-        leading = [len(matrix) + pad for matrix in stored]
+        leading = [max(len(matrix), 1) + pad for matrix in stored]
         at = [device(column_major(matrix, size)) for matrix, size in zip(stored, leading, strict=True)]
         operands = [[ctypes.c_void_p(address), kind, size] for address, size in zip(at, leading, strict=True)]
         status = library.cublasGemmEx(

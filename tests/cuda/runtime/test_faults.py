@@ -1,4 +1,4 @@
-"""Faults, after which no call works, as on a GPU ("sticky" errors), and accesses of the host; each in its own process."""
+"""Faults, after which no call works, as on a GPU ("sticky" errors), and accesses of the host; each in a process."""
 
 import pytest
 
