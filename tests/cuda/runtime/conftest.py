@@ -1,4 +1,4 @@
-"""Helpers of the tests of the runtime: they run where `.ci/cupy` prepared CuPy on the CPU, and are skipped elsewhere."""
+"""Helpers of the runtime's tests, which run where `.ci/cupy` prepared CuPy on the CPU and are skipped elsewhere."""
 
 import subprocess
 import sys

@@ -25,7 +25,8 @@ void note(const std::string &line) {
     fflush(log_file);
 }
 
-EXPORT const char *cupy_on_cpu_counter(size_t i) { return i < COUNTERS ? NAMES[i] : nullptr; }
+EXPORT size_t cupy_on_cpu_counters() { return COUNTERS; }
+EXPORT const char *cupy_on_cpu_counter(size_t i) { return NAMES[i]; }
 EXPORT size_t cupy_on_cpu_count(size_t i) { return counts[i]; }
 EXPORT void cupy_on_cpu_reset() { counts.fill(0); }
 

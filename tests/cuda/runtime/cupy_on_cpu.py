@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import itertools
 import os
 import re
 import runpy
@@ -39,13 +38,9 @@ BLOCKWISE = re.compile(r"threadIdx|blockIdx|__shared__|__sync|__shfl")
 
 def counts() -> dict[str, int]:
     """Return how often the program asked the runtime for each thing since the start or `reset`; 0 is left out."""
-    found = {}
-    for i in itertools.count():
-        name = _runtime.cupy_on_cpu_counter(i)
-        if name is None:
-            return found
-        if number := _runtime.cupy_on_cpu_count(i):
-            found[name.decode()] = number
+    numbers = range(_runtime.cupy_on_cpu_counters())
+    found = {_runtime.cupy_on_cpu_counter(i).decode(): _runtime.cupy_on_cpu_count(i) for i in numbers}
+    return {name: number for name, number in found.items() if number}
 
 
 def reset() -> None:
@@ -81,7 +76,7 @@ def _load() -> ctypes.CDLL:
     runtime = ctypes.CDLL(str(BUILD / "libcuda.so.1"))
     for name in ("libcublas.so.13", "libcublasLt.so.13"):
         ctypes.CDLL(str(BUILD / name))
-    sizes = ["count", "used", "allocations", "streams", "events", "graphs", "executables", "modules"]
+    sizes = ["count", "counters", "used", "allocations", "streams", "events", "graphs", "executables", "modules"]
     for name in sizes:
         getattr(runtime, f"cupy_on_cpu_{name}").restype = ctypes.c_size_t
     for name in ("count", "counter", "limit"):
