@@ -47,7 +47,7 @@ public:
         step_ = mixed % count | 1;
         while (std::gcd(step_, count) != 1) ++step_;
     }
-    size_t operator[](size_t i) const { return size_t((first_ + (unsigned __int128)i * step_) % count_); }
+    size_t operator[](size_t i) const { return (first_ + i * step_) % count_; }
 
 private:
     size_t count_, first_, step_;

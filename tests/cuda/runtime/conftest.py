@@ -21,7 +21,10 @@ extern "C" __global__ void some_wait(float *out) { if (threadIdx.x) __syncthread
 @pytest.fixture(autouse=True)
 def nothing_left():
     """Wait for the device before and after each test, so that counts and errors are the test's own."""
-    cupy_on_cpu = pytest.importorskip("cupy_on_cpu", exc_type=ImportError)
+    cupy_on_cpu = sys.modules.get("cupy_on_cpu")
+    if cupy_on_cpu is None:  # the tests of `prepare.py` run anywhere
+        yield
+        return
     import cupy
 
     cupy.cuda.runtime.deviceSynchronize()
