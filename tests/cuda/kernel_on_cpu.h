@@ -18,7 +18,7 @@ struct Kernel {
     unsigned count = 0;
     unsigned most_threads = 1024;  // in a block, by its launch bounds
     bool strides = false;          // its loop takes any number of threads, so one thread can do the work of all
-    bool exits = false;            // threads may end before a barrier that others reach, as compute capability 7.0 allows
+    bool exits = false;            // threads may end before a barrier of the others, as they may since Volta
     char *shared = nullptr;        // the shared memory of its file
     size_t shared_size = 0;
 };

@@ -79,7 +79,7 @@ void check_legacy(const Stream &stream) {
     for (const auto &capture : captures())
         for (const auto &captured : capture->streams)
             if (captured->blocking)
-                spoil(*capture, cudaErrorStreamCaptureImplicit, "the legacy stream waits for the stream that is captured");
+                spoil(*capture, cudaErrorStreamCaptureImplicit, "the legacy stream waits for the captured one");
 }
 
 void check_unsafe(const char *name) {

@@ -49,7 +49,9 @@ struct Factor {
     const T *data;
     bool transposed;
     size_t leading;
-    T at(size_t row, size_t column) const { return transposed ? data[column + row * leading] : data[row + column * leading]; }
+    T at(size_t row, size_t column) const {
+        return data[transposed ? column + row * leading : row + column * leading];
+    }
 };
 
 template <typename T>
@@ -212,7 +214,8 @@ void gemm_ex(cublasHandle_t handle, const Shape &s, const Types &types, const vo
 // y = alpha * op(A) x + beta * y.
 template <typename T>
 cublasStatus_t matrix_vector(const char *name, cublasHandle_t handle, cublasOperation_t op, int m, int n,
-                             const T *alpha, const T *a, int lda, const T *x, int step_x, const T *beta, T *y, int step_y) {
+                             const T *alpha, const T *a, int lda, const T *x, int step_x, const T *beta, T *y,
+                             int step_y) {
     return blas_call(name, [&] {
         const auto stream = stream_of(handle_of(handle).stream);
         if (!stream->capture) count(Counter::PRODUCTS);
@@ -235,7 +238,8 @@ cublasStatus_t matrix_vector(const char *name, cublasHandle_t handle, cublasOper
 
 // With the result on the device or, after waiting, on the host.
 template <typename T>
-cublasStatus_t dot(const char *name, cublasHandle_t handle, int n, const T *x, int step_x, const T *y, int step_y, T *result) {
+cublasStatus_t dot(const char *name, cublasHandle_t handle, int n, const T *x, int step_x, const T *y, int step_y,
+                   T *result) {
     return blas_call(name, [&] {
         const auto stream = stream_of(handle_of(handle).stream);
         if (!stream->capture) count(Counter::PRODUCTS);

@@ -17,7 +17,7 @@ import runpy
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -101,19 +101,19 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:32]
 
 
-def _gpp(*arguments: Any) -> str:
-    """Run g++ and return its output; raise CuPy's own error if it fails."""
-    done = subprocess.run(["g++", *map(str, arguments)], capture_output=True, text=True)
+def _gpp(*arguments: Any, text: str = "") -> str:
+    """Run g++, with `text` as its standard input, and return its output; raise CuPy's own error if it fails."""
+    done = subprocess.run(["g++", *map(str, arguments)], input=text, capture_output=True, text=True)
     if done.returncode:
         raise compiler.CompileException(done.stderr, "", "", arguments, "g++")
     return done.stdout
 
 
-def _written(target: Path, *arguments: Any) -> Path:
-    """Let g++ write a file, under another name first, as another process may do the same."""
+def _written(target: Path, write: Callable[[str], Any]) -> Path:
+    """Let `write` make a file under another name first, as other processes may make and read the same."""
     with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, suffix=".part", delete=False) as part:
         try:
-            _gpp(*arguments, "-o", part.name)
+            write(part.name)
             os.replace(part.name, target)
         except BaseException:
             os.unlink(part.name)
@@ -133,12 +133,10 @@ def _compile(source: str, options: Sequence[str]) -> Path:
     flags = [*FLAGS, f"-I{CUPY_INCLUDE}"]
     header = folder / "kernels.h"
     if not (folder / "kernels.h.gch").exists():
-        header.write_text(PRECOMPILED)
-        _written(folder / "kernels.h.gch", *flags, "-x", "c++-header", header)
-    text = library.with_suffix(".cpp")
+        _written(header, lambda part: Path(part).write_text(PRECOMPILED))
+        _written(folder / "kernels.h.gch", lambda part: _gpp(*flags, "-x", "c++-header", header, "-o", part))
     source = DYNAMIC.sub(r"\1 *\2 = static_cast<\1 *>(emulator::dynamic_shared());", source)
-    text.write_text(source)
-    expanded = _gpp(*flags, *defines, "-E", "-P", "-D__global__=THIS_IS_A_KERNEL", text)
+    expanded = _gpp(*flags, *defines, "-E", "-P", "-D__global__=THIS_IS_A_KERNEL", "-x", "c++", "-", text=source)
     strides = "true" if "CUPY_FOR(" in source and not BLOCKWISE.search(source) else "false"
     kernels = {name: int(bound or 1024) for bound, name in KERNEL.findall(expanded)}
     described = [
@@ -146,9 +144,10 @@ def _compile(source: str, options: Sequence[str]) -> Path:
         for name, bound in kernels.items()
     ]
     listed = ['extern "C" emulator::Kernel kernels[];', "emulator::Kernel kernels[] = {", *described, "{}};"]
-    text.write_text("\n".join([source, *listed, ""]))
+    whole = "\n".join([source, *listed, ""])
+    text = _written(library.with_suffix(".cpp"), lambda part: Path(part).write_text(whole))
     link = ["-shared", "-Wl,-Bsymbolic-functions", f"-L{BUILD}", "-l:libcuda.so.1"]
-    return _written(library, *flags, *defines, "-include", header, text, *link)
+    return _written(library, lambda part: _gpp(*flags, *defines, "-include", header, text, *link, "-o", part))
 
 
 def _module(source: str, options: Sequence[str], arch: Any = None, *others: Any, **more: Any) -> Any:

@@ -177,7 +177,9 @@ EXPORT cudaError_t cudaPointerGetAttributes(cudaPointerAttributes *attributes, c
         const auto found = at_or_before(live(), pointer);
         const bool device = found != live().end() &&
                             static_cast<const char *>(pointer) < found->first + found->second.size;
-        attributes->type = device ? cudaMemoryTypeDevice : pinned(pointer) ? cudaMemoryTypeHost : cudaMemoryTypeUnregistered;
+        attributes->type = device            ? cudaMemoryTypeDevice
+                           : pinned(pointer) ? cudaMemoryTypeHost
+                                             : cudaMemoryTypeUnregistered;
         attributes->device = attributes->type == cudaMemoryTypeUnregistered ? -2 : 0;
         if (device || pinned(pointer)) attributes->devicePointer = const_cast<void *>(pointer);
         if (!device) attributes->hostPointer = pinned(pointer) ? const_cast<void *>(pointer) : nullptr;

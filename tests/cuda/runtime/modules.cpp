@@ -93,7 +93,8 @@ unsigned next_seed() {
 }
 
 std::string text(const char *name, const dim3 &size) {
-    return std::string(name) + " " + std::to_string(size.x) + "x" + std::to_string(size.y) + "x" + std::to_string(size.z);
+    return std::string(name) + " " + std::to_string(size.x) + "x" + std::to_string(size.y) + "x" +
+           std::to_string(size.z);
 }
 
 void run(const emulator::Kernel &kernel, const dim3 &grid, const dim3 &block, size_t shared,
