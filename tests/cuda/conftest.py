@@ -1,6 +1,6 @@
 """Compiles the CUDA kernels for the CPU, once a session, and launches them on NumPy arrays.
 
-The kernels are the `.cu` files of the package as they are; `cuda_on_cpu.h` stands in for the GPU.
+The kernels are the `.cu` files of the package as they are; `cuda_on_cpu.h` and `threads_on_cpu.h` stand in for the GPU.
 """
 
 import ctypes
@@ -60,9 +60,10 @@ def _contraction():
 def _compile(paths, folder):
     """The kernels of `paths` as a shared library for the CPU."""
     source, library = folder / "kernels.cpp", folder / "kernels.so"
-    added = "".join(f'bool {name}_added = emulator::add("{name}", {name});\n' for p in paths for name in _names(p))
+    described = "".join(f'emulator::described<{name}>("{name}"),\n' for p in paths for name in _names(p))
     spaces = "".join(f"using namespace {p.stem}_{real};\n" for p in paths for real in _reals(p))
-    source.write_text(f'#include "cuda_on_cpu.h"\n{_unit(paths)}{spaces}{added}')
+    kernels = f"const emulator::Kernel kernels[] = {{\n{described}{{}}}};\n"
+    source.write_text(f'#include "cuda_on_cpu.h"\n{_unit(paths)}{spaces}{kernels}#include "emulator.cpp"\n')
     includes = [f"-I{HERE}", f"-I{KERNELS}"]
     command = ["g++", *FLAGS, *OWN_NAMES, *STRICT, *_contraction(), *includes, str(source), "-o", str(library)]
     done = subprocess.run(command, capture_output=True, text=True)

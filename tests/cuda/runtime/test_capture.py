@@ -1,0 +1,339 @@
+"""Stream capture.
+
+CUDA Runtime API: cudaStreamBeginCapture, cudaStreamEndCapture, cudaThreadExchangeStreamCaptureMode; Programming Guide,
+"CUDA Graphs": "Cross-stream Dependencies and Events", "Prohibited and Unhandled Operations", "Invalidation".
+"""
+
+import threading
+
+import numpy as np
+import pytest
+
+cupy_on_cpu = pytest.importorskip("cupy_on_cpu", exc_type=ImportError)
+pytestmark = pytest.mark.gpu
+
+GLOBAL, THREAD, RELAXED = 0, 1, 2
+NONE, ACTIVE, INVALID = 0, 1, 2  # cudaStreamCaptureStatus
+
+
+@pytest.fixture
+def event(rt):
+    handle = rt.eventCreate()
+    yield handle
+    rt.eventDestroy(handle)
+
+
+@pytest.fixture
+def status():
+    """status(stream): that of its capture; CuPy's own function says only whether there is one."""
+
+    def get(stream):
+        import ctypes
+
+        found = ctypes.c_int(-1)
+        error = cupy_on_cpu._runtime.cudaStreamIsCapturing(ctypes.c_void_p(stream), ctypes.byref(found))
+        assert error == 0
+        return found.value
+
+    return get
+
+
+@pytest.fixture
+def elsewhere():
+    """elsewhere(function): its result, or its error, in another thread."""
+
+    def run(function):
+        found = []
+
+        def body():
+            try:
+                found.append(function())
+            except Exception as error:
+                found.append(error)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        thread.join()
+        if isinstance(found[0], Exception):
+            raise found[0]
+        return found[0]
+
+    return run
+
+
+def launched(rt, graph, stream):
+    """Launch a graph and wait for it."""
+    executable = rt.graphInstantiate(graph)
+    rt.graphLaunch(executable, stream)
+    rt.streamSynchronize(stream)
+    rt.graphExecDestroy(executable)
+    rt.graphDestroy(graph)
+
+
+def test_what_is_captured_is_not_done(rt, stream, device, host):
+    address = device(np.zeros(1, np.uint8))
+    rt.streamBeginCapture(stream, RELAXED)
+    rt.memsetAsync(address, 1, 1, stream)
+    graph = rt.streamEndCapture(stream)
+    assert host(address, 1, np.uint8) == 0
+    launched(rt, graph, stream)
+    assert host(address, 1, np.uint8) == 1
+
+
+def test_the_status_of_a_capture(rt, stream, capturing, status, refused):
+    assert status(stream) == NONE
+    with capturing(stream):
+        assert status(stream) == ACTIVE
+        with refused("cudaErrorStreamCaptureUnsupported"):
+            rt.streamSynchronize(stream)
+        assert status(stream) == INVALID
+    assert status(stream) == NONE
+
+
+WAITS = {
+    "synchronize the stream": lambda rt, stream, query: rt.streamSynchronize(stream),
+    "query the stream": lambda rt, stream, query: query(rt.streamQuery, stream),
+    "synchronize the device": lambda rt, stream, query: rt.deviceSynchronize(),
+}
+
+
+@pytest.mark.parametrize("mode", [GLOBAL, THREAD, RELAXED])
+@pytest.mark.parametrize("call", WAITS)
+def test_waiting_for_a_captured_stream_is_refused_and_ends_it(call, mode, rt, stream, refused, device, query):
+    address = device(np.zeros(1, np.uint8))
+    rt.streamBeginCapture(stream, mode)
+    with refused("cudaErrorStreamCaptureUnsupported"):
+        WAITS[call](rt, stream, query)
+    with refused("cudaErrorStreamCaptureInvalidated"):
+        rt.memsetAsync(address, 0, 1, stream)
+    with refused("cudaErrorStreamCaptureInvalidated"):
+        rt.streamEndCapture(stream)
+    rt.streamSynchronize(stream)  # it is an ordinary stream again
+
+
+UNSAFE = {
+    "malloc": lambda rt, other: rt.free(rt.malloc(8)),
+    "free": lambda rt, other: rt.free(other["memory"]),
+    "hostAlloc": lambda rt, other: rt.freeHost(rt.hostAlloc(8, 0)),
+    "memcpy": lambda rt, other: rt.memcpy(other["array"].ctypes.data, other["kept"], 8, rt.memcpyDeviceToHost),
+    "memset": lambda rt, other: rt.memset(other["kept"], 0, 8),
+    "synchronize another stream": lambda rt, other: rt.streamSynchronize(other["stream"]),
+    "wait for an event": lambda rt, other: rt.eventSynchronize(other["event"]),
+    "query an event": lambda rt, other: other["query"](rt.eventQuery, other["event"]),
+}
+
+
+@pytest.fixture
+def other(rt, query):
+    """Things that have nothing to do with a capture."""
+    things = {
+        "memory": rt.malloc(8), "kept": rt.malloc(8), "array": np.empty(1), "event": rt.eventCreate(),
+        "stream": rt.streamCreateWithFlags(rt.streamNonBlocking), "query": query,
+    }  # fmt: skip
+    yield things
+    rt.free(things["kept"])
+    rt.eventDestroy(things["event"])
+    rt.streamDestroy(things["stream"])
+    if rt.pointerGetAttributes(things["memory"]).type == rt.memoryTypeDevice:
+        rt.free(things["memory"])
+
+
+@pytest.mark.parametrize("mode", [GLOBAL, THREAD])
+@pytest.mark.parametrize("call", UNSAFE)
+def test_what_a_capture_does_not_see_is_refused_in_its_thread(call, mode, rt, stream, other, refused, capturing):
+    with capturing(stream, mode):
+        with refused("cudaErrorStreamCaptureUnsupported"):
+            UNSAFE[call](rt, other)
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(stream)
+
+
+@pytest.mark.parametrize("call", UNSAFE)
+def test_a_relaxed_capture_lets_it_pass(call, rt, stream, other):
+    rt.streamBeginCapture(stream, RELAXED)
+    UNSAFE[call](rt, other)
+    rt.graphDestroy(rt.streamEndCapture(stream))
+
+
+@pytest.mark.parametrize("mode", [GLOBAL, THREAD, RELAXED])
+def test_only_a_global_capture_binds_other_threads(mode, rt, stream, other, refused, capturing, elsewhere):
+    with capturing(stream, mode):
+        if mode == GLOBAL:
+            with refused("cudaErrorStreamCaptureUnsupported"):
+                elsewhere(lambda: rt.malloc(8))
+        else:
+            rt.free(elsewhere(lambda: rt.malloc(8))) if mode == RELAXED else elsewhere(lambda: rt.free(rt.malloc(8)))
+
+
+def test_a_thread_may_relax_its_own_mode(rt, stream, capturing):
+    import ctypes
+
+    mode = ctypes.c_int(RELAXED)
+    exchange = cupy_on_cpu._runtime.cudaThreadExchangeStreamCaptureMode
+    assert exchange(ctypes.byref(mode)) == 0
+    assert mode.value == GLOBAL
+    with capturing(stream, GLOBAL):
+        rt.free(rt.malloc(8))
+    assert exchange(ctypes.byref(mode)) == 0
+    assert mode.value == RELAXED
+
+
+@pytest.mark.parametrize("use", ["memset", "synchronize", "query", "launch"])
+def test_the_legacy_stream_beside_a_blocking_capture(use, rt, blocking, device, capturing, refused, kernel, query):
+    address = device(np.zeros(1))
+    uses = {
+        "memset": lambda: rt.memsetAsync(address, 0, 8, 0),
+        "synchronize": lambda: rt.streamSynchronize(0),
+        "query": lambda: query(rt.streamQuery, 0),
+        "launch": lambda: kernel("set")((1,), (1,), (np.uint64(address), np.float32(0))),
+    }
+    kernel("set")  # compiled and loaded before
+    with capturing(blocking, RELAXED):
+        with refused("(cudaErrorStreamCaptureImplicit|CUDA_ERROR_STREAM_CAPTURE_IMPLICIT)"):
+            uses[use]()
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(blocking)
+
+
+def test_asking_for_the_legacy_streams_status_does_not_end_the_capture(rt, blocking, capturing, refused, status):
+    with capturing(blocking, RELAXED):
+        with refused("cudaErrorStreamCaptureImplicit"):
+            rt.streamIsCapturing(0)
+        assert status(blocking) == ACTIVE
+
+
+def test_the_legacy_stream_beside_another_capture(rt, stream, device, capturing, status):
+    address = device(np.zeros(1))
+    with capturing(stream, RELAXED):
+        rt.memsetAsync(address, 0, 8, 0)
+        rt.streamSynchronize(0)
+        assert status(stream) == ACTIVE
+
+
+def test_the_legacy_stream_cannot_be_captured(rt, refused):
+    with refused("cudaErrorStreamCaptureUnsupported"):
+        rt.streamBeginCapture(0, RELAXED)
+
+
+def test_a_capture_begins_once(rt, stream, capturing, refused):
+    with capturing(stream), refused("cudaErrorIllegalState"):
+        rt.streamBeginCapture(stream, GLOBAL)
+
+
+def test_a_capture_that_never_began_cannot_end(rt, stream, refused):
+    with refused("cudaErrorIllegalState"):
+        rt.streamEndCapture(stream)
+
+
+def test_another_thread_cannot_end_a_capture(rt, stream, elsewhere, refused, capturing):
+    with capturing(stream, THREAD), refused("cudaErrorStreamCaptureWrongThread"):
+        elsewhere(lambda: rt.streamEndCapture(stream))
+
+
+def test_another_thread_can_end_a_relaxed_capture(rt, stream, elsewhere):
+    rt.streamBeginCapture(stream, RELAXED)
+    rt.graphDestroy(elsewhere(lambda: rt.streamEndCapture(stream)))
+
+
+def fork(rt, stream, event, other):
+    """Let `other` join the capture of `stream`."""
+    rt.eventRecord(event, stream)
+    rt.streamWaitEvent(other, event)
+
+
+def test_a_stream_joins_a_capture_by_an_event(rt, stream, blocking, event, device, host, status):
+    address = device(np.zeros(2, np.uint8))
+    rt.streamBeginCapture(stream, RELAXED)
+    fork(rt, stream, event, blocking)
+    assert status(blocking) == ACTIVE
+    rt.memsetAsync(address, 1, 1, blocking)
+    rt.memsetAsync(address + 1, 1, 1, stream)
+    fork(rt, blocking, event, stream)
+    graph = rt.streamEndCapture(stream)
+    assert status(blocking) == NONE
+    assert cupy_on_cpu.counts()["captured_memsets"] == 2
+    launched(rt, graph, stream)
+    assert host(address, 2, np.uint8).tolist() == [1, 1]
+
+
+def test_work_that_is_not_joined_is_refused(rt, stream, blocking, event, device, refused, status):
+    address = device(np.zeros(1))
+    rt.streamBeginCapture(stream, RELAXED)
+    fork(rt, stream, event, blocking)
+    rt.memsetAsync(address, 0, 8, blocking)
+    with refused("cudaErrorStreamCaptureUnjoined"):
+        rt.streamEndCapture(stream)
+    assert status(stream) == status(blocking) == NONE
+
+
+def test_a_capture_ends_in_the_stream_where_it_began(rt, stream, blocking, event, refused, capturing):
+    with capturing(stream, RELAXED):
+        fork(rt, stream, event, blocking)
+        with refused("cudaErrorStreamCaptureUnmatched"):
+            rt.streamEndCapture(blocking)
+
+
+def test_two_captures_cannot_merge(rt, stream, blocking, event, refused, capturing):
+    with capturing(stream, RELAXED), capturing(blocking, RELAXED):
+        rt.eventRecord(event, stream)
+        with refused("cudaErrorStreamCaptureMerge"):
+            rt.streamWaitEvent(blocking, event)
+        for handle in (stream, blocking):
+            with refused("cudaErrorStreamCaptureInvalidated"):
+                rt.streamEndCapture(handle)
+
+
+def test_a_capture_cannot_wait_for_what_is_not_in_it(rt, stream, blocking, event, refused, capturing):
+    rt.eventRecord(event, blocking)
+    with capturing(stream, RELAXED):
+        with refused("cudaErrorStreamCaptureIsolation"):
+            rt.streamWaitEvent(stream, event)
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(stream)
+
+
+@pytest.mark.parametrize("use", ["eventSynchronize", "eventQuery"])
+def test_an_event_of_a_capture_cannot_be_waited_for(use, rt, stream, event, refused, capturing, query):
+    with capturing(stream, RELAXED):
+        rt.eventRecord(event, stream)
+        with refused("cudaErrorCapturedEvent"):
+            rt.eventSynchronize(event) if use == "eventSynchronize" else query(rt.eventQuery, event)
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(stream)
+
+
+@pytest.mark.parametrize("kind", ["to the device", "to the host"])
+def test_a_copy_of_pageable_memory_cannot_be_captured(kind, rt, stream, device, refused, capturing):
+    address, array = device(np.zeros(1)), np.zeros(1)
+    with capturing(stream, RELAXED), refused("cudaErrorStreamCaptureUnsupported"):
+        if kind == "to the device":
+            rt.memcpyAsync(address, array.ctypes.data, 8, rt.memcpyHostToDevice, stream)
+        else:
+            rt.memcpyAsync(array.ctypes.data, address, 8, rt.memcpyDeviceToHost, stream)
+
+
+def test_a_copy_of_pinned_memory_reads_it_in_every_launch(rt, stream, device, host, pinned):
+    address, source = device(np.zeros(1)), pinned(np.ones(1))
+    rt.streamBeginCapture(stream, RELAXED)
+    rt.memcpyAsync(address, source.ctypes.data, 8, rt.memcpyHostToDevice, stream)
+    graph = rt.streamEndCapture(stream)
+    source[:] = 5
+    launched(rt, graph, stream)
+    assert host(address, 1, np.float64) == 5
+
+
+def test_a_module_cannot_be_loaded_in_a_global_capture(rt, stream, capturing, refused):
+    import cupy
+
+    module = cupy.RawModule(code='extern "C" __global__ void loaded_while_captured() {}')
+    with capturing(stream, GLOBAL), refused("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"):
+        module.get_function("loaded_while_captured")
+
+
+def test_a_captured_stream_that_is_destroyed_ends_its_capture(rt, stream, blocking, event, refused, capturing):
+    with capturing(stream, RELAXED):
+        fork(rt, stream, event, blocking)
+        with refused("cudaErrorStreamCaptureUnsupported"):
+            rt.streamDestroy(blocking)
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(stream)
