@@ -58,9 +58,9 @@ class GameRun:
         report = {"penalty": 0.0}
         for player in self.workload.players:
             if player == "critic":
-                report |= game.critic_step(self.data.real, mg.Tensor(self.data.z))
+                report = report | game.critic_step(self.data.real, mg.Tensor(self.data.z))
             else:
-                report |= game.generator_step(mg.Tensor(self.data.z), self.data.real)
+                report = report | game.generator_step(mg.Tensor(self.data.z), self.data.real)
         return report
 
 

@@ -240,7 +240,8 @@ class Game:
             real_logits, fake_logits = critic.real_logits, critic.fake_logits
         terms = {"critic_loss": self.loss.critic(real_logits, fake_logits)}
         if penalised and self.penalty is not None:
-            terms["penalty"] = self.penalty(critic, real, fake) * float(self.penalty_interval)
+            penalty = self.penalty(critic, real, fake)
+            terms["penalty"] = penalty if self.penalty_interval == 1 else penalty * float(self.penalty_interval)
         return terms
 
     def generator_terms(

@@ -48,9 +48,11 @@ def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
 def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     x, y = _alike(x, y)
-    w = cupy.zeros((*geometry.kernel, x.shape[3] // geometry.groups, y.shape[3]), x.dtype)
-    for images, matrix, rows in _parts(x, w, y, geometry):
-        gemm(_columns(images, geometry).T, rows, matrix, beta=1.0)
+    new = cupy.empty if len(x) else cupy.zeros
+    w = new((*geometry.kernel, x.shape[3] // geometry.groups, y.shape[3]), x.dtype)
+    for k, (images, matrix, rows) in enumerate(_parts(x, w, y, geometry)):
+        first_chunk = k < geometry.groups
+        gemm(_columns(images, geometry).T, rows, matrix, beta=0.0 if first_chunk else 1.0)
     return w
 
 

@@ -99,14 +99,19 @@ class Outcome:
     @property
     def ready(self) -> bool:
         """True if the numbers have arrived."""
-        return self._read or self._event.done
+        if not self._read and self._event.done:
+            self._keep()
+        return self._read
 
     def read(self) -> Array:
         """Return (sum of squares, 1 if all is finite, `TERMS` terms, squares of the gradients), waiting for them."""
         if not self._read:
             self._event.synchronize()
-            self._copy, self._read = self._copy.copy(), True
+            self._keep()
         return self._copy
+
+    def _keep(self):
+        self._copy, self._read = self._copy.copy(), True
 
     @property
     def square(self) -> float:
