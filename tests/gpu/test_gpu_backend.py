@@ -4,7 +4,7 @@ from inspect import signature
 
 import numpy as np
 import pytest
-from against_numpy import TOLERANCE, close, precise, put
+from against_numpy import TOLERANCE, close, near, precise, put
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from stand_in import RUNTIME
@@ -249,34 +249,49 @@ def test_halves_cancel_and_integers_add():
     np.testing.assert_array_equal(cuda.sum_leading(put(np.arange(12).reshape(3, 2, 2)), 2).get(), [30, 36])
 
 
+NORMS = {"batch_norm": mg.ops.batch_norm, "layer_norm": mg.ops.layer_norm}
+
+
+def same_normalisation(name, x, gamma, beta, g, tolerance):
+    """The output, and the gradients in x, gamma and beta along g."""
+
+    def computed(arrays):
+        *leaves, g = [mg.Tensor(a, requires_grad=True) for a in arrays]
+        y = NORMS[name](*leaves, eps=1e-2)
+        return [y, *mg.grad(y, leaves, g.detach())]
+
+    arrays = [x, gamma, beta, g]
+    near(computed(put(arrays)), computed(arrays), tolerance)
+
+
 @few
-@given(matrices, dtypes, st.sampled_from([0, 1]), st.sampled_from([0.0, 100.0]))
-@example((1, 1), "float32", 0, 0.0)
-def test_normalisation(shape, dtype, axis, offset):
+@given(matrices, dtypes, st.sampled_from(sorted(NORMS)), st.sampled_from([0.0, 100.0]))
+@example((1, 1), "float32", "batch_norm", 0.0)
+@example((300, 40), "float32", "batch_norm", 100.0)
+def test_normalisation(shape, dtype, name, offset):
     g, x = numbers(shape, dtype), numbers(shape, dtype, 1) + np.dtype(dtype).type(offset)
     gamma, beta = numbers((2, shape[1]), dtype, 2)
     gamma[0] = 0
-    mean, variance = numpy_backend.moments(x, axis)
-    inv = 1 / np.sqrt(variance + 1e-2)
-    near = 1e-4 if dtype == "float32" else 1e-11
-    agree("moments", [x], axis, tolerance=near)
-    agree("moments", [np.asfortranarray(x)], axis, tolerance=near)
-    agree("normalize", [x, gamma, beta, mean, inv], tolerance=near)
-    agree("normalize_gradients", [g, x, gamma, mean, inv], axis, tolerance=near)
-    agree("normalize_gradients", [np.asfortranarray(g), x, gamma, mean, inv], axis, tolerance=near)
+    tolerance = 1e-4 if dtype == "float32" else 1e-11
+    same_normalisation(name, x, gamma, beta, g, tolerance)
+    same_normalisation(name, np.asfortranarray(x), gamma, beta, np.asfortranarray(g), tolerance)
+
+
+@few
+@given(matrices, dtypes)
+def test_what_batch_norm_observes(shape, dtype):
+    x, ones, zeros = numbers(shape, dtype) + 3, np.ones(shape[1], dtype), np.zeros(shape[1], dtype)
+    found, expected = [], []
+    for seen, arrays in ((found, put([x, ones, zeros])), (expected, [x, ones, zeros])):
+        mg.ops.batch_norm(*map(mg.Tensor, arrays), observe=lambda *moments, seen=seen: seen.extend(moments))
+    near(found, expected, 1e-5 if dtype == "float32" else 1e-11)
 
 
 @pytest.mark.filterwarnings("ignore:Mean of empty slice")
 @np.errstate(invalid="ignore")
 def test_normalisation_of_nothing():
-    x, gamma, mean = np.zeros((0, 3), "float32"), np.ones(3, "float32"), np.zeros((1, 3), "float32")
-    agree("normalize", [x, gamma, gamma, mean, mean + 1])
-    agree("normalize_gradients", [x, x, gamma, mean, mean + 1], 0)
-
-
-def test_normalisation_in_two_precisions():
-    x, gamma, mean = numbers((4, 3), "float32"), np.ones(3), np.zeros((1, 3), "float32")
-    agree("normalize_gradients", [x, x, gamma, mean, mean + 1], 0, tolerance=1e-5)
+    x, ones = np.zeros((0, 3), "float32"), np.ones(3, "float32")
+    same_normalisation("layer_norm", x, ones, ones, x, None)
 
 
 # --- random numbers
@@ -325,12 +340,12 @@ def test_draws_check_their_arguments():
 def test_elements(dtype, shape):
     x = np.array(numbers(shape, "float64") * (1 + 1j if dtype == "complex64" else 1), dtype)
     mask = np.asarray(numbers(shape, "float32", 1) > 0)
-    near = TOLERANCE.get(dtype, 1e-5)
+    tolerance = TOLERANCE.get(dtype, 1e-5)
     for slope in (0.0, 0.2):
-        agree("leaky_relu", [x], slope, tolerance=near)
-        agree("gate", [x, mask], slope, tolerance=near)
-    agree("sigmoid", [x], tolerance=near)
-    agree("softplus", [x], tolerance=near)
+        agree("leaky_relu", [x], slope, tolerance=tolerance)
+        agree("gate", [x, mask], slope, tolerance=tolerance)
+    agree("sigmoid", [x], tolerance=tolerance)
+    agree("softplus", [x], tolerance=tolerance)
 
 
 def test_an_elementwise_function_is_one_launch(watched):
