@@ -16,6 +16,7 @@ from minigan.tensor import Parameter, Tensor
 from .gpu_timing import timed
 
 DEVICE = "cuda"
+EPS = 1e-5  # of batch norm, added to the variance
 
 
 def bandwidth(kernel, *shape):
@@ -57,15 +58,15 @@ def moments(rows, columns):
 
 
 def normalize(rows, columns):
-    (x, mean, inv, gamma, beta), kernels = _normalization(rows, columns), backend.named(DEVICE)
-    return lambda: kernels.normalize(x, gamma, beta, mean, inv), 2 * x.nbytes
+    (x, mean, variance, gamma, beta), kernels = _normalization(rows, columns), backend.named(DEVICE)
+    return lambda: kernels.normalize(x, gamma, beta, mean, variance, EPS), 2 * x.nbytes
 
 
 def normalize_gradients(rows, columns):
     """Sums are formed first, so that g and x are read twice."""
-    (x, mean, inv, gamma, _), kernels = _normalization(rows, columns), backend.named(DEVICE)
+    (x, mean, variance, gamma, _), kernels = _normalization(rows, columns), backend.named(DEVICE)
     g = _normal(rows, columns)
-    return lambda: kernels.normalize_gradients(g, x, gamma, mean, inv, 0), 5 * x.nbytes
+    return lambda: kernels.normalize_gradients(g, x, gamma, mean, variance, EPS, 0), 5 * x.nbytes
 
 
 def im2col(batch, side, channels):

@@ -257,6 +257,10 @@ class _TapedBackend:
         """Compute by array operations, since a NumPy number would have no memory of its own."""
         return numpy_backend.square_sum(arrays)
 
+    def concatenate(self, xs: Any, axis: int) -> Any:
+        """Join by NumPy's function, which records itself."""
+        return np.concatenate(xs, axis)
+
     def add_at(self, out: Any, key: Any, x: Any) -> None:
         """Add x to out[key] by the ufunc, which records that `out` changes."""
         np.add.at(out, key, x)

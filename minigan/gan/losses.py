@@ -135,8 +135,8 @@ non_saturating: Loss = Loss(
 
 least_squares: Loss = Loss(
     "least_squares", "Mao et al. 2017, equation 9: targets 1 for real, 0 for fake, 1 for the generator, halved",
-    lambda real, fake: 0.5 * (square_mean(real - 1) + square_mean(fake)),
-    lambda fake: 0.5 * square_mean(fake - 1),
+    lambda real, fake: 0.5 * (square_mean(real, 1.0) + square_mean(fake)),
+    lambda fake: 0.5 * square_mean(fake, 1.0),
 )  # fmt: skip
 """Half the squared distance of the logits from 1 (real) and 0 (fake); the generator aims at 1."""
 

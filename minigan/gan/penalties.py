@@ -77,7 +77,7 @@ def gradient_penalty(
             output of the critic does not depend on its input.
     """
     norms = _norms(critic, _between(real, fake, rng))
-    return square_mean(norms - target)
+    return square_mean(norms, target)
 
 
 def zero_centered(critic: TensorFunction, real: Tensor | Array, fake: Tensor | Array, rng: Generator) -> Tensor:
@@ -183,7 +183,7 @@ def dragan(critic: TensorFunction, real: Tensor | Array, rng: Generator, target:
     x = constant(real, "real").data
     rng = rng.on(backend.device_of(x))
     noise = rng.uniform(x.shape, dtype=x.dtype) * (0.5 * x.std())
-    return square_mean(_norms(critic, _leaf(x + noise)) - target)
+    return square_mean(_norms(critic, _leaf(x + noise)), target)
 
 
 def clip_weights(module: nn.Module, limit: float) -> None:

@@ -11,8 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..autodiff import grad
-from ..backend import device_of, named
+from ..backend import device_of, full_like, named
 from ..capture import CaptureError, capture
+from ..optim import Optimizer
 from .descent import descend, gradients_of
 from .ledger import Entry
 from .reports import Later
@@ -20,7 +21,7 @@ from .reports import Later
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..optim import EMA, Optimizer
+    from ..optim import EMA
     from ..types import Array, Tensor
     from .ledger import Ledger
 
@@ -107,7 +108,8 @@ class Descent:
         if self._whole is not None and self._whole.optimizer is self.optimizer:
             return True
         on_gpu, average = device_of(self._parameters[0].data) == "cuda", self._average
-        return on_gpu and self.optimizer.repeats() and (average is None or average.repeats(self._averaged))
+        repeats = isinstance(self.optimizer, Optimizer) and self.optimizer.repeats()
+        return on_gpu and repeats and (average is None or average.repeats(self._averaged))
 
 
 class _WholeStep:
@@ -131,8 +133,9 @@ def _gradients(terms, parameters, *inputs):
 def _descend(terms, parameters, optimizer, outcomes, average, averaged, *inputs):
     """Make a step that changes nothing unless all is finite, and return its terms."""
     found = terms(*inputs)
-    first, *others = found.values()
-    gradients = grad(sum(others, first), parameters)
+    losses = list(found.values())
+    one = full_like(losses[0].data, 1, ())
+    gradients = grad(losses, parameters, [one] * len(losses))  # of their sum
     outcomes.judge([term.data for term in found.values()], [g.data for g in gradients])
     optimizer.step(gradients, finite=outcomes.finite)
     if average is not None:

@@ -39,19 +39,27 @@ def _mean(x, *, axes, kept, final, source, factor):
     return of(x).scaled_sum(x, axes, factor).reshape(final)
 
 
-def square_mean(x):
-    """Return the average of the squares of all elements; NaN if there is none."""
-    return square_sum(x, 1 / x.size if x.size else np.nan)
+def square_mean(x, center=0.0):
+    """Return the average of (x - center)^2 over all elements; NaN if there is none."""
+    return square_sum(x, 1 / x.size if x.size else np.nan, center)
 
 
-def square_sum(x, factor=1.0):
-    """Return the sum of the squares of all elements, times a number."""
-    return _square_sum(x, factor=factor)
+def square_sum(x, factor=1.0, center=0.0):
+    """Return the sum of (x - center)^2 over all elements, times a number."""
+    return _square_sum(x, factor=factor, center=center)
 
 
-@op(x=lambda g, x, factor: x * (g * (2 * factor)))
-def _square_sum(x, *, factor):
-    return of(x).scaled_square_sum(x, factor)
+@op(x=lambda g, x, factor, center: _scaled(x, g, factor=2 * factor, center=center))
+def _square_sum(x, *, factor, center):
+    return of(x).scaled_square_sum(x, factor, center)
+
+
+@op(
+    x=lambda g, y, factor: _scaled(g, y, factor=factor, center=0.0),
+    y=lambda g, x, factor, center: sum(g * (x - center)) * factor,
+)
+def _scaled(x, y, *, factor, center):
+    return of(x).scaled(x, y, factor, center)
 
 
 @refuses_others

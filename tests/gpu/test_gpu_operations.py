@@ -19,24 +19,8 @@ WAITING = {  # samples whose shapes depend on values, or whose indices are a lis
 }
 
 
-REFUSED = pytest.mark.xfail(
-    strict=True, raises=mg.CaptureError,
-    reason="products of stacks of matrices are CuPy's, which calls cuBLAS in no capture (`backend.cupy.matmul`)",
-)  # fmt: skip
-STACKED = {  # samples with such products
-    *("matmul-1x3", "matmul-3x1", "matmul-2x3", "matmul-3x2", "matmul-3x3", "matmul-broadcast", "matmul-broadcast-one"),
-    *("matmul-1x4", "linear-images"),
-}
-
-
-def _cases():
-    for sample in ELSEWHERE:
-        for dtype in ("float64", "float32"):
-            refused = dtype == "float32" and sample.label in STACKED
-            yield pytest.param(sample, dtype, id=f"{sample.label}-{dtype}", marks=[REFUSED] if refused else [])
-
-
-@pytest.mark.parametrize(("sample", "dtype"), _cases())
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("sample", ELSEWHERE, ids=[s.label for s in ELSEWHERE])
 def test_operation(sample, dtype):
     """In float64 as it is, in float32 also in a graph, where nothing waits for the device or is copied to it."""
     operation(sample, dtype, captured=dtype == "float32" and sample.label not in WAITING)

@@ -11,7 +11,7 @@ from minigan import ops
 from minigan.ops.conv import _conv2d_weight, conv_geometry
 from minigan.ops.elementwise import quotient
 from minigan.ops.norm import normalized
-from minigan.ops.reduce import square_mean, square_sum
+from minigan.ops.reduce import _scaled, square_mean, square_sum
 from minigan.random import Generator
 
 SAMPLES = []
@@ -836,3 +836,15 @@ sample("getitem", "first-half", lambda x: x[:2,], [normal(4, 3)], lambda x: x[:2
 for label, shape in {"matrix": (3, 4), "scalar": (), "empty": (0, 3)}.items():
     sample("square_sum", label, lambda x: square_sum(x, 0.25), [normal(*shape)], lambda x: (x * x).sum() * 0.25)
 sample("square_mean", "matrix", square_mean, [normal(3, 4)], lambda x: (x * x).mean())
+
+
+# --- an array times a number of shape () and a constant, and squares about a number
+
+sample(
+    "scaled",
+    "matrix",
+    lambda x, y: _scaled(x, y, factor=0.3, center=0.5),
+    [normal(3, 4), normal()],
+    lambda x, y: (x - 0.5) * y * 0.3,
+)
+sample("square_mean", "about-1", lambda x: square_mean(x, 1.0), [normal(3, 4)], lambda x: ((x - 1) ** 2).mean())

@@ -17,6 +17,12 @@ KERNEL(quotient)(const REAL *__restrict__ x, const REAL *__restrict__ y, REAL *_
     EACH(i, size) out[i] = y[i] == 0 ? REAL(0) : x[i] / y[i];
 }
 
+// (x - center) * (y * factor) with one number y.
+KERNEL(scaled)(const REAL *__restrict__ x, const REAL *__restrict__ y, REAL *__restrict__ out, long long size,
+               double factor, double center) {
+    EACH(i, size) out[i] = (x[i] - REAL(center)) * (*y * REAL(factor));
+}
+
 // e * x + (1 - e) * y, with one e for every `length` elements.
 KERNEL(between)(const REAL *__restrict__ e, const REAL *__restrict__ x, const REAL *__restrict__ y,
                 REAL *__restrict__ out, long long size, long long length) {

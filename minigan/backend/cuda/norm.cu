@@ -62,11 +62,12 @@ KERNEL(track)(REAL *__restrict__ running_mean, REAL *__restrict__ running_var, c
     }
 }
 
-// out[s] = the sum of the squares of slab s = blockIdx.y of the rows of x, divided by `divisor`; as column_sums.
-KERNEL(column_squares)(const REAL *__restrict__ x, REAL *__restrict__ out, long long rows, long long columns,
-                       double divisor) {
+// out[s] = the sum of (x - center)^2 over slab s = blockIdx.y of the rows of x, divided by `divisor`; as column_sums.
+KERNEL(column_squares)(const REAL *__restrict__ x, double center, REAL *__restrict__ out, long long rows,
+                       long long columns, double divisor) {
+    const REAL from = REAL(center);
     sum_columns<REAL>(
-        rows, columns, [=](long long i, long long) { return x[i] * x[i]; },
+        rows, columns, [=](long long i, long long) { return (x[i] - from) * (x[i] - from); },
         [=](long long slab, long long c, REAL sum) { out[slab * columns + c] = sum / REAL(divisor); });
 }
 

@@ -20,3 +20,9 @@ KERNEL(placed)(const REAL *__restrict__ x, REAL *__restrict__ out, long long siz
                long long step) {
     EACH(i, size) out[i] = i < first || i - first >= length ? REAL(0) : x[(i - first) * step];
 }
+
+// The elements of x, and behind them those of y.
+KERNEL(joined)(const REAL *__restrict__ x, const REAL *__restrict__ y, REAL *__restrict__ out, long long first,
+               long long size) {
+    EACH(i, size) out[i] = i < first ? x[i] : y[i - first];
+}

@@ -15,7 +15,7 @@ from .. import DeviceError
 from ..recording import ACTIVE, CaptureError
 from .arrays import fit
 from .conv import conv2d, conv2d_weight, conv_transpose2d
-from .elementwise import between, gate, leaky_relu, positive, quotient, scale_pixels, sigmoid, softplus
+from .elementwise import between, gate, leaky_relu, positive, quotient, scale_pixels, scaled, sigmoid, softplus
 from .graph import Graph
 from .matmul import matmul, precision
 from .memory import explain_full_memory
@@ -24,7 +24,7 @@ from .optim import adam, approach, blocks, update_all
 from .outcomes import Outcomes
 from .random import draw
 from .reduce import numbers, scaled_square_sum, scaled_sum, square_sum, sum_leading
-from .scatter import add_at, placed
+from .scatter import add_at, concatenate, placed
 from .words import Words
 
 if TYPE_CHECKING:

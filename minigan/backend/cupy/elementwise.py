@@ -51,6 +51,15 @@ def quotient(x: Array, y: Array) -> Array:
     return out
 
 
+def scaled(x: Array, y: Array, factor: float, center: float) -> Array:
+    """See `numpy_elementwise.scaled`."""
+    if not _fit(x) or not _fit(y) or y.dtype != x.dtype or y.ndim:
+        return numpy_elementwise.scaled(x, y, factor, center)
+    x, out = cupy.ascontiguousarray(x), cupy.empty(x.shape, x.dtype)
+    launch.each(_kernel("scaled", x), x.size, x, y, out, x.size, factor, center)
+    return out
+
+
 def between(e: Array, x: Array, y: Array) -> Array:
     """See `numpy_elementwise.between`; one launch for an e (N, 1, ...) with a number for each sample of x (N, ...)."""
     if not (_fit(x) and _alike(x, y)) or e.dtype != x.dtype or e.shape != x.shape[:1] + (1,) * (x.ndim - 1):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import cupy
 import numpy as np
 
+from ..cuda.cublas import address
 from ..numpy import elementwise as numpy_elementwise
 from . import launch
 from .arrays import squares
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ...types import Array
+
+NUMBERS = 32  # in a launch; NUMBERS of words.cu
+ADDRESSES = np.dtype([("float32", np.uint64, NUMBERS), ("float64", np.uint64, NUMBERS)])
 
 
 def sum_leading(x: Array, count: int) -> Array:
@@ -52,14 +56,20 @@ def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
     return launch.sums("reduce", "column_sums", [rows], divisor=1 / factor).reshape(rest)
 
 
-def scaled_square_sum(x: Array, factor: float) -> Array:
+def scaled_square_sum(x: Array, factor: float, center: float) -> Array:
     """See `numpy_elementwise.scaled_square_sum`."""
     if not x.size or x.dtype.name not in launch.REALS:
-        return numpy_elementwise.scaled_square_sum(x, factor)
+        return numpy_elementwise.scaled_square_sum(x, factor, center)
     rows = cupy.ascontiguousarray(x).reshape(-1, 1)
-    return launch.sums("norm", "column_squares", [rows], divisor=1 / factor).reshape(())
+    return launch.sums("norm", "column_squares", [rows, center], divisor=1 / factor).reshape(())
 
 
 def numbers(arrays: Sequence[Any]) -> list[float]:
     """See `numpy_reduce.numbers`; the host waits for the device only once."""
-    return np.stack(arrays).tolist()
+    if len(arrays) > NUMBERS or not all(a.__class__ is cupy.ndarray and a.dtype.name in launch.REALS for a in arrays):
+        return np.stack(arrays).tolist()
+    addresses, out = np.zeros((), ADDRESSES), cupy.empty(len(arrays))
+    for k, a in enumerate(arrays):
+        addresses[a.dtype.name][k] = address(a)
+    launch.each(launch.kernel("words", "gather"), len(arrays), addresses, out, len(arrays))
+    return out.tolist()

@@ -18,6 +18,7 @@ from .elementwise import (
     positive,
     quotient,
     scale_pixels,
+    scaled,
     scaled_square_sum,
     scaled_sum,
     sigmoid,
@@ -30,6 +31,7 @@ from .optim import adam, approach, blocks, fit
 from .reduce import numbers, square_sum, sum_leading
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from ...types import Array, DTypeLike
@@ -43,6 +45,11 @@ keep_freed_memory()
 def array(data: Any, dtype: DTypeLike | None = None, order: Order = "K") -> Array:
     """Return a new array with a copy of `data`."""
     return np.array(data, dtype, order=order)
+
+
+def concatenate(xs: Sequence[Array], axis: int) -> Array:
+    """Return the arrays joined along an axis."""
+    return np.concatenate(xs, axis)
 
 
 def add_at(out: Array, key: Any, x: Array) -> None:

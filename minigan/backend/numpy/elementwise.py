@@ -22,6 +22,7 @@ __all__ = [
     "positive",
     "quotient",
     "scale_pixels",
+    "scaled",
     "scaled_square_sum",
     "scaled_sum",
     "sigmoid",
@@ -89,8 +90,14 @@ def scaled_sum(x: Array, axes: tuple[int, ...], factor: float) -> Array:
     return x.sum(axes) * factor
 
 
-def scaled_square_sum(x: Array, factor: float) -> Array:
-    """Return the sum of the squares of all elements of x times a factor."""
+def scaled(x: Array, y: Array, factor: float, center: float) -> Array:
+    """Return (x - center) * (y * factor), with y of shape ()."""
+    return (x - center if center else x) * (y * factor)
+
+
+def scaled_square_sum(x: Array, factor: float, center: float) -> Array:
+    """Return the sum of (x - center)^2 over all elements times a factor."""
+    x = x - center if center else x
     return (x * x).sum() * factor
 
 
