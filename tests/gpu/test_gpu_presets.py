@@ -6,12 +6,13 @@ from functools import cache
 
 import numpy as np
 import pytest
+import stand_in
 from against_numpy import close
 from captured_games import numbers
 
 from minigan import backend, data, nn, presets
 from minigan.runs import Run, loop, train
-from minigan.trainers import load_data, trainer_for
+from minigan.trainers import load_data, schedules, trainer_for
 
 pytestmark = pytest.mark.gpu
 
@@ -90,3 +91,21 @@ def test_data_that_do_not_fit_go_over_batch_by_batch(limit, monkeypatch):
         found, expected = there.loader.next_batch()[0], here.loader.next_batch()[0]
         np.testing.assert_array_equal(backend.move(found, "cpu"), expected)
     assert there.loader.state_dict() == here.loader.state_dict()
+
+
+@pytest.mark.parametrize("name", presets.PRESETS)
+def test_a_step_of_a_preset_is_one_graph_for_each_player_and_waits_for_nothing(name):
+    if stand_in.RUNTIME is None:
+        pytest.skip("only the stand-in counts")
+    trainer = on("cuda", name)
+    for _ in range(4):
+        trainer.step()
+    trainer.settle()
+    stand_in.RUNTIME.reset()
+    trainer.step()
+    asked = stand_in.RUNTIME.counts()
+    config = trainer.config
+    steps = {"vae": 1}.get(config.model, schedules.critic_steps(config, trainer.step_count - 1) + 1)
+    assert asked["graph_launches"] == steps
+    waits = {"stream_synchronisations", "event_synchronisations", "device_synchronisations", "products"}
+    assert not waits & asked.keys()
