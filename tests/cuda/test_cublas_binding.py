@@ -57,6 +57,18 @@ def matrices(m, k, n):
     return [np.ones(shape, "float32") for shape in ((m, k), (k, n), (m, n))]
 
 
+def stacks(s, m, k, n):
+    return [np.ones(shape, "float32") for shape in ((s, m, k), (s, k, n), (s, m, n))]
+
+
+def test_a_stack_of_products_is_one_call(blas, library):
+    a, b, out = stacks(5, 2, 3, 4)
+    blas.gemm(a, b.transpose(0, 2, 1).copy().transpose(0, 2, 1), out)
+    _, transposed, _, m, n, k, _, _, _, ld, stride, *rest = library.arguments["cublasGemmStridedBatchedEx"]
+    assert (transposed, m, n, k, ld, stride) == (1, 4, 2, 3, 3, 12)
+    assert rest[-3] == 5
+
+
 def test_addresses_arrive_whole(blas, library):
     a, b, out = matrices(2, 3, 4)
     blas.gemm(a, b, out)
@@ -110,6 +122,7 @@ def run_everything():
     blas = Cublas(WORKSPACE)
     blas.use(STREAM)
     blas.gemm(*matrices(2, 3, 4))
+    blas.gemm(*stacks(5, 2, 3, 4))
     blas.close()
 
 
