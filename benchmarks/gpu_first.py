@@ -18,7 +18,7 @@ from minigan.protocols.clone import commit
 from .gpu_worker import sentence
 
 SECTIONS = ("device", "numbers", "steps", "kernels", "chunks")  # the most informative first
-LIMIT = 60  # seconds of a section
+LIMIT = 35  # seconds of a section, of which there are five in a stage of 180
 MEASUREMENTS = "benchmarks.gpu_measurements"
 
 
@@ -66,7 +66,12 @@ def measured(section, quick, limit=LIMIT, measurements=MEASUREMENTS):
 def _measure(pipe, section, quick, measurements):
     """Send (name, value) of each measurement of a section."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles it
-    for name, measure in getattr(import_module(measurements), section)(quick).items():
+    try:
+        measures = getattr(import_module(measurements), section)(quick)
+    except Exception as error:  # no CuPy, or no device
+        pipe.send(("the section", {"failed": sentence(error)}))
+        return
+    for name, measure in measures.items():
         try:
             value = measure()
         except Exception as error:  # a device may raise anything

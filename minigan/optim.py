@@ -410,6 +410,11 @@ class EMA(Generic[M]):
         self.updates = 0
 
     @property
+    def device(self) -> str:
+        """The device of the average."""
+        return device_of(_arrays(self.module)[0])
+
+    @property
     def half_life(self) -> float:
         """Number of updates after which the past counts half as much."""
         return math.log(0.5) / math.log(self.decay) if self.decay else 0.0

@@ -50,7 +50,13 @@ def capture(step: Callable[..., Any]) -> Captured:
             call then runs normally.
 
     Example:
-        step = mg.capture(lambda real, z: game.critic_step(real, z))
+        @mg.capture
+        def gradients(x, y):
+            loss = ((net(x) - y) ** 2).mean()
+            return loss, mg.grad(loss, net.parameters())
+
+        loss, grads = gradients(x, y)  # tensors
+        optimizer.step(grads)
     """
     return Captured(step)
 
@@ -74,7 +80,7 @@ class Captured:
     def __call__(self, *inputs: Any) -> Any:
         if self.calls == 0:
             outputs = self.step(*inputs)
-            self.backend = backend.of(next(iter(_leaves([outputs, *inputs])), None))
+            self.backend = _backend_of([*_leaves(list(inputs)), *_leaves(outputs)])
         elif self.calls == 1:
             outputs = self._record(inputs)
         else:
@@ -127,6 +133,12 @@ class Captured:
             raise
 
 
+def _backend_of(leaves):
+    """Return the backend of a GPU's array, if there is one among the leaves; otherwise NumPy's."""
+    found = [backend.of(a) for a in leaves]
+    return next((b for b in found if b.DEVICE != "cpu"), backend.of(None))
+
+
 def _array(x):
     return x.data if isinstance(x, Tensor) else x
 
@@ -143,7 +155,7 @@ def _kind(x):
         return "None"
     x = _array(x)
     device = backend.device_of(x)
-    return f"{x.dtype} {x.shape}" + ("" if device == "cpu" else f" on {device!r}")
+    return f"{x.dtype} {x.shape} on {device!r}"
 
 
 def _mapped(function, outputs):

@@ -273,7 +273,9 @@ register_type(Taped, cast("Backend", _TapedBackend()))  # its `__getattr__` prov
 
 
 def _kernel(function, *args):
-    tape = next(a.tape for a in args if isinstance(a, Taped))
+    tape = next((a.tape for a in args if isinstance(a, Taped)), None)
+    if tape is None:
+        _refuse(f"{function.__name__}(), such as the numbers of a report,")
     args = _plain(args)
     results = function(*args)
     if not isinstance(results, tuple):

@@ -64,7 +64,7 @@ class Game:
 
     Raises:
         TypeError: If the loss has no functions `critic` and `generator`, such as the name of a loss.
-        ValueError: If penalty_interval is less than 1.
+        ValueError: If penalty_interval is less than 1, or the average is on another device than the generator.
 
     Example:
         game = gan.Game(generator, critic, optim.Adam(generator.parameters()), optim.Adam(critic.parameters()),
@@ -106,6 +106,12 @@ class Game:
             )
         if penalty_interval < 1:
             raise ValueError(f"penalty_interval must be at least 1, got {penalty_interval}")
+        device = generator.parameters()[0].device
+        if average is not None and average.device != device:
+            raise ValueError(
+                f"Game: the average is on {average.device!r}, the generator on {device!r}; make the EMA after moving the "
+                "generator"
+            )
         self.generator, self.critic = generator, critic
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.loss, self.penalty, self.penalty_interval, self.content = loss, penalty, penalty_interval, content

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["explain_nan"]
 
 
-def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Array | None = None) -> str | None:
+def explain_nan(game: Game, real: Tensor | Array | None, z: Tensor | Array, labels: Array | None = None) -> str | None:
     """Name the first operation of a failed step that made NaN or infinity from finite numbers.
 
     The weights and the batch are examined first, then the forward and the backward of the critic's step, and then of
@@ -31,7 +31,8 @@ def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Arr
     Args:
         game: The game, with the weights with which the failed step began: `Game.critic_step` and `Game.generator_step`
             have not changed them when they raise FloatingPointError.
-        real, z, labels: The arguments of the failed step.
+        real, z, labels: The arguments of the failed step, which `Game.refused` holds; real is None for a generator
+            step without real samples.
 
     Returns:
         One sentence, or None if all numbers are finite.
@@ -39,9 +40,10 @@ def explain_nan(game: Game, real: Tensor | Array, z: Tensor | Array, labels: Arr
     if given := _already_wrong(game, real, z):
         return given
     with undisturbed(game.generator, game.critic), np.errstate(all="ignore"):
-        real = constant(real, "real")
-        for player, terms in (("critic", partial(game.critic_terms, real, z)),
-                              ("generator", partial(game.generator_terms, z, real))):  # fmt: skip
+        steps = {"generator": partial(game.generator_terms, z, None if real is None else constant(real, "real"))}
+        if real is not None:
+            steps = {"critic": partial(game.critic_terms, constant(real, "real"), z)} | steps
+        for player, terms in steps.items():
             if found := _replay(player, lambda terms=terms: terms(labels)):
                 return found
     return None
@@ -51,6 +53,8 @@ def _already_wrong(game, real, z):
     networks = {"generator": game.generator, "critic": game.critic}
     named = {f"{who}.{path}": x for who, net in networks.items() for path, x in _state(net)}
     for what, x in ({"the real batch": real, "the noise z": z} | named).items():
+        if x is None:
+            continue
         data = _array(x)
         if wrong := data.size - np.count_nonzero(np.isfinite(data)):
             return f"{what} {data.shape} already holds {wrong} of {data.size} numbers as NaN or infinity"

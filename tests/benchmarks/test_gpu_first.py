@@ -49,7 +49,7 @@ def test_a_process_that_dies_says_so_and_what_it_measured_is_kept(measurements):
 
 
 def test_a_section_that_cannot_begin_says_so(measurements):
-    assert "failed" in section("chunks", measurements)["the rest"]
+    assert "failed" in section("chunks", measurements)["the section"]
 
 
 def test_a_section_that_hangs_is_stopped_and_all_sections_are_in_the_file(measurements, tmp_path, capsys):
@@ -60,7 +60,7 @@ def test_a_section_that_hangs_is_stopped_and_all_sections_are_in_the_file(measur
     assert found["device"] == {"quick": True, "name": "Fake GPU"}
     assert found["kernels"] == {"before": 1, "the rest": {"failed": "the section was stopped after 5 s"}}
     assert gpu_first.failures(found) == [
-        "numbers: missing", "steps: the rest", "kernels: the rest", "chunks: the rest",
+        "numbers: missing", "steps: the rest", "kernels: the rest", "chunks: the section",
     ]  # fmt: skip
     assert "numbers: next: 1.5\n" in capsys.readouterr().out
 

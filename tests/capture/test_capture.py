@@ -122,9 +122,37 @@ def called(step, times=3, *inputs):
     return captured
 
 
+def test_the_example_of_the_docstring_runs():
+    net, optimizer_steps = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1)), 5
+    optimizer = mg.optim.Adam(net.parameters(), 0.1)
+
+    @mg.capture
+    def gradients(x, y):
+        loss = ((net(x) - y) ** 2).mean()
+        return loss, mg.grad(loss, net.parameters())
+
+    losses = []
+    for _ in range(optimizer_steps):
+        loss, grads = gradients(mg.tensor(normal(0, N, 3)), mg.tensor(normal(1, N, 1)))
+        optimizer.step(grads)
+        losses.append(loss.item())
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_a_whole_step_of_a_game_is_refused_in_a_sentence():
+    """Its report looks at values; a game captures itself."""
+    generator, critic = models.dense.generator(3, (2,), 4, 1, rng=0), models.dense.critic((2,), 4, 1, rng=1)
+    optimizers = [mg.optim.Adam(net.parameters()) for net in (generator, critic)]
+    game = gan.Game(generator, critic, *optimizers, gan.losses.hinge)
+    step = mg.capture(lambda real, z: game.critic_step(real, z))
+    step(normal(0, N, 2), normal(1, N, 3))
+    with pytest.raises(mg.CaptureError, match="must not look at its values, but numbers"):
+        step(normal(0, N, 2), normal(1, N, 3))
+
+
 def test_another_shape_or_dtype_is_refused():
     captured = called(lambda x: x * 2.0)
-    with pytest.raises(mg.CaptureError, match=r"input 0 was float32 \(4,\) .* is now float32 \(5,\)"):
+    with pytest.raises(mg.CaptureError, match=r"input 0 was float32 \(4,\) on 'cpu' .* is now float32 \(5,\) on 'cpu'"):
         captured(normal(0, 5))
     with pytest.raises(mg.CaptureError, match="is now float64"):
         captured(normal(0, 4).astype("float64"))

@@ -234,3 +234,34 @@ def test_instance_noise_falls_in_a_captured_step():
     assert ends[0][0] == ends[1][0]
     same(ends[0][1], ends[1][1])
     assert ends[0][2] == ends[1][2]
+
+
+def test_a_generator_step_that_is_not_finite_is_explained():
+    played, shape = game()
+    rounds(played, shape, range(3))
+    z = normal(5, N, 3)
+    z[0, 0] = np.inf
+    played.generator_step(z)
+    with pytest.raises(FloatingPointError):
+        played.settle()
+    assert played.refused[0] is None
+    assert "the noise z (6, 3) already holds 1 of 18" in gan.explain_nan(played, *played.refused)
+
+
+def test_an_average_on_another_device_is_refused():
+    make_generator, make_critic, _ = NETWORKS["dense"]
+    generator, critic = make_generator(), make_critic().to("cuda")
+    ema = optim.EMA(generator, 0.9)
+    generator.to("cuda")
+    players = [optim.Adam(network.parameters()) for network in (generator, critic)]
+    with pytest.raises(ValueError, match="the average is on 'cpu', the generator on 'cuda'"):
+        gan.Game(generator, critic, *players, gan.losses.hinge, average=ema)
+
+
+def test_a_captured_function_without_arrays_of_the_host_finds_its_device():
+    """Also if it returns numbers."""
+    x = normal(0, 4)
+    step = mg.capture(lambda x: float((x * 2).sum()))
+    step(x)
+    with pytest.raises(mg.CaptureError, match="must not wait for the GPU"):
+        step(x)
