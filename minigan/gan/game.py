@@ -109,8 +109,8 @@ class Game:
         device = generator.parameters()[0].device
         if average is not None and average.device != device:
             raise ValueError(
-                f"Game: the average is on {average.device!r}, the generator on {device!r}; make the EMA after moving the "
-                "generator"
+                f"Game: the average is on {average.device!r}, the generator on {device!r}; make the EMA after "
+                "moving the generator"
             )
         self.generator, self.critic = generator, critic
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer

@@ -123,8 +123,8 @@ def called(step, times=3, *inputs):
 
 
 def test_the_example_of_the_docstring_runs():
-    net, optimizer_steps = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1)), 5
-    optimizer = mg.optim.Adam(net.parameters(), 0.1)
+    net = nn.Sequential(nn.Linear(3, 4, rng=0), nn.Tanh(), nn.Linear(4, 1, rng=1))
+    optimizer = mg.optim.Adam(net.parameters(), 0.01)
 
     @mg.capture
     def gradients(x, y):
@@ -132,7 +132,7 @@ def test_the_example_of_the_docstring_runs():
         return loss, mg.grad(loss, net.parameters())
 
     losses = []
-    for _ in range(optimizer_steps):
+    for _ in range(5):
         loss, grads = gradients(mg.tensor(normal(0, N, 3)), mg.tensor(normal(1, N, 1)))
         optimizer.step(grads)
         losses.append(loss.item())
