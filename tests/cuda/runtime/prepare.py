@@ -4,7 +4,8 @@ The environment gets the released wheel of CuPy.  The wheel's module `runtime` c
 compiled anew, from CuPy's source distribution, and linked to the runtime of this folder; the driver and cuBLAS, which
 CuPy looks for as it starts, are libraries of this folder, too.  All else in the environment is CuPy as released.
 
-Needs g++, and CUDA's headers: from CUDA_HOME, /usr/local/cuda, or the package index.  What is up to date is kept.
+Needs g++, and the headers of CUDA 13: those of CUDA_HOME, which is /usr/local/cuda if it is not set, or, where there
+are none, those of NVIDIA's wheels in the package index.  What is up to date is kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SOURCES, HEADERS = sorted(HERE.glob("*.cpp")), sorted([*HERE.glob("*.h"), *HERE.
 KERNEL_HEADERS = [HERE.parent / "kernel_on_cpu.h", HERE.parent / "cuda_on_cpu.h", HERE / "kernel_language.h"]
 MODULE = HERE / "cupy_on_cpu.py"
 HEADER_WHEELS = ["nvidia-cuda-runtime==13.0.*", "nvidia-cuda-crt==13.0.*", "nvidia-cuda-profiler-api==13.0.*"]
+HEADERS_IN_WHEELS = Path("nvidia", "cu13", "include")
 WHEELS = ["setuptools>=77,<81", "wheel", "cython>=3.1,<3.3", f"cupy-cuda13x=={VERSION}"]
 RUNTIME = "cupy_backends.cuda.api.runtime"
 DRIVER, CUBLAS = "libcuda.so.1", "libcublas.so.13"
@@ -90,21 +92,30 @@ class Environment:
         return self.site / (name.replace(".", "/") + self.suffix)
 
 
+def has_headers(folder: Path) -> bool:
+    """Return whether a folder has CUDA's headers, of the major version for which CuPy was built."""
+    header = folder / "cuda_runtime_api.h"
+    found = re.search(r"#define CUDART_VERSION\s+(\d+)", header.read_text()) if header.exists() else None
+    return found is not None and int(found[1]) // 1000 == CUDA // 1000
+
+
 def headers(environment: Environment) -> Path:
-    """Return the folder of CUDA's headers, which are installed from the package index if there are none."""
-    for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda"):
-        if home and (Path(home) / "include" / "cuda_runtime_api.h").exists():
-            return Path(home) / "include"
-    folder = environment.site / "nvidia" / "cu13" / "include"
-    if not (folder / "cuda_runtime_api.h").exists():
-        try:
-            environment.pip("install", *HEADER_WHEELS)
+    """Return the folder of CUDA's headers, which are downloaded from the package index if there are none."""
+    own = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include"
+    wheels = environment.build / "cuda"
+    if has_headers(own):
+        return own
+    if not has_headers(wheels / HEADERS_IN_WHEELS):
+        try:  # apart from the environment, where CuPy would find the libraries of these wheels
+            environment.pip("install", "--no-deps", "--upgrade", "--target", wheels, *HEADER_WHEELS)
         except Failure as error:
             raise Failure(
-                "CUDA's headers were not found: let CUDA_HOME name a CUDA toolkit, or make "
-                f"{', '.join(HEADER_WHEELS)} installable\n{error}"
+                f"{own} has no headers of CUDA {CUDA // 1000}, and pip cannot install them: let CUDA_HOME name a CUDA "
+                f"toolkit, or make {', '.join(HEADER_WHEELS)} installable\n{error}"
             ) from error
-    return folder
+        if not has_headers(wheels / HEADERS_IN_WHEELS):
+            raise Failure(f"NVIDIA's wheels have no cuda_runtime_api.h of CUDA {CUDA // 1000} in {HEADERS_IN_WHEELS}")
+    return wheels / HEADERS_IN_WHEELS
 
 
 def get_source(environment: Environment) -> None:
