@@ -183,6 +183,7 @@ PRODUCTS = {
 
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_alpha_and_beta_on_the_device_are_refused(name, library, handle, device, tmp_path, capfd):
+    """Stricter: cuBLAS reads them there, as the products run."""
     at = ctypes.c_void_p(device(np.ones(1)))
     library.cublasSetPointerMode_v2(handle, DEVICE)
     cupy_on_cpu.log(tmp_path / "log")
@@ -195,6 +196,7 @@ def test_alpha_and_beta_on_the_device_are_refused(name, library, handle, device,
 
 @pytest.mark.parametrize("mode", [HOST, DEVICE])
 def test_a_dot_product_is_where_the_pointer_mode_says(mode, library, handle, device, host):
+    """Stricter: cuBLAS does not look where a pointer of the other kind leads."""
     x, there, here = device(np.full(3, 2, np.float32)), device(np.zeros(1, np.float32)), np.zeros(1, np.float32)
     operands = [3, ctypes.c_void_p(x), 1, ctypes.c_void_p(x), 1]
     results = {HOST: ctypes.c_void_p(here.ctypes.data), DEVICE: ctypes.c_void_p(there)}

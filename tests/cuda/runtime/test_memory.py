@@ -8,6 +8,7 @@ pytestmark = pytest.mark.gpu
 
 
 def test_new_memory_holds_nan(rt, host):
+    """Stricter: NVIDIA writes that the memory is not cleared."""
     address = rt.malloc(400)
     assert np.isnan(host(address, 100)).all()
     rt.free(address)
@@ -21,6 +22,7 @@ def test_memory_is_aligned_to_256_bytes(rt):
 
 
 def test_an_address_is_never_used_twice(rt):
+    """Stricter: CUDA gives addresses out again."""
     first = rt.malloc(512)
     rt.free(first)
     second = rt.malloc(512)

@@ -73,6 +73,7 @@ def test_blocking_streams_do_not_wait_for_what_the_legacy_stream_gets_later(rt, 
 
 
 def test_a_query_is_not_ready_at_first(rt, stream, flag):
+    """Work that was asked for is done at the next question: NVIDIA leaves open when."""
     number = flag(stream)
     assert rt.streamQuery(stream) == 600  # cudaErrorNotReady
     assert rt.streamQuery(stream) == 0
@@ -80,6 +81,7 @@ def test_a_query_is_not_ready_at_first(rt, stream, flag):
 
 
 def test_a_queue_of_a_thousand_tasks_makes_the_host_wait(rt, stream, flag, device):
+    """NVIDIA: launches return at once, within limits that it does not state."""
     number, address = flag(stream), device(np.zeros(1))
     for _ in range(1025):
         rt.memsetAsync(address, 0, 1, stream)
@@ -87,6 +89,7 @@ def test_a_queue_of_a_thousand_tasks_makes_the_host_wait(rt, stream, flag, devic
 
 
 def test_a_stream_that_was_destroyed_is_refused(rt, refused):
+    """Stricter: in CUDA "use of the handle after this call is undefined behavior"."""
     handle = rt.streamCreate()
     rt.streamDestroy(handle)
     for use in (rt.streamSynchronize, rt.streamDestroy):
