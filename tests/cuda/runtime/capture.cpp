@@ -103,9 +103,7 @@ void join(const std::shared_ptr<Stream> &stream, const std::shared_ptr<Capture> 
     }
     stream->capture = capture;
     capture->streams.insert(stream);
-    for (const size_t node : nodes)
-        if (std::find(stream->tail.begin(), stream->tail.end(), node) == stream->tail.end())
-            stream->tail.push_back(node);
+    stream->tail.insert(stream->tail.end(), nodes.begin(), nodes.end());
 }
 
 EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {

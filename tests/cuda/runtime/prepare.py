@@ -107,7 +107,7 @@ def headers(environment: Environment) -> Path:
         return own
     if not has_headers(wheels / HEADERS_IN_WHEELS):
         try:  # apart from the environment, where CuPy would find the libraries of these wheels
-            environment.pip("install", "--no-deps", "--upgrade", "--target", wheels, *HEADER_WHEELS)
+            environment.pip("install", "--no-compile", "--no-deps", "--upgrade", "--target", wheels, *HEADER_WHEELS)
         except Failure as error:
             raise Failure(
                 f"{own} has no headers of CUDA {CUDA // 1000}, and pip cannot install them: let CUDA_HOME name a CUDA "
@@ -149,10 +149,11 @@ def digest(*parts: Any) -> str:
 
 
 def compiled(source: Path, build: Path, flags: list[str], headers: list[Path]) -> Path:
-    """Return the object file of a C++ file, compiled if it, the headers or the flags have changed."""
-    target = build / f"{source.stem}-{digest(source, *headers, *flags)}.o"
+    """Return the object file of a C++ file, or a precompiled header; compiled if it, the headers or the flags changed."""
+    suffix = ".h.gch" if source.suffix == ".h" else ".o"
+    target = build / f"{source.stem}-{digest(source, *headers, *flags)}{suffix}"
     if not target.exists():
-        for old in build.glob(f"{source.stem}-*.o"):
+        for old in build.glob(f"{source.stem}-*{suffix}"):
             old.unlink()
         part = target.with_suffix(".part")
         run("g++", *flags, "-c", source, "-o", part)
@@ -203,9 +204,10 @@ def build_runtime(environment: Environment, include: Path) -> None:
         bound = pool.submit(
             lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include), [])
         )
+        shared = compiled(HERE / "runtime.h", build, flags, HEADERS).with_suffix("")  # g++ adds the suffix itself
+        own = {path.stem: FLAGS_OF.get(path.stem, ["-include", str(shared)]) for path in SOURCES}
         objects = {
-            path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])], HEADERS)
-            for path in SOURCES
+            path.stem: pool.submit(compiled, path, build, [*flags, *own[path.stem]], HEADERS) for path in SOURCES
         }
     binding, done = bound.result(), {stem: future.result() for stem, future in objects.items()}
     wanted = {name for name in symbols("--undefined-only", binding) if re.match("cuda[A-Z]", name)}
@@ -245,7 +247,7 @@ def prepare(folder: Path, packages: list[str]) -> None:
     environment = Environment(folder)
     ready.unlink(missing_ok=True)
     if changed(installed, wanted):
-        environment.pip("install", *WHEELS, *packages)
+        environment.pip("install", "--no-compile", *WHEELS, *packages)
         installed.write_text(wanted)
     if not environment.source.exists():
         get_source(environment)

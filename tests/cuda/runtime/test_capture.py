@@ -169,17 +169,44 @@ def test_only_a_global_capture_binds_other_threads(mode, rt, stream, other, refu
             rt.free(elsewhere(lambda: rt.malloc(8))) if mode == RELAXED else elsewhere(lambda: rt.free(rt.malloc(8)))
 
 
-def test_a_thread_may_relax_its_own_mode(rt, stream, capturing):
+def exchange(mode):
+    """Set the mode of this thread and return the one before."""
     import ctypes
 
-    mode = ctypes.c_int(RELAXED)
-    exchange = cupy_on_cpu._runtime.cudaThreadExchangeStreamCaptureMode
-    assert exchange(ctypes.byref(mode)) == 0
-    assert mode.value == GLOBAL
+    held = ctypes.c_int(mode)
+    assert cupy_on_cpu._runtime.cudaThreadExchangeStreamCaptureMode(ctypes.byref(held)) == 0
+    return held.value
+
+
+def test_a_thread_may_relax_its_own_mode(rt, stream, capturing):
+    assert exchange(RELAXED) == GLOBAL
     with capturing(stream, GLOBAL):
         rt.free(rt.malloc(8))
-    assert exchange(ctypes.byref(mode)) == 0
-    assert mode.value == RELAXED
+    assert exchange(GLOBAL) == RELAXED
+
+
+def test_a_thread_may_ignore_the_captures_of_others(rt, stream, elsewhere):
+    def allocate():
+        exchange(THREAD)
+        rt.free(rt.malloc(8))
+
+    rt.streamBeginCapture(stream, GLOBAL)
+    elsewhere(allocate)
+    rt.graphDestroy(rt.streamEndCapture(stream))
+
+
+def test_a_thread_that_ignores_others_does_not_ignore_its_own_capture(rt, stream, elsewhere, refused):
+    def allocate():
+        exchange(THREAD)
+        rt.streamBeginCapture(stream, GLOBAL)
+        try:
+            rt.malloc(8)
+        finally:
+            with pytest.raises(rt.CUDARuntimeError):
+                rt.streamEndCapture(stream)
+
+    with refused("cudaErrorStreamCaptureUnsupported"):
+        elsewhere(allocate)
 
 
 @pytest.mark.parametrize("mode", [GLOBAL, THREAD, RELAXED])
@@ -231,6 +258,15 @@ def test_a_capture_begins_once(rt, stream, refused):
     with refused("cudaErrorIllegalState"):
         rt.streamBeginCapture(stream, GLOBAL)
     rt.graphDestroy(rt.streamEndCapture(stream))
+
+
+def test_a_stream_can_be_captured_again(rt, stream, device, host):
+    address = device(np.zeros(2, np.uint8))
+    for i in range(2):
+        rt.streamBeginCapture(stream, RELAXED)
+        rt.memsetAsync(address + i, 1, 1, stream)
+        launched(rt, rt.streamEndCapture(stream), stream)
+    assert host(address, 2, np.uint8).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("mode", [-1, 3])
@@ -317,6 +353,15 @@ def test_a_capture_cannot_wait_for_what_is_not_in_it(rt, stream, blocking, event
     with capturing(stream, RELAXED):
         with refused("cudaErrorStreamCaptureIsolation"):
             rt.streamWaitEvent(stream, event)
+        with refused("cudaErrorStreamCaptureInvalidated"):
+            rt.streamEndCapture(stream)
+
+
+def test_the_legacy_stream_cannot_join_a_capture(rt, stream, event, refused, capturing):
+    with capturing(stream, RELAXED):
+        rt.eventRecord(event, stream)
+        with refused("cudaErrorStreamCaptureImplicit"):
+            rt.streamWaitEvent(0, event)
         with refused("cudaErrorStreamCaptureInvalidated"):
             rt.streamEndCapture(stream)
 
