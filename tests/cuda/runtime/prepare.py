@@ -149,7 +149,7 @@ def digest(*parts: Any) -> str:
 
 
 def compiled(source: Path, build: Path, flags: list[str], headers: list[Path]) -> Path:
-    """Return the object file of a C++ file, or a precompiled header; compiled if it, the headers or the flags changed."""
+    """Return a C++ file, or a header, as it is compiled, which is done if it, the headers or the flags have changed."""
     suffix = ".h.gch" if source.suffix == ".h" else ".o"
     target = build / f"{source.stem}-{digest(source, *headers, *flags)}{suffix}"
     if not target.exists():

@@ -114,10 +114,26 @@ def test_waiting_for_a_captured_stream_is_refused_and_ends_it(call, mode, rt, st
     rt.streamSynchronize(stream)  # it is an ordinary stream again
 
 
+def test_an_invalid_capture_takes_no_events(rt, stream, event, refused, capturing):
+    with capturing(stream, RELAXED):
+        with refused("cudaErrorStreamCaptureUnsupported"):
+            rt.streamSynchronize(stream)
+        for use in (lambda: rt.eventRecord(event, stream), lambda: rt.streamWaitEvent(stream, event)):
+            with refused("cudaErrorStreamCaptureInvalidated"):
+                use()
+
+
+def test_a_capture_may_wait_for_an_event_that_was_never_recorded(rt, stream, event):
+    rt.streamBeginCapture(stream, RELAXED)
+    rt.streamWaitEvent(stream, event)
+    rt.graphDestroy(rt.streamEndCapture(stream))
+
+
 UNSAFE = {
-    "malloc": lambda rt, other: rt.free(rt.malloc(8)),
-    "free": lambda rt, other: rt.free(other["memory"]),
-    "hostAlloc": lambda rt, other: rt.freeHost(rt.hostAlloc(8, 0)),
+    "malloc": lambda rt, other: other["memory"].append(rt.malloc(8)),
+    "free": lambda rt, other: rt.free(other["memory"].pop()),
+    "hostAlloc": lambda rt, other: other["pinned"].append(rt.hostAlloc(8, 0)),
+    "freeHost": lambda rt, other: rt.freeHost(other["pinned"].pop()),
     "memcpy": lambda rt, other: rt.memcpy(other["array"].ctypes.data, other["kept"], 8, rt.memcpyDeviceToHost),
     "memset": lambda rt, other: rt.memset(other["kept"], 0, 8),
     "synchronize another stream": lambda rt, other: rt.streamSynchronize(other["stream"]),
@@ -130,15 +146,16 @@ UNSAFE = {
 def other(rt, query):
     """Things that have nothing to do with a capture."""
     things = {
-        "memory": rt.malloc(8), "kept": rt.malloc(8), "array": np.empty(1), "event": rt.eventCreate(),
-        "stream": rt.streamCreateWithFlags(rt.streamNonBlocking), "query": query,
+        "memory": [rt.malloc(8)], "pinned": [rt.hostAlloc(8, 0)], "kept": rt.malloc(8), "array": np.empty(1),
+        "event": rt.eventCreate(), "stream": rt.streamCreateWithFlags(rt.streamNonBlocking), "query": query,
     }  # fmt: skip
     yield things
-    rt.free(things["kept"])
     rt.eventDestroy(things["event"])
     rt.streamDestroy(things["stream"])
-    if rt.pointerGetAttributes(things["memory"]).type == rt.memoryTypeDevice:
-        rt.free(things["memory"])
+    for address in [things["kept"], *things["memory"]]:
+        rt.free(address)
+    for address in things["pinned"]:
+        rt.freeHost(address)
 
 
 @pytest.mark.parametrize("mode", [GLOBAL, THREAD])
@@ -210,17 +227,19 @@ def test_a_thread_that_ignores_others_does_not_ignore_its_own_capture(rt, stream
 
 
 @pytest.mark.parametrize("mode", [GLOBAL, THREAD, RELAXED])
-@pytest.mark.parametrize("use", ["memset", "synchronize", "query", "blocking copy", "blocking fill", "launch"])
+@pytest.mark.parametrize("use", ["memset", "synchronize", "query", "blocking copy", "blocking fill", "wait", "launch"])
 def test_the_legacy_stream_beside_a_blocking_capture(
-    use, mode, rt, blocking, device, capturing, refused, kernel, query
+    use, mode, rt, blocking, device, capturing, refused, kernel, query, event
 ):
     address = device(np.zeros(1))
+    rt.eventRecord(event, 0)
     uses = {
         "memset": lambda: rt.memsetAsync(address, 0, 8, 0),
         "synchronize": lambda: rt.streamSynchronize(0),
         "query": lambda: query(rt.streamQuery, 0),
         "blocking copy": lambda: rt.memcpy(np.zeros(1).ctypes.data, address, 8, rt.memcpyDeviceToHost),
         "blocking fill": lambda: rt.memset(address, 0, 8),
+        "wait": lambda: rt.streamWaitEvent(0, event),
         "launch": lambda: kernel("set")((1,), (1,), (np.uint64(address), np.float32(0))),
     }
     kernel("set")  # compiled and loaded before
@@ -438,9 +457,8 @@ def test_a_module_cannot_be_loaded_in_a_global_capture(rt, stream, capturing, re
 
 def test_a_module_cannot_be_unloaded_in_a_global_capture(rt, stream, capturing, refused):
     """Observed."""
-    from cupy_backends.cuda.api import driver
-
     import cupy
+    from cupy_backends.cuda.api import driver
 
     module = cupy.RawModule(code='extern "C" __global__ void unloaded_while_captured() {}')
     with capturing(stream, GLOBAL), refused("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"):

@@ -86,5 +86,5 @@ def test_headers_that_cannot_be_downloaded(home, tmp_path):
 
 
 def test_wheels_without_headers(home, tmp_path):
-    with pytest.raises(prepare.Failure, match="no cuda_runtime_api.h of CUDA 13"):
+    with pytest.raises(prepare.Failure, match=r"no cuda_runtime_api\.h of CUDA 13"):
         prepare.headers(Environment(tmp_path, version=12000))

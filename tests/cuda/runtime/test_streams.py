@@ -72,6 +72,30 @@ def test_blocking_streams_do_not_wait_for_what_the_legacy_stream_gets_later(rt, 
     assert (first, second) == (1, 0)
 
 
+def test_other_streams_do_not_wait_for_the_legacy_stream(rt, stream, flag):
+    first, second = flag(0), flag(stream)
+    rt.streamSynchronize(stream)
+    assert (first, second) == (0, 1)
+
+
+PER_THREAD = 2  # cudaStreamPerThread
+
+
+def test_the_stream_of_a_thread_is_a_blocking_one(rt, flag):
+    first, second, third = flag(0), flag(PER_THREAD), flag(0)
+    rt.streamSynchronize(PER_THREAD)
+    assert (first, second, third) == (1, 1, 0)
+    number = flag(PER_THREAD)
+    rt.streamSynchronize(0)
+    assert number == 1
+
+
+def test_the_stream_of_a_thread_is_part_of_the_device(rt, flag):
+    number = flag(PER_THREAD)
+    rt.deviceSynchronize()
+    assert number == 1
+
+
 def test_a_query_is_not_ready_at_first(rt, stream, flag):
     """Work that was asked for is done at the next question: NVIDIA leaves open when."""
     number = flag(stream)
