@@ -103,14 +103,14 @@ void join(const std::shared_ptr<Stream> &stream, const std::shared_ptr<Capture> 
     }
     stream->capture = capture;
     capture->streams.insert(stream);
-    for (const size_t node : nodes)
-        if (std::find(stream->tail.begin(), stream->tail.end(), node) == stream->tail.end())
-            stream->tail.push_back(node);
+    stream->tail.insert(stream->tail.end(), nodes.begin(), nodes.end());
 }
 
 EXPORT cudaError_t cudaStreamBeginCapture(cudaStream_t handle, cudaStreamCaptureMode mode) {
     return call(__func__, [&] {
         const auto stream = stream_of(handle);
+        if (mode < cudaStreamCaptureModeGlobal || mode > cudaStreamCaptureModeRelaxed)
+            refuse(cudaErrorInvalidValue, "no such mode");
         if (stream->legacy) refuse(cudaErrorStreamCaptureUnsupported, "the legacy stream cannot be captured");
         if (stream->capture) refuse(cudaErrorIllegalState, "the stream is being captured already");
         const auto capture = std::make_shared<Capture>();
@@ -131,7 +131,7 @@ EXPORT cudaError_t cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph)
         if (capture->origin != stream_of(handle))
             spoil(*capture, cudaErrorStreamCaptureUnmatched, "the capture began in another stream");
         if (capture->mode != cudaStreamCaptureModeRelaxed && capture->thread != std::this_thread::get_id())
-            refuse(cudaErrorStreamCaptureWrongThread);
+            spoil(*capture, cudaErrorStreamCaptureWrongThread, "it began in another thread");
         const bool complete = joined(*capture);
         stop(capture);
         if (capture->invalid) refuse(cudaErrorStreamCaptureInvalidated);

@@ -64,6 +64,7 @@ void fill_async(void *to, int value, size_t size, const std::shared_ptr<Stream> 
 EXPORT cudaError_t cudaMemcpy(void *to, const void *from, size_t size, cudaMemcpyKind kind) {
     return call(__func__, [&] {
         const auto legacy = stream_of(cudaStreamLegacy);
+        check_legacy(*legacy);
         check_unsafe("cudaMemcpy");
         note("  " + std::to_string(size) + " bytes, kind " + std::to_string(kind));
         copy_async({to, from, size}, kind, legacy);
@@ -80,8 +81,10 @@ EXPORT cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t size, cuda
 
 EXPORT cudaError_t cudaMemset(void *to, int value, size_t size) {
     return call(__func__, [&] {
+        const auto legacy = stream_of(cudaStreamLegacy);
+        check_legacy(*legacy);
         check_unsafe("cudaMemset");
-        fill_async(to, value, size, stream_of(cudaStreamLegacy));
+        fill_async(to, value, size, legacy);
     });
 }
 

@@ -1,10 +1,12 @@
-// cuBLAS as far as CuPy and minigan call it: column-major matrices, scalars on the host.
+// cuBLAS as far as CuPy and minigan call it: column-major matrices, factors alpha and beta on the host.
 //
+// In device pointer mode only a result, that of a dot product, is on the device; alpha and beta there are refused.
 // Sums are formed in double and rounded once, also for float.  With TF32 the factors are rounded to 10 bits first.
 #include <algorithm>
 
 #include <cstring>
 
+#include "absent.h"
 #include "cublas_types.h"
 #include "runtime.h"
 
@@ -15,6 +17,7 @@ constexpr size_t ROWS = 8, COLUMNS = 4;  // of the tile that is summed in regist
 struct Handle {
     cudaStream_t stream = nullptr;
     cublasMath_t math = CUBLAS_DEFAULT_MATH;
+    cublasPointerMode_t pointers = CUBLAS_POINTER_MODE_HOST;
 };
 
 Handles<Handle> &handles() {
@@ -33,6 +36,24 @@ cublasStatus_t blas_call(const char *name, const std::function<void()> &body) {
 }
 
 Handle &handle_of(cublasHandle_t handle) { return *handles().get(handle, "cuBLAS handle"); }
+
+// With alpha and beta, which it reads as it is called.
+cublasStatus_t product_call(const char *name, cublasHandle_t handle, const std::function<void()> &body) {
+    return blas_call(name, [&] {
+        if (handle_of(handle).pointers == CUBLAS_POINTER_MODE_DEVICE) {
+            absent((std::string(name) + " in device pointer mode").c_str(), CUBLAS_STATUS_NOT_SUPPORTED);
+            refuse(cudaErrorNotSupported, "alpha and beta must be on the host");
+        }
+        body();
+    });
+}
+
+void check_result(cublasHandle_t handle, const void *result) {
+    const bool device = handle_of(handle).pointers == CUBLAS_POINTER_MODE_DEVICE;
+    if (on_device(result) == device) return;
+    refuse(cudaErrorInvalidValue, device ? "a result on the host in device pointer mode"
+                                         : "a result on the device in host pointer mode");
+}
 
 // The nearest number with 10 bits of mantissa; of two, the larger.
 float to_tf32(float value) {
@@ -216,7 +237,7 @@ template <typename T>
 cublasStatus_t matrix_vector(const char *name, cublasHandle_t handle, cublasOperation_t op, int m, int n,
                              const T *alpha, const T *a, int lda, const T *x, int step_x, const T *beta, T *y,
                              int step_y) {
-    return blas_call(name, [&] {
+    return product_call(name, handle, [&] {
         const auto stream = stream_of(handle_of(handle).stream);
         if (!stream->capture) count(Counter::PRODUCTS);
         if (step_x < 1 || step_y < 1) refuse(cudaErrorNotSupported, "negative steps");
@@ -236,11 +257,12 @@ cublasStatus_t matrix_vector(const char *name, cublasHandle_t handle, cublasOper
     });
 }
 
-// With the result on the device or, after waiting, on the host.
+// With the result where the pointer mode says: on the device or, after waiting, on the host.
 template <typename T>
 cublasStatus_t dot(const char *name, cublasHandle_t handle, int n, const T *x, int step_x, const T *y, int step_y,
                    T *result) {
     return blas_call(name, [&] {
+        check_result(handle, result);
         const auto stream = stream_of(handle_of(handle).stream);
         if (!stream->capture) count(Counter::PRODUCTS);
         if (step_x < 1 || step_y < 1) refuse(cudaErrorNotSupported, "negative steps");
@@ -286,15 +308,13 @@ EXPORT cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void *workspa
 }
 EXPORT cublasStatus_t cublasSetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t mode) {
     return blas_call(__func__, [&] {
-        handle_of(handle);
-        if (mode != CUBLAS_POINTER_MODE_HOST) note("  only results may be on the device");
+        if (mode != CUBLAS_POINTER_MODE_HOST && mode != CUBLAS_POINTER_MODE_DEVICE)
+            refuse(cudaErrorInvalidValue, "no such pointer mode");
+        handle_of(handle).pointers = mode;
     });
 }
 EXPORT cublasStatus_t cublasGetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t *mode) {
-    return blas_call(__func__, [&] {
-        handle_of(handle);
-        *mode = CUBLAS_POINTER_MODE_HOST;
-    });
+    return blas_call(__func__, [&] { *mode = handle_of(handle).pointers; });
 }
 EXPORT cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
     return blas_call(__func__, [&] { handle_of(handle).math = mode; });
@@ -310,7 +330,7 @@ EXPORT cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t *mod
 EXPORT cublasStatus_t cublasGemmEx(SHAPE, const void *alpha, const void *a, cudaDataType at, int lda, const void *b,
                                    cudaDataType bt, int ldb, const void *beta, void *c, cudaDataType ct, int ldc,
                                    cublasComputeType_t compute, cublasGemmAlgo_t) {
-    return blas_call(__func__, [&] {
+    return product_call(__func__, handle, [&] {
         gemm_ex(handle, GIVEN, {at, bt, ct, compute}, alpha, beta, {a, 0, b, 0, c, 0, 1});
     });
 }
@@ -319,7 +339,7 @@ EXPORT cublasStatus_t cublasGemmStridedBatchedEx(SHAPE, const void *alpha, const
                                                  long long sa, const void *b, cudaDataType bt, int ldb, long long sb,
                                                  const void *beta, void *c, cudaDataType ct, int ldc, long long sc,
                                                  int batch, cublasComputeType_t compute, cublasGemmAlgo_t) {
-    return blas_call(__func__, [&] {
+    return product_call(__func__, handle, [&] {
         gemm_ex(handle, GIVEN, {at, bt, ct, compute}, alpha, beta, {a, sa, b, sb, c, sc, batch});
     });
 }
@@ -328,19 +348,19 @@ EXPORT cublasStatus_t cublasGemmStridedBatchedEx(SHAPE, const void *alpha, const
 #define FUNCTIONS(letter, T)                                                                                          \
     EXPORT cublasStatus_t cublas##letter##gemm_v2(SHAPE, const T *alpha, const T *a, int lda, const T *b, int ldb,    \
                                                   const T *beta, T *c, int ldc) {                                     \
-        return blas_call(__func__, [&] { gemm<T>(handle, GIVEN, alpha, beta, strided<T>(a, 0, b, 0, c, 0)); });       \
+        return product_call(__func__, handle, [&] { gemm<T>(handle, GIVEN, alpha, beta, strided<T>(a, 0, b, 0, c, 0)); });       \
     }                                                                                                                 \
     EXPORT cublasStatus_t cublas##letter##gemmStridedBatched(                                                         \
         SHAPE, const T *alpha, const T *a, int lda, long long sa, const T *b, int ldb, long long sb, const T *beta,   \
         T *c, int ldc, long long sc, int batch) {                                                                     \
-        return blas_call(__func__, [&] {                                                                              \
+        return product_call(__func__, handle, [&] {                                                                              \
             gemm<T>(handle, GIVEN, alpha, beta, strided<T>(a, sa, b, sb, c, sc), batch);                              \
         });                                                                                                           \
     }                                                                                                                 \
     EXPORT cublasStatus_t cublas##letter##gemmBatched(SHAPE, const T *alpha, const T *const *a, int lda,              \
                                                       const T *const *b, int ldb, const T *beta, T *const *c,         \
                                                       int ldc, int batch) {                                           \
-        return blas_call(__func__, [&] { gemm<T>(handle, GIVEN, alpha, beta, listed<T>(a, b, c), batch); });          \
+        return product_call(__func__, handle, [&] { gemm<T>(handle, GIVEN, alpha, beta, listed<T>(a, b, c), batch); });          \
     }                                                                                                                 \
     EXPORT cublasStatus_t cublas##letter##gemv_v2(cublasHandle_t handle, cublasOperation_t op, int m, int n,          \
                                                   const T *alpha, const T *a, int lda, const T *x, int step_x,        \

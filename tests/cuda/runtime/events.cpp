@@ -55,7 +55,7 @@ void record(Event &event, const std::shared_ptr<Stream> &stream) {
 void wait(const std::shared_ptr<Stream> &stream, const Event &event) {
     check_capture(*stream);
     if (event.capture && event.capture->ended) refuse(cudaErrorCapturedEvent, "its capture has ended");
-    if (event.capture && event.capture->invalid) refuse(cudaErrorStreamCaptureInvalidated);
+    if (event.capture && event.capture->invalid) refuse(cudaErrorInvalidValue, "its capture is invalid");
     if (event.capture) return join(stream, event.capture, event.nodes);
     if (!event.recorded) return;
     if (stream->capture)

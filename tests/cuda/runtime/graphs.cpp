@@ -10,11 +10,11 @@ struct Executable {
 };
 
 Handles<const Graph> &graphs() {
-    static auto &all = *new Handles<const Graph>;
+    static auto &all = *new Handles<const Graph>(cudaErrorInvalidValue);
     return all;
 }
 Handles<Executable> &executables() {
-    static auto &all = *new Handles<Executable>;
+    static auto &all = *new Handles<Executable>(cudaErrorInvalidValue);
     return all;
 }
 

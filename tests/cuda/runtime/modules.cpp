@@ -122,7 +122,10 @@ EXPORT CUresult cuModuleLoadData(CUmodule *module, const void *image) {
 }
 
 EXPORT CUresult cuModuleUnload(CUmodule module) {
-    return driver_call(__func__, [&] { modules().remove(module, "module"); });
+    return driver_call(__func__, [&] {
+        check_unsafe("cuModuleUnload");
+        modules().remove(module, "module");
+    });
 }
 
 EXPORT CUresult cuModuleGetFunction(CUfunction *function, CUmodule handle, const char *name) {

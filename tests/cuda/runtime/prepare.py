@@ -4,7 +4,8 @@ The environment gets the released wheel of CuPy.  The wheel's module `runtime` c
 compiled anew, from CuPy's source distribution, and linked to the runtime of this folder; the driver and cuBLAS, which
 CuPy looks for as it starts, are libraries of this folder, too.  All else in the environment is CuPy as released.
 
-Needs g++, and CUDA's headers: from CUDA_HOME, /usr/local/cuda, or the package index.  What is up to date is kept.
+Needs g++, and the headers of CUDA 13: those of CUDA_HOME, which is /usr/local/cuda if it is not set, or, where there
+are none, those of NVIDIA's wheels in the package index.  What is up to date is kept.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ SOURCES, HEADERS = sorted(HERE.glob("*.cpp")), sorted([*HERE.glob("*.h"), *HERE.
 KERNEL_HEADERS = [HERE.parent / "kernel_on_cpu.h", HERE.parent / "cuda_on_cpu.h", HERE / "kernel_language.h"]
 MODULE = HERE / "cupy_on_cpu.py"
 HEADER_WHEELS = ["nvidia-cuda-runtime==13.0.*", "nvidia-cuda-crt==13.0.*", "nvidia-cuda-profiler-api==13.0.*"]
+HEADERS_IN_WHEELS = Path("nvidia", "cu13", "include")
 WHEELS = ["setuptools>=77,<81", "wheel", "cython>=3.1,<3.3", f"cupy-cuda13x=={VERSION}"]
 RUNTIME = "cupy_backends.cuda.api.runtime"
 DRIVER, CUBLAS = "libcuda.so.1", "libcublas.so.13"
@@ -90,21 +92,30 @@ class Environment:
         return self.site / (name.replace(".", "/") + self.suffix)
 
 
+def has_headers(folder: Path) -> bool:
+    """Return whether a folder has CUDA's headers, of the major version for which CuPy was built."""
+    header = folder / "cuda_runtime_api.h"
+    found = re.search(r"#define CUDART_VERSION\s+(\d+)", header.read_text()) if header.exists() else None
+    return found is not None and int(found[1]) // 1000 == CUDA // 1000
+
+
 def headers(environment: Environment) -> Path:
-    """Return the folder of CUDA's headers, which are installed from the package index if there are none."""
-    for home in (os.environ.get("CUDA_HOME"), "/usr/local/cuda"):
-        if home and (Path(home) / "include" / "cuda_runtime_api.h").exists():
-            return Path(home) / "include"
-    folder = environment.site / "nvidia" / "cu13" / "include"
-    if not (folder / "cuda_runtime_api.h").exists():
-        try:
-            environment.pip("install", *HEADER_WHEELS)
+    """Return the folder of CUDA's headers, which are downloaded from the package index if there are none."""
+    own = Path(os.environ.get("CUDA_HOME", "/usr/local/cuda")) / "include"
+    wheels = environment.build / "cuda"
+    if has_headers(own):
+        return own
+    if not has_headers(wheels / HEADERS_IN_WHEELS):
+        try:  # apart from the environment, where CuPy would find the libraries of these wheels
+            environment.pip("install", "--no-compile", "--no-deps", "--upgrade", "--target", wheels, *HEADER_WHEELS)
         except Failure as error:
             raise Failure(
-                "CUDA's headers were not found: let CUDA_HOME name a CUDA toolkit, or make "
-                f"{', '.join(HEADER_WHEELS)} installable\n{error}"
+                f"{own} has no headers of CUDA {CUDA // 1000}, and pip cannot install them: let CUDA_HOME name a CUDA "
+                f"toolkit, or make {', '.join(HEADER_WHEELS)} installable\n{error}"
             ) from error
-    return folder
+        if not has_headers(wheels / HEADERS_IN_WHEELS):
+            raise Failure(f"NVIDIA's wheels have no cuda_runtime_api.h of CUDA {CUDA // 1000} in {HEADERS_IN_WHEELS}")
+    return wheels / HEADERS_IN_WHEELS
 
 
 def get_source(environment: Environment) -> None:
@@ -138,10 +149,11 @@ def digest(*parts: Any) -> str:
 
 
 def compiled(source: Path, build: Path, flags: list[str], headers: list[Path]) -> Path:
-    """Return the object file of a C++ file, compiled if it, the headers or the flags have changed."""
-    target = build / f"{source.stem}-{digest(source, *headers, *flags)}.o"
+    """Return a C++ file, or a header, as it is compiled, which is done if it, the headers or the flags have changed."""
+    suffix = ".h.gch" if source.suffix == ".h" else ".o"
+    target = build / f"{source.stem}-{digest(source, *headers, *flags)}{suffix}"
     if not target.exists():
-        for old in build.glob(f"{source.stem}-*.o"):
+        for old in build.glob(f"{source.stem}-*{suffix}"):
             old.unlink()
         part = target.with_suffix(".part")
         run("g++", *flags, "-c", source, "-o", part)
@@ -192,9 +204,10 @@ def build_runtime(environment: Environment, include: Path) -> None:
         bound = pool.submit(
             lambda: compiled(translate(environment, RUNTIME), build, binding_flags(environment, include), [])
         )
+        shared = compiled(HERE / "runtime.h", build, flags, HEADERS).with_suffix("")  # g++ adds the suffix itself
+        own = {path.stem: FLAGS_OF.get(path.stem, ["-include", str(shared)]) for path in SOURCES}
         objects = {
-            path.stem: pool.submit(compiled, path, build, [*flags, *FLAGS_OF.get(path.stem, [])], HEADERS)
-            for path in SOURCES
+            path.stem: pool.submit(compiled, path, build, [*flags, *own[path.stem]], HEADERS) for path in SOURCES
         }
     binding, done = bound.result(), {stem: future.result() for stem, future in objects.items()}
     wanted = {name for name in symbols("--undefined-only", binding) if re.match("cuda[A-Z]", name)}
@@ -234,7 +247,7 @@ def prepare(folder: Path, packages: list[str]) -> None:
     environment = Environment(folder)
     ready.unlink(missing_ok=True)
     if changed(installed, wanted):
-        environment.pip("install", *WHEELS, *packages)
+        environment.pip("install", "--no-compile", *WHEELS, *packages)
         installed.write_text(wanted)
     if not environment.source.exists():
         get_source(environment)

@@ -56,6 +56,7 @@ void note(const std::string &line);  // in the log, if there is one
 template <typename T>
 class Handles {
 public:
+    explicit Handles(cudaError_t unknown = cudaErrorInvalidResourceHandle) : unknown_(unknown) {}
     uintptr_t add(std::shared_ptr<T> object) {
         static uintptr_t last = 0x10000;
         live_[last += 16] = std::move(object);
@@ -63,7 +64,7 @@ public:
     }
     std::shared_ptr<T> get(const void *handle, const char *what) const {
         const auto found = live_.find(reinterpret_cast<uintptr_t>(handle));
-        if (found == live_.end()) refuse(cudaErrorInvalidResourceHandle, std::string("no such ") + what);
+        if (found == live_.end()) refuse(unknown_, std::string("no such ") + what);
         return found->second;
     }
     std::shared_ptr<T> remove(const void *handle, const char *what) {
@@ -76,6 +77,7 @@ public:
     auto end() const { return live_.end(); }
 
 private:
+    cudaError_t unknown_;
     std::map<uintptr_t, std::shared_ptr<T>> live_;
 };
 

@@ -64,17 +64,20 @@ def test_copies_on_the_device_do_not_wait(rt, device, host):
 
 @pytest.mark.parametrize("size", [33, 1 << 20])
 def test_a_copy_past_the_end_is_refused(size, rt, device, refused):
+    """Stricter: CUDA notices it only where no other allocation follows."""
     source = np.zeros(size, np.uint8)
     with refused("cudaErrorInvalidValue"):
         rt.memcpy(device(X), source.ctypes.data, size, rt.memcpyHostToDevice)
 
 
 def test_a_fill_past_the_end_is_refused(rt, device, refused):
+    """Stricter: CUDA notices it only where no other allocation follows."""
     with refused("cudaErrorInvalidValue"):
         rt.memset(device(X) + 4, 0, X.nbytes)
 
 
 def test_a_copy_in_another_direction_than_said_is_refused(rt, device, refused):
+    """Stricter: NVIDIA writes that such a copy is undefined."""
     with refused("cudaErrorInvalidValue"):
         rt.memcpy(device(X), X.ctypes.data, X.nbytes, rt.memcpyDeviceToHost)
 

@@ -10,8 +10,10 @@ cupy_on_cpu = pytest.importorskip("cupy_on_cpu", exc_type=ImportError)
 pytestmark = pytest.mark.gpu
 
 N, T, C = 0, 1, 2
+HOST, DEVICE = 0, 1  # cublasPointerMode_t
 FLOAT, DOUBLE = 0, 1  # cudaDataType
 FP32, FP64, TF32 = 68, 70, 77  # cublasComputeType_t
+L = ctypes.c_longlong
 TYPES = {"float32": (FLOAT, FP32, ctypes.c_float, 1e-6), "float64": (DOUBLE, FP64, ctypes.c_double, 1e-14)}
 SIZES = [(1, 1, 1), (8, 4, 3), (9, 5, 7), (17, 1, 64), (1, 13, 2), (40, 33, 100)]
 
@@ -151,6 +153,57 @@ def test_a_product_is_work_of_the_handles_stream(library, handle, device, stream
     rt.memcpy(target.ctypes.data, out, 4, rt.memcpyDeviceToHost)
     assert target == 9
     assert cupy_on_cpu.counts()["products"] == 1
+
+
+def test_the_pointer_mode_is_kept(library, handle):
+    found = ctypes.c_int(-1)
+    for mode in (HOST, DEVICE, HOST):
+        assert library.cublasSetPointerMode_v2(handle, mode) == 0
+        assert library.cublasGetPointerMode_v2(handle, ctypes.byref(found)) == 0
+        assert found.value == mode
+    assert library.cublasSetPointerMode_v2(handle, 2) == 7
+
+
+PRODUCTS = {
+    "cublasSgemm_v2": lambda call, handle, one, p: call(handle, N, N, 1, 1, 1, one, p, 1, p, 1, one, p, 1),
+    "cublasDgemm_v2": lambda call, handle, one, p: call(handle, N, N, 1, 1, 1, one, p, 1, p, 1, one, p, 1),
+    "cublasSgemv_v2": lambda call, handle, one, p: call(handle, N, 1, 1, one, p, 1, p, 1, one, p, 1),
+    "cublasSgemmBatched": lambda call, handle, one, p: call(handle, N, N, 1, 1, 1, one, p, 1, p, 1, one, p, 1, 1),
+    "cublasSgemmStridedBatched": lambda call, handle, one, p: call(
+        handle, N, N, 1, 1, 1, one, p, 1, L(1), p, 1, L(1), one, p, 1, L(1), 1
+    ),
+    "cublasGemmEx": lambda call, handle, one, p: call(
+        handle, N, N, 1, 1, 1, one, p, FLOAT, 1, p, FLOAT, 1, one, p, FLOAT, 1, FP32, -1
+    ),
+    "cublasGemmStridedBatchedEx": lambda call, handle, one, p: call(
+        handle, N, N, 1, 1, 1, one, p, FLOAT, 1, L(1), p, FLOAT, 1, L(1), one, p, FLOAT, 1, L(1), 1, FP32, -1
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_alpha_and_beta_on_the_device_are_refused(name, library, handle, device, tmp_path, capfd):
+    """Stricter: cuBLAS reads them there, as the products run."""
+    at = ctypes.c_void_p(device(np.ones(1)))
+    library.cublasSetPointerMode_v2(handle, DEVICE)
+    cupy_on_cpu.log(tmp_path / "log")
+    status = PRODUCTS[name](getattr(library, name), handle, at, at)
+    cupy_on_cpu.log(None)
+    assert status == 15  # CUBLAS_STATUS_NOT_SUPPORTED
+    for text in (capfd.readouterr().err, (tmp_path / "log").read_text()):
+        assert f"{name} in device pointer mode" in text
+
+
+@pytest.mark.parametrize("mode", [HOST, DEVICE])
+def test_a_dot_product_is_where_the_pointer_mode_says(mode, library, handle, device, host):
+    """Stricter: cuBLAS does not look where a pointer of the other kind leads."""
+    x, there, here = device(np.full(3, 2, np.float32)), device(np.zeros(1, np.float32)), np.zeros(1, np.float32)
+    operands = [3, ctypes.c_void_p(x), 1, ctypes.c_void_p(x), 1]
+    results = {HOST: ctypes.c_void_p(here.ctypes.data), DEVICE: ctypes.c_void_p(there)}
+    library.cublasSetPointerMode_v2(handle, mode)
+    assert library.cublasSdot_v2(handle, *operands, results[mode]) == 0
+    assert (here if mode == HOST else host(there, 1)) == 12
+    assert library.cublasSdot_v2(handle, *operands, results[HOST + DEVICE - mode]) == 7
 
 
 @pytest.mark.parametrize("dtype", TYPES)

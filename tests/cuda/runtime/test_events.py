@@ -100,6 +100,7 @@ def test_no_time_if_it_was_disabled(rt, stream, event, refused):
 
 
 def test_an_event_that_was_destroyed_is_refused(rt, stream, refused):
+    """Stricter: in CUDA "use of the handle after this call is undefined behavior"."""
     handle = rt.eventCreate()
     rt.eventDestroy(handle)
     with refused("cudaErrorInvalidResourceHandle"):

@@ -1,4 +1,7 @@
-"""Graphs: CUDA Runtime API, "Graph Management"."""
+"""Graphs: CUDA Runtime API, "Graph Management".
+
+A test without a docstring asks for what NVIDIA writes; that the order of branches differs is this runtime's choice.
+"""
 
 import numpy as np
 import pytest
@@ -76,6 +79,7 @@ def test_graphs_are_really_freed(rt, doubling):
 
 
 def test_what_is_destroyed_is_refused(rt, stream, doubling, refused):
+    """Stricter: in CUDA "use of the handle after this call is undefined behavior"; the error is that of bad handles."""
     executable = rt.graphInstantiate(doubling)
     rt.graphExecDestroy(executable)
     rt.graphDestroy(doubling)
@@ -85,7 +89,7 @@ def test_what_is_destroyed_is_refused(rt, stream, doubling, refused):
         lambda: rt.graphDestroy(doubling),
         lambda: rt.graphExecDestroy(executable),
     ):
-        with refused("cudaErrorInvalidResourceHandle"):
+        with refused("cudaErrorInvalidValue"):
             use()
 
 

@@ -1,4 +1,8 @@
-"""Launches: CUDA Driver API, cuLaunchKernel; Programming Guide, "Compute Capabilities", and the order of threads."""
+"""Launches: CUDA Driver API, cuLaunchKernel; Programming Guide, "Compute Capabilities", and the order of threads.
+
+NVIDIA states the limits, and that the driver answers CUDA_ERROR_INVALID_VALUE or CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES,
+the latter for too many registers or arguments; which of them answers which limit is not written there.
+"""
 
 import numpy as np
 import pytest
@@ -55,6 +59,7 @@ def test_the_largest_sizes_are_not(sizes, launch):
 
 
 def test_bounds_of_a_kernel_are_kept(refused):
+    """The Programming Guide says that such a launch fails; the error of the driver is observed, not written there."""
     import cupy
 
     code = 'extern "C" __global__ void __launch_bounds__(64) at_most_64() {}'

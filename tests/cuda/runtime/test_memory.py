@@ -1,5 +1,7 @@
 """Memory of the device and pinned memory: CUDA Runtime API, "Memory Management"."""
 
+import ctypes
+
 import numpy as np
 import pytest
 
@@ -8,9 +10,17 @@ pytestmark = pytest.mark.gpu
 
 
 def test_new_memory_holds_nan(rt, host):
+    """Stricter: NVIDIA writes that the memory is not cleared."""
     address = rt.malloc(400)
     assert np.isnan(host(address, 100)).all()
     rt.free(address)
+
+
+def test_new_pinned_memory_holds_nan(rt):
+    """Stricter, too."""
+    address = rt.hostAlloc(400, 0)
+    assert np.isnan(np.frombuffer((ctypes.c_char * 400).from_address(address), np.float32)).all()
+    rt.freeHost(address)
 
 
 def test_memory_is_aligned_to_256_bytes(rt):
@@ -21,6 +31,7 @@ def test_memory_is_aligned_to_256_bytes(rt):
 
 
 def test_an_address_is_never_used_twice(rt):
+    """Stricter: CUDA gives addresses out again."""
     first = rt.malloc(512)
     rt.free(first)
     second = rt.malloc(512)
@@ -33,6 +44,9 @@ def test_out_of_memory(rt, refused):
     cupy_on_cpu.limit(used + 1000)
     with refused("cudaErrorMemoryAllocation"):
         rt.malloc(1001)
+    address = rt.malloc(600)
+    assert rt.memGetInfo() == (400, used + 1000)
+    rt.free(address)
     rt.free(rt.malloc(1000))
     assert rt.memGetInfo() == (1000, used + 1000)
 
@@ -73,6 +87,19 @@ def test_freeing_waits_for_work(rt, kernel, stream, pinned):
         rt.memcpyAsync(out.ctypes.data, address, 4, rt.memcpyDeviceToHost, stream)
     rt.free(address)
     assert out == 3
+
+
+def test_freeing_pinned_memory_waits_for_work(rt, device, stream, pinned):
+    other, out = rt.hostAlloc(4, 0), pinned(np.zeros(1, np.float32))
+    rt.memcpyAsync(out.ctypes.data, device(np.ones(1, np.float32)), 4, rt.memcpyDeviceToHost, stream)
+    rt.freeHost(other)
+    assert out == 1
+
+
+def test_only_pinned_memory_is_freed_as_such(rt, refused, device):
+    for address in (device(np.zeros(1)), np.zeros(1).ctypes.data):
+        with refused("cudaErrorInvalidValue"):
+            rt.freeHost(address)
 
 
 def test_pointers_know_where_they_point(rt, device, pinned):

@@ -72,7 +72,32 @@ def test_blocking_streams_do_not_wait_for_what_the_legacy_stream_gets_later(rt, 
     assert (first, second) == (1, 0)
 
 
+def test_other_streams_do_not_wait_for_the_legacy_stream(rt, stream, flag):
+    first, second = flag(0), flag(stream)
+    rt.streamSynchronize(stream)
+    assert (first, second) == (0, 1)
+
+
+PER_THREAD = 2  # cudaStreamPerThread
+
+
+def test_the_stream_of_a_thread_is_a_blocking_one(rt, flag):
+    first, second, third = flag(0), flag(PER_THREAD), flag(0)
+    rt.streamSynchronize(PER_THREAD)
+    assert (first, second, third) == (1, 1, 0)
+    number = flag(PER_THREAD)
+    rt.streamSynchronize(0)
+    assert number == 1
+
+
+def test_the_stream_of_a_thread_is_part_of_the_device(rt, flag):
+    number = flag(PER_THREAD)
+    rt.deviceSynchronize()
+    assert number == 1
+
+
 def test_a_query_is_not_ready_at_first(rt, stream, flag):
+    """Work that was asked for is done at the next question: NVIDIA leaves open when."""
     number = flag(stream)
     assert rt.streamQuery(stream) == 600  # cudaErrorNotReady
     assert rt.streamQuery(stream) == 0
@@ -80,6 +105,7 @@ def test_a_query_is_not_ready_at_first(rt, stream, flag):
 
 
 def test_a_queue_of_a_thousand_tasks_makes_the_host_wait(rt, stream, flag, device):
+    """NVIDIA: launches return at once, within limits that it does not state."""
     number, address = flag(stream), device(np.zeros(1))
     for _ in range(1025):
         rt.memsetAsync(address, 0, 1, stream)
@@ -87,6 +113,7 @@ def test_a_queue_of_a_thousand_tasks_makes_the_host_wait(rt, stream, flag, devic
 
 
 def test_a_stream_that_was_destroyed_is_refused(rt, refused):
+    """Stricter: in CUDA "use of the handle after this call is undefined behavior"."""
     handle = rt.streamCreate()
     rt.streamDestroy(handle)
     for use in (rt.streamSynchronize, rt.streamDestroy):
