@@ -155,7 +155,7 @@ def compiled(source: Path, build: Path, flags: list[str], headers: list[Path]) -
     if not target.exists():
         for old in build.glob(f"{source.stem}-*{suffix}"):
             old.unlink()
-        part = target.with_suffix(".part")
+        part = target.with_suffix(f".{os.getpid()}.part")  # as another process may prepare the same environment
         run("g++", *flags, "-c", source, "-o", part)
         part.rename(target)
     return target

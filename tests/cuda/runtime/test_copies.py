@@ -27,6 +27,14 @@ def test_a_copy_from_pageable_memory_is_staged(rt, device, host, stream):
     np.testing.assert_array_equal(host(to, 8), X)
 
 
+def test_a_copy_of_pageable_memory_to_the_device_need_not_be_done_at_once(rt, device, stream):
+    """NVIDIA: it may return before the device has the data."""
+    to, target = device(0 * X), X.copy()
+    rt.memcpyAsync(to, X.ctypes.data, X.nbytes, rt.memcpyHostToDevice, stream)
+    rt.memcpy(target.ctypes.data, to, X.nbytes, rt.memcpyDeviceToHost)  # which does not wait for the stream
+    np.testing.assert_array_equal(target, 0)
+
+
 def test_a_copy_to_pinned_memory_is_there_after_waiting(rt, device, pinned, stream):
     target = pinned(0 * X)
     rt.memcpyAsync(target.ctypes.data, device(X), X.nbytes, rt.memcpyDeviceToHost, stream)
@@ -55,9 +63,11 @@ def test_a_blocking_copy_waits_for_a_blocking_stream(rt, device, blocking):
     np.testing.assert_array_equal(target, 0)
 
 
-def test_copies_on_the_device_do_not_wait(rt, device, host):
-    a, b = device(X), device(0 * X)
-    rt.memcpy(b, a, X.nbytes, rt.memcpyDeviceToDevice)
+def test_copies_on_the_device_do_not_wait(rt, device, host, stream):
+    a, b, target = device(X), device(0 * X), X.copy()
+    rt.memcpyAsync(b, a, X.nbytes, rt.memcpyDeviceToDevice, stream)
+    rt.memcpy(target.ctypes.data, b, X.nbytes, rt.memcpyDeviceToHost)
+    np.testing.assert_array_equal(target, 0)
     np.testing.assert_array_equal(host(b, 8), X)
     assert cupy_on_cpu.counts()["copies_on_device"] == 1
 

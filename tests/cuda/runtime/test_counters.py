@@ -49,6 +49,24 @@ def test_modules_are_counted_as_they_are_loaded(kernel):
     assert cupy_on_cpu.counts() == {"module_loads": 1}
 
 
+def test_what_is_captured_is_counted_apart(rt, stream, kernel, pinned):
+    x, y = cupy.ones((2, 2), "float32"), cupy.ones((2, 2), "float32")
+    target, twice = pinned(np.zeros(1, np.float32)), kernel("twice")
+    rt.deviceSynchronize()
+    cupy_on_cpu.reset()
+    with cupy.cuda.ExternalStream(stream):
+        rt.streamBeginCapture(stream, 2)
+        twice((1,), (1,), (x,))
+        rt.memsetAsync(x.data.ptr, 0, 4, stream)
+        rt.memcpyAsync(target.ctypes.data, x.data.ptr, 4, rt.memcpyDeviceToHost, stream)
+        rt.memcpyAsync(y.data.ptr, x.data.ptr, 4, rt.memcpyDeviceToDevice, stream)
+        x.sort()
+        rt.graphDestroy(rt.streamEndCapture(stream))
+    found = cupy_on_cpu.counts()
+    found.pop("allocations", None)  # of CuPy's pool
+    assert found == {"captured_launches": 1, "captured_memsets": 1, "captured_copies": 2, "captured_sorts": 1}
+
+
 def test_sorts_are_counted():
     x = cupy.arange(4)
     cupy_on_cpu.reset()

@@ -99,6 +99,13 @@ def test_no_time_if_it_was_disabled(rt, stream, event, refused):
     rt.eventDestroy(untimed)
 
 
+def test_flags(rt, stream, event, refused):
+    with refused("cudaErrorInvalidValue"):
+        rt.eventCreateWithFlags(8)
+    with refused("cudaErrorNotSupported"):  # cudaEventWaitExternal, which is not provided
+        rt.streamWaitEvent(stream, event, 1)
+
+
 def test_an_event_that_was_destroyed_is_refused(rt, stream, refused):
     """Stricter: in CUDA "use of the handle after this call is undefined behavior"."""
     handle = rt.eventCreate()

@@ -42,6 +42,20 @@ def test_a_kernel_that_stays_in_it(program):
     assert (said, status) == ("", 0)
 
 
+def test_what_was_written_far_from_an_allocation_is_found_as_it_is_freed(program):
+    said, status = program("""
+x, y = rt.malloc(64), rt.malloc(64)
+kernels.get_function("copy")((1,), (1,), (np.uint64(x), np.uint64(y), 0, -300))
+rt.deviceSynchronize()
+print("not found yet")
+rt.free(y)
+""")
+    assert "not found yet" in said
+    assert "something writes before the start of an allocation of 64 bytes, found as it was freed" in said
+    assert "cudaErrorIllegalAddress" in said
+    assert status == 1
+
+
 def test_a_kernel_that_uses_freed_memory(program):
     said, _ = program("""
 x = rt.malloc(64)

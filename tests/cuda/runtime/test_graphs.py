@@ -43,6 +43,9 @@ def test_every_launch_computes_again_in_order(rt, stream, doubling, number, host
 def test_a_launch_is_work_of_its_stream(rt, stream, doubling, number, pinned):
     executable, target = rt.graphInstantiate(doubling), pinned(np.zeros(1, np.float32))
     rt.graphLaunch(executable, stream)
+    rt.memcpy(target.ctypes.data, number, 4, rt.memcpyDeviceToHost)  # which does not wait for the stream
+    assert target == 3
+    target[:] = 0
     rt.memcpyAsync(target.ctypes.data, number, 4, rt.memcpyDeviceToHost, stream)
     assert target == 0
     rt.streamSynchronize(stream)
@@ -100,11 +103,40 @@ def test_a_graph_in_a_graph(rt, stream, doubling, number, host):
     rt.graphLaunch(inner, stream)
     outer = rt.graphInstantiate(graph := rt.streamEndCapture(stream))
     rt.graphLaunch(outer, stream)
+    assert cupy_on_cpu.counts() == {"captured_launches": 2, "captured_graphs": 2, "graph_launches": 1}
     assert host(number, 1) == 15
     for executable in (inner, outer):
         rt.graphExecDestroy(executable)
     for captured in (graph, doubling):
         rt.graphDestroy(captured)
+
+
+def test_a_node_runs_once_after_all_that_it_follows(rt, stream, blocking, kernel, number, device, host):
+    import cupy
+
+    plus_one, found = kernel("plus_one"), device(np.zeros(2, np.float32))
+    event = rt.eventCreate()
+
+    def launch(handle, address):
+        with cupy.cuda.ExternalStream(handle):
+            plus_one((1,), (1,), (np.uint64(address),))
+
+    rt.streamBeginCapture(stream, RELAXED)
+    rt.eventRecord(event, stream)
+    rt.streamWaitEvent(blocking, event)
+    launch(stream, found)
+    launch(blocking, found + 4)
+    rt.eventRecord(event, blocking)
+    rt.streamWaitEvent(stream, event)
+    launch(stream, number)
+    executable = rt.graphInstantiate(graph := rt.streamEndCapture(stream))
+    for i in range(1, 9):
+        rt.graphLaunch(executable, stream)
+        assert host(found, 2).tolist() == [i, i]
+        assert host(number, 1) == 3 + i
+    rt.graphExecDestroy(executable)
+    rt.graphDestroy(graph)
+    rt.eventDestroy(event)
 
 
 def test_branches_that_do_not_wait_for_each_other_come_in_any_order(rt, stream, blocking, device, host):
