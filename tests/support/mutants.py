@@ -17,7 +17,7 @@ NORM = "ops.norm(ops.flatten(input_gradient(critic, x)), axis=1)"
 WEIGHT = "rng.uniform((len(real),) + (1,) * (real.ndim - 1), dtype=real.dtype)"
 POINTS = "norms = _norms(critic, _between(real, fake, rng))"
 TOTAL = "grad(sum(others, first), parameters)"
-PENALTY = "self.penalty(critic, real, fake) * float(self.penalty_interval)"
+PENALTY = "penalty if self.penalty_interval == 1 else penalty * float(self.penalty_interval)"
 GENERATOR_LOSS = "self.loss.generator(critic(fake), real_logits)"
 
 MUTANTS = [
@@ -115,19 +115,19 @@ MUTANTS = [
         [
             ('"penalised critic" if penalised else "critic"', '"critic"'),
             (
-                'report["penalty"] /=',
+                'divide(report, "penalty", self.penalty_interval)',
                 "from ..autodiff import grad\n\n"
                 '            penalty = self.critic_terms(constant(real, "real"), z, labels)["penalty"]\n'
                 "            found = grad(penalty, self.critic_optimizer.parameters, allow_unused=True)\n"
                 "            self.critic_optimizer.step(found)\n"
-                '            report["penalty"] = penalty.item() /',
+                '            report["penalty"] = penalty.item() / self.penalty_interval',
             ),
         ],
         GAME_TESTS + "a_critic_step_is_one_step_down_the_loss_and_the_penalty_together",
     ),
     Mutant(
         9, "norm whose derivative at 0 is NaN",
-        "ops.reduce", ["norm"], [("where(zero, 0.0, sqrt(where(zero, 1.0, total)))", "sqrt(total)")],
+        "backend.numpy.elementwise", ["quotient"], [("np.where(zero, 0, x / np.where(zero, 1, y))", "x / y")],
         PENALTY_TESTS + "one_flat_sample_does_not_spoil_the_others",
         says="divide by zero encountered",
     ),
@@ -187,19 +187,19 @@ MUTANTS = [
     ),
     Mutant(
         16, "gradients of the generator's step left in the critic, for its own next step",
-        GAME, ["frozen", "_differentiated"],
+        GAME, ["frozen", "Game._made"],
         [
             ("parameter.requires_grad_(False)", "parameter.requires_grad_(True)"),
             (
-                "return lambda *inputs: gradients_of(terms(*inputs), parameters)",
-                "def step(*inputs):\n"
-                "        found = terms(*inputs)\n"
-                "        sum(found.values()).backward()\n"
-                "        gradients = [p.grad for p in parameters]\n"
-                "        for p in parameters:\n"
-                "            p.grad = None\n"
-                "        return found, gradients, sum((g.data * g.data).sum() for g in gradients)\n"
-                "    return step",
+                "return descent(*inputs)",
+                "from .descent import descend\n\n"
+                "            terms, parameters = descent._terms(*inputs), descent._parameters\n"
+                "            sum(terms.values()).backward()\n"
+                "            gradients = [p.grad for p in parameters]\n"
+                "            for p in parameters:\n"
+                "                p.grad = None\n"
+                "            square = sum((g.data * g.data).sum() for g in gradients)\n"
+                "            return descend(descent.optimizer, terms, gradients, square)",
             ),
         ],
         GAME_TESTS + "neither_step_leaves_gradients_or_frozen_parameters_behind",
@@ -239,12 +239,12 @@ MUTANTS = [
     ),
     Mutant(
         21, "R1 averaged over the pixels, not summed",
-        PENALTIES, ["_mean_squared_norm"], [(".sum() * (1 / len(x))", ".mean()")],
+        PENALTIES, ["_mean_squared_norm"], [("1 / len(x))", "1 / x.size)")],
         PENALTY_TESTS + "r1_and_r2_are_half_the_mean_squared_norm",
     ),
     Mutant(
         22, "lazy penalty without the factor of its interval",
-        GAME, ["Game.critic_terms"], [(PENALTY, "self.penalty(critic, real, fake)")],
+        GAME, ["Game.critic_terms"], [(PENALTY, "penalty")],
         GAME_TESTS + "a_lazy_penalty_is_applied_every_kth_time_and_k_times_as_strongly",
     ),
     Mutant(
