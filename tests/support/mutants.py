@@ -1,6 +1,6 @@
 """Errors seen in public GAN code: one small change of minigan each, and the test that each does not survive.
 
-`python tests/mutations/mutants.py` prints the table of README.md.
+`python tests/support/mutants.py` prints the table of README.md.
 """
 
 from planting import Mutant
