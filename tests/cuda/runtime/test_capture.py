@@ -461,8 +461,9 @@ def test_a_module_cannot_be_unloaded_in_a_global_capture(rt, stream, capturing, 
     from cupy_backends.cuda.api import driver
 
     module = cupy.RawModule(code='extern "C" __global__ void unloaded_while_captured() {}')
+    handle = module.module.ptr  # loaded before the capture
     with capturing(stream, GLOBAL), refused("CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED"):
-        driver.moduleUnload(module.module.ptr)
+        driver.moduleUnload(handle)
 
 
 def test_a_captured_stream_that_is_destroyed_ends_its_capture(rt, stream, blocking, event, refused, capturing):

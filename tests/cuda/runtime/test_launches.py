@@ -103,6 +103,19 @@ def test_threads_come_in_another_order_each_time(kernel, device, host):
     assert len(seen) == 5
 
 
+@pytest.mark.parametrize(("order", "step"), [("0", 1), ("1", -1)])
+def test_the_order_of_threads_can_be_chosen(order, step, program):
+    said, _ = program(
+        """
+out, following = cupy.zeros(8, "int32"), cupy.zeros(1, "int32")
+kernels.get_function("order")((2,), (4,), (out, following))
+print(out.tolist())
+""",
+        CUPY_ON_CPU_ORDER=order,
+    )
+    assert said == f"{list(range(8))[::step]}\n"
+
+
 def test_a_failed_call_leaves_the_runtime_in_order(kernel, device, host, refused, rt):
     out = device(np.zeros(1, np.float32))
     with refused("cudaErrorInvalidValue"):
