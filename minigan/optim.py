@@ -95,7 +95,8 @@ class Optimizer:
         self.steps = [0] * len(self.parameters)
         self.state = [[np.zeros_like(p.data, order="C") for _ in range(self.slots)] for p in self.parameters]
 
-    def __init_subclass__(cls) -> None:
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
         if "update" in vars(cls) and "_kernel" not in vars(cls):
             cls._kernel = ""  # the kernel of the parent class would not compute this update
 
@@ -118,7 +119,8 @@ class Optimizer:
                 no parameter.
 
         Raises:
-            ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None.
+            ValueError: If the gradients differ from the parameters in number, shape, dtype or device, or all are None;
+                or if `finite` is given to an optimizer that does not repeat.
             FloatingPointError: If `check` is set and a gradient is not finite; the message names the parameter.
         """
         given = [p.grad for p in self.parameters] if grads is None else list(grads)
@@ -139,9 +141,10 @@ class Optimizer:
         which = [i for i, (_, g) in enumerate(pairs) if g is not None]
         for i in which:
             self._refuse_left_behind(self.parameters[i], self.state[i])
-        repeated(partial(self._count, which, 1), partial(self._count, which, -1))
         columns = [[self.parameters[i].data, pairs[i][1], *self.state[i]] for i in which]
-        if _together(self._kernel, columns):
+        together = _together(self._kernel, columns, finite)
+        repeated(partial(self._count, which, 1), partial(self._count, which, -1))
+        if together:
             self._move_together(which, columns, finite)
             return
         for i, arrays in zip(which, columns, strict=True):
@@ -432,9 +435,10 @@ class EMA(Generic[M]):
             module: The module to average.
             finite: On a GPU, an integer of shape (); where it is 0 no average changes.
         """
-        repeated(partial(self._count, 1), partial(self._count, -1))
         columns = list(zip(_arrays(self.module), _arrays(module), strict=True))
-        if _together("approach", columns):
+        together = _together("approach", columns, finite)
+        repeated(partial(self._count, 1), partial(self._count, -1))
+        if together:
             _update_together("approach", columns, lambda: (self._weight(),), finite)
             return
         for mine, theirs in columns:
@@ -580,9 +584,15 @@ def _refuse_not_finite(pairs):
         )
 
 
-def _together(kernel, rows):
-    """Return whether `kernel` updates all these arrays by one call."""
-    return bool(kernel) and of(rows[0][0]).fit(*zip(*rows, strict=True))
+def _together(kernel, rows, finite=None):
+    """Return whether `kernel` updates all these arrays by one call; raise ValueError if `finite` needs that in vain."""
+    found = bool(kernel) and of(rows[0][0]).fit(*zip(*rows, strict=True))
+    if finite is not None and not found:
+        raise ValueError(
+            "finite: it can decide on an update only on a GPU, for float32 or float64 arrays in C order, and by an "
+            "optimizer whose `update` is minigan's own"
+        )
+    return found
 
 
 def _update_together(kernel, rows, numbers, finite):

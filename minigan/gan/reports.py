@@ -58,7 +58,7 @@ class Report(dict[str, float]):
         return NotImplemented if not isinstance(other, dict) else _merged(other, self)
 
     def __ior__(self, other: Any) -> Report:  # type: ignore[override,misc]
-        for name, value in _unread(other).items():
+        for name, value in _unread(dict(other) if not isinstance(other, dict) else other).items():
             self[name] = value
         return self
 
@@ -78,6 +78,16 @@ class Report(dict[str, float]):
     def values(self) -> Any:
         """Return the numbers."""
         return dict.values(self._read())
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        """Return a number; if there is none of this name, add `default` first."""
+        super().setdefault(name, default)
+        return self[name]
+
+    def popitem(self) -> tuple[str, float]:
+        """Remove the latest number and return it with its name."""
+        name = next(reversed(self))
+        return name, self.pop(name)
 
     def pop(self, name: str, *default: Any) -> Any:
         """Remove a number and return it."""

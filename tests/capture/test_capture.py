@@ -140,7 +140,7 @@ def test_the_example_of_the_docstring_runs():
 
 
 def test_a_whole_step_of_a_game_is_refused_in_a_sentence():
-    """Its report looks at values; a game captures itself."""
+    """The report of a game's step looks at values, and a game captures itself."""
     generator, critic = models.dense.generator(3, (2,), 4, 1, rng=0), models.dense.critic((2,), 4, 1, rng=1)
     optimizers = [mg.optim.Adam(net.parameters()) for net in (generator, critic)]
     game = gan.Game(generator, critic, *optimizers, gan.losses.hinge)

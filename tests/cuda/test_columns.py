@@ -12,7 +12,7 @@ numbers = st.one_of(st.integers(1, 100), st.integers(1, MOST), st.integers(0, 30
 
 
 def quotients(n, divisor):
-    """What the kernels compute, in Python's integers or NumPy's."""
+    """Return the quotient as the kernels compute it, in Python's integers or NumPy's."""
     _, multiplier, shift = divider(divisor)
     return n * multiplier >> shift
 

@@ -113,7 +113,7 @@ def test_compiles_without_a_warning_and_without_a_spill(name, translation_unit, 
 @pytest.mark.parametrize("real", ["float", "double"])
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_loads_of_a_sum_do_not_wait_for_one_another(real, target, tmp_path):
-    """All eight of a turn are on their way before the first addition."""
+    """A thread of column_sums sends all eight loads of a turn before the first addition."""
     found = blocks(by_nvrtc(cuda.source("reduce"), f"-DREAL={real}", f"-arch=sm_{target}"), tmp_path)
     assert max(map(batch, found[f"column_sums_{real}"])) == 8
 

@@ -32,7 +32,7 @@ def test_leaky_relu(emulator, dtype, real, tolerance, launch, slope):
 @pytest.mark.parametrize("slope", [0.0, 0.2])
 @pytest.mark.parametrize(("dtype", "real", "tolerance"), TYPES)
 def test_gate(emulator, dtype, real, tolerance, slope):
-    """Where the mask is positive: neither at 0 nor at NaN."""
+    """The gate is open where the mask is positive: neither at 0 nor at NaN."""
     x, mask = numbers((5, 7), dtype), numbers((5, 7), dtype, 1)
     mask[0, :5] = np.nan, np.inf, 0.0, -0.0, -np.inf
     out = np.full_like(x, np.nan)

@@ -1,4 +1,4 @@
-"""What runs on a GPU, or on its stand-in: `pytest -m gpu`.  Elsewhere every test is skipped, with the reason."""
+"""The tests of a GPU, or of its stand-in: `pytest -m gpu`.  Elsewhere each is skipped, with the reason."""
 
 import pytest
 import stand_in
@@ -30,7 +30,7 @@ def watched():
 
 @pytest.fixture
 def single():
-    """No kernel that the test launches computes in double precision, as its arrays are in float32."""
+    """The test, whose arrays are float32, launches no kernel that computes in double precision."""
     with stand_in.watched() as seen:
         yield
     assert not seen.doubles()

@@ -1,4 +1,4 @@
-"""What `python -m benchmarks --device cuda` measures: minigan computes the numbers of the CPU in each of its cases."""
+"""In each case of `python -m benchmarks --device cuda` minigan computes the numbers of the CPU."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a training step asks of the device, exactly: a change that adds a launch, a copy or a wait is seen here.
+"""Exact counts of what a training step asks of the device: a change that adds a launch, a copy or a wait is seen here.
 
 A test that fails lists the kernels by name. Where the change is meant, write the new numbers here and in docs/gpu.md.
 

@@ -1,4 +1,4 @@
-"""What reaches a kernel: numbers in the type that it declares, whatever type Python gave them."""
+"""Numbers reach a kernel in the type that it declares, whatever type Python gave them."""
 
 import numpy as np
 import pytest

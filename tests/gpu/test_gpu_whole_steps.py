@@ -9,7 +9,6 @@ from captured_games import NETWORKS, normal
 
 import minigan as mg
 from minigan import backend, gan, models, optim
-from minigan.gan.reports import Later, Report
 from minigan.random import Generator
 
 pytestmark = pytest.mark.gpu
@@ -75,26 +74,6 @@ def test_a_whole_step_equals_the_step_to_the_bit(optimizer):
     assert reports == expected
     same(found, others)
     assert updates == theirs
-
-
-def test_a_report_waits_only_for_who_looks(monkeypatch):
-    waits = []
-    monkeypatch.setattr(Later, "read", lambda self: waits.append(1) or 0.5, raising=False)
-    made = [Later.__new__(Later) for _ in range(2)]
-    report = Report()
-    report["a"], report["b"] = made
-    merged = {"c": 1.0} | report | {"d": 2.0}
-    merged |= Report()
-    assert not waits
-    assert list(merged) == ["c", "a", "b", "d"]
-    assert len(merged) == 4
-    assert "a" in merged
-    assert not waits
-    assert merged["a"] == 0.5
-    assert len(waits) == 1
-    assert dict(merged) == {"c": 1.0, "a": 0.5, "b": 0.5, "d": 2.0}
-    assert len(waits) == 2
-    assert {**report} == {"a": 0.5, "b": 0.5}
 
 
 def test_a_report_is_a_dict():

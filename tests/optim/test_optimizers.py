@@ -328,3 +328,17 @@ def test_a_state_of_other_parameters_or_another_optimizer_is_refused_and_changes
         with pytest.raises(ValueError, match="belongs to other parameters or another optimizer"):
             opt.load_state_dict(other.state_dict())
     assert {k: v.tobytes() for k, v in opt.state_dict().items()} == before
+
+
+def test_a_condition_that_nothing_would_look_at_is_refused():
+    """Only a kernel of a GPU can look at it; nothing has changed or been counted."""
+    (p,) = parameters()[:1]
+    optimizer, before = optim.Adam([p]), p.data.copy()
+    with pytest.raises(ValueError, match="finite: it can decide on an update only on a GPU"):
+        optimizer.step([np.ones_like(p.data)], finite=np.ones((), "int32"))
+    layer = mg.nn.Linear(2, 1, rng=0)
+    ema = optim.EMA(layer, 0.9)
+    with pytest.raises(ValueError, match="finite: it can decide on an update only on a GPU"):
+        ema.update(layer, finite=np.ones((), "int32"))
+    np.testing.assert_array_equal(p.data, before)
+    assert (optimizer.steps, ema.updates) == ([0], 0)

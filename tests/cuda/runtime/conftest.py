@@ -103,6 +103,14 @@ def end_capture(rt, handle):
 
 
 @pytest.fixture
+def event(rt):
+    """An event."""
+    handle = rt.eventCreate()
+    yield handle
+    rt.eventDestroy(handle)
+
+
+@pytest.fixture
 def query(rt):
     """query(function, handle): raise what streamQuery or eventQuery return."""
 

@@ -20,13 +20,6 @@ NONE, ACTIVE, INVALID = 0, 1, 2  # cudaStreamCaptureStatus
 
 
 @pytest.fixture
-def event(rt):
-    handle = rt.eventCreate()
-    yield handle
-    rt.eventDestroy(handle)
-
-
-@pytest.fixture
 def status():
     """status(stream): that of its capture; CuPy's own function says only whether there is one."""
 

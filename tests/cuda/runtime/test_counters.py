@@ -1,4 +1,4 @@
-"""What is counted, and the log."""
+"""Tests of the counters and of the log."""
 
 import numpy as np
 import pytest

@@ -8,13 +8,6 @@ pytestmark = pytest.mark.gpu
 
 
 @pytest.fixture
-def event(rt):
-    handle = rt.eventCreate()
-    yield handle
-    rt.eventDestroy(handle)
-
-
-@pytest.fixture
 def another(rt):
     handle = rt.eventCreate()
     yield handle

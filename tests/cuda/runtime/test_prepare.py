@@ -1,4 +1,4 @@
-"""What `prepare.py` says where something is missing, and where it finds CUDA's headers."""
+"""Tests of `prepare.py` where something is missing, and of the places where it finds CUDA's headers."""
 
 import importlib.util
 import os
@@ -15,7 +15,7 @@ SPEC.loader.exec_module(prepare)
 
 
 def said(*arguments, **environment):
-    """What it wrote on stderr, and its exit status."""
+    """Run prepare.py; return what it wrote on stderr, and its exit status."""
     done = subprocess.run(
         [sys.executable, PREPARE, *arguments], capture_output=True, text=True, env={**os.environ, **environment}
     )
