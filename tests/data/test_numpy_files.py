@@ -186,9 +186,10 @@ def test_arrays_that_are_not_numbers(path, dtype):
 
 
 def zipped(data, method=zipfile.ZIP_STORED, name="images.npy"):
+    """An archive of one member whose bytes do not depend on the time: they are among the names of the tests."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", method) as archive:
-        archive.writestr(name, data)
+        archive.writestr(zipfile.ZipInfo(name), data, method)
     return buffer.getvalue()
 
 
