@@ -65,13 +65,29 @@ def gate(x: Any, mask: Array, slope: float) -> Array:
 
 def sigmoid(x: Any) -> Array:
     """Return 1 / (1 + e^-x), without overflow and with full relative accuracy on both sides."""
-    e = np.exp(-_magnitude(x))
-    return np.where(x.real >= 0, 1.0, e) / (1.0 + e)
+    if x.dtype.kind == "c" or not x.ndim:
+        e = np.exp(-_magnitude(x))
+        return np.where(x.real >= 0, 1.0, e) / (1.0 + e)
+    below = _decay(x)
+    below += 1
+    above = np.minimum(x, 0)
+    np.exp(above, out=above)
+    above /= below
+    return above
 
 
 def softplus(x: Any) -> Array:
     """Return log(1 + e^x) = max(x, 0) + log(1 + e^-|x|)."""
-    return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+    if x.dtype.kind == "c" or not x.ndim:
+        return np.where(x.real >= 0, x, 0) + np.log1p(np.exp(-_magnitude(x)))
+    e = _decay(x)
+    u = e + 1
+    e -= u - 1  # what the sum u has lost of e
+    e /= u
+    np.log(u, out=u)
+    u += e
+    u += np.maximum(x, 0)
+    return u
 
 
 def quotient(x: Array, y: Any) -> Array:
@@ -120,6 +136,14 @@ def scale_pixels(pixels: Array) -> Array:
     out /= 127.5
     out -= 1
     return out
+
+
+def _decay(x):
+    """Return e^-|x|."""
+    e = abs(x)
+    np.negative(e, out=e)
+    np.exp(e, out=e)
+    return e
 
 
 def _magnitude(x):
