@@ -23,14 +23,15 @@ class Options:
     """Time minigan on this machine beside the other libraries that are installed; all do the same work.
 
     Run it from a clone; `pip install ".[bench]"` installs the other libraries. Before anything is timed, losses and
-    gradients are compared with minigan's. The libraries use all threads that the process may use; `taskset` or
-    OMP_NUM_THREADS limit them. results.json, table.txt, ratios.png and, with --growth, growth.png are written to --out.
+    gradients are compared with minigan's. The libraries use all cores that the process may use, or --cores of them. results.json, table.txt, ratios.png and, with --growth, growth.png are written to --out.
     """
 
     workloads: tuple[str, ...] = ALL[0]
     """Workloads to run."""
     peers: tuple[str, ...] = ALL[1]
     """Libraries to measure, in addition to minigan."""
+    cores: int | None = None
+    """Number of cores, and so of threads, that each library may use; all if it is not given. Linux only."""
     turns: int = 15
     """Number of turns of each library at each workload."""
     growth: FlagCreatePairsOff[bool] = False
@@ -50,8 +51,10 @@ class Options:
         ):
             if unknown := [one for one in given if one not in known]:
                 raise ValueError(f"--{name}: unknown {unknown[0]!r}; there are {', '.join(known)}")
-        if self.device == "cuda" and (self.workloads, self.peers, self.growth) != (*ALL, False):
-            raise ValueError("--workloads, --peers and --growth are for --device cpu; on a GPU everything is run")
+        if self.device == "cuda" and (self.workloads, self.peers, self.growth, self.cores) != (*ALL, False, None):
+            raise ValueError("--workloads, --peers, --growth and --cores are for --device cpu; on a GPU everything is run")
+        if self.cores is not None and not (hasattr(os, "sched_setaffinity") and 1 <= self.cores <= _cores()):
+            raise ValueError(f"--cores must be from 1 to {_cores()}, and needs Linux, got {self.cores}")
         if self.turns < 1:
             raise ValueError(f"--turns must be at least 1, got {self.turns}")
 
@@ -93,7 +96,7 @@ def _race(workload, names, options, results):
     print(f"{workload.about} ...", file=sys.stderr)
     usable = [name for name in names if name not in results["missing"]]
     length = {"turns": 1, "patience": 0} if options.quick else {"turns": options.turns}
-    records = race.run(workload, usable, **length)
+    records = race.run(workload, usable, cores=options.cores, **length)
     for name, record in records.items():
         if record.get("unusable"):
             results["missing"][name] = record["failed"]
@@ -118,12 +121,17 @@ def _about(options):
         "date": time.strftime("%Y-%m-%d"),
         "commit": commit(),
         "processor": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": options.cores or _cores(),
         "system": platform.platform(),
         "python": platform.python_version(),
         "turns": options.turns,
         "quick": options.quick,
     }
+
+
+def _cores():
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor():

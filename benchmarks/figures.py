@@ -8,13 +8,19 @@ from minigan.viz.style import BLACK, MUTED, SMALL, WIDTH, Page, legend, number_a
 from . import peers
 from .tables import ratios
 
-_COLOURS = dict(
-    zip(
-        peers.NAMES,
-        (style.BLUE, style.SKY, BLACK, MUTED, style.VERMILLION, style.GREEN, style.ORANGE, style.PURPLE),
-        strict=True,
-    )
-)
+_COLOURS = {
+    "minigan_eager": style.BLUE,
+    "minigan_captured": style.SKY,
+    "minigan_loop": style.BLUE,
+    "minigan_loop_captured": style.SKY,
+    "torch_eager": BLACK,
+    "torch_compiled": MUTED,
+    "jax_jit": style.VERMILLION,
+    "chainer_eager": style.GREEN,
+    "dezero_eager": style.ORANGE,
+    "hips_autograd": style.PURPLE,
+}
+_LOOP = {"minigan_loop", "minigan_loop_captured"}  # hatched, in the colours of the `Game`
 _BAR, _BETWEEN, _LEFT, _RIGHT, _TOP, _BELOW = 0.08, 0.12, 1.15, 0.25, 0.3, 0.3  # inches
 _PANEL, _GAP = 2.2, 0.6
 
@@ -66,7 +72,8 @@ def _bars_of(axes, peer, position, thickness, found):
     """Draw the bars of one library, `position` thicknesses below the middles of the rows."""
     rows = [i + position * thickness for i, of in enumerate(found.values()) if peer in of]
     lengths = [of[peer] - 1 for of in found.values() if peer in of]
-    axes.barh(rows, lengths, thickness, left=1, color=_COLOURS[peer], label=peers.NAMES[peer], linewidth=0)
+    look = {"color": _COLOURS[peer], "linewidth": 0} | ({"hatch": "////", "edgecolor": "white"} if peer in _LOOP else {})
+    axes.barh(rows, lengths, thickness, left=1, label=peers.NAMES[peer], **look)
 
 
 def _line(axes, peer, sizes, seconds):

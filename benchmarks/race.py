@@ -8,8 +8,8 @@ from . import agreement, arithmetic, peers, workloads
 from .worker import Unable, Worker
 
 
-def run(workload, names, *, turns=15, patience=1.0):
-    """Return {peer: record} of the peers `names`, and of the bound.
+def run(workload, names, *, turns=15, patience=1.0, cores=None):
+    """Return {peer: record} of the peers `names`, and of the bound, each on `cores` cores.
 
     A record is a dict with
 
@@ -22,13 +22,13 @@ def run(workload, names, *, turns=15, patience=1.0):
     """
     records = {name: {} for name in [*names, peers.BOUND]}
     with ExitStack() as stack:
-        workers = _each(records, lambda name: stack.enter_context(closing(Worker(name, workload))))
+        workers = _each(records, lambda name: stack.enter_context(closing(Worker(name, workload, cores))))
         for name, worker in workers.items():
             records[name] |= worker.about
         _compare(workload, workers, records)
         workers = {name: worker for name, worker in workers.items() if "failed" not in records[name]}
         _take_turns(workers, records, turns, patience)
-    return {name: record | _memory(name, workload, record) for name, record in records.items()}
+    return {name: record | _memory(name, workload, record, cores) for name, record in records.items()}
 
 
 def summary(workload, records):
@@ -70,12 +70,12 @@ def _take_turns(workers, records, turns, patience):
         records[name]["seconds"] = {"median": median, "low": low, "high": high, "turns": measured[name]}
 
 
-def _memory(name, workload, record):
+def _memory(name, workload, record, cores):
     """Return the memory of a new process that only runs a few steps, as a part of a record."""
     if name == peers.BOUND or "failed" in record:
         return {}
     try:
-        with closing(Worker(name, workload)) as worker:
+        with closing(Worker(name, workload, cores)) as worker:
             return {"memory": worker.warm_up()}
     except Unable as error:
         return {"failed": str(error)}

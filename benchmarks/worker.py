@@ -4,8 +4,9 @@ Each library has a process of its own, because libraries change settings of thei
 allocator, others the number of threads.
 """
 
+import os
 import signal
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 
 from . import memory, peers, timing
@@ -22,13 +23,17 @@ class Unable(Exception):
 
 
 class Worker:
-    """A running process; every method raises `Unable`, with the reason, if the library or the process fails."""
+    """A running process; every method raises `Unable`, with the reason, if the library or the process fails.
 
-    def __init__(self, peer, workload):
+    The process may use `cores` of the cores that this one may use, and so as many threads; all if it is None.
+    """
+
+    def __init__(self, peer, workload, cores=None):
         context = get_context("spawn")  # a forked child would share the loaded libraries
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, peer, workload), daemon=True)
-        self.process.start()
+        with _limited(cores):  # the child has the limit before it imports anything
+            self.process.start()
         theirs.close()  # so that the end of the child closes the pipe
         self.about = self._answer()
 
@@ -61,6 +66,20 @@ class Worker:
         if kind != "answer":
             raise Unable(answer, unusable=kind == "unusable")
         return answer
+
+
+@contextmanager
+def _limited(cores):
+    """A context in which this process, and every process that it starts, may use the last `cores` of its cores."""
+    if cores is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, sorted(before)[-cores:])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _serve(pipe, peer, workload):

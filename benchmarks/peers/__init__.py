@@ -21,6 +21,8 @@ OURS, REFERENCE = "minigan_eager", "torch_eager"  # standards for results and fo
 NAMES = {
     "minigan_eager": "minigan",
     "minigan_captured": "minigan captured",
+    "minigan_loop": "minigan, own loop",
+    "minigan_loop_captured": "minigan, own loop captured",
     "torch_eager": "PyTorch eager",
     "torch_compiled": "PyTorch compiled",
     "jax_jit": "JAX jit",

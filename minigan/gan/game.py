@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..backend import device_of
-from ..backend.numpy import threads
 from ..deprecation import deprecated
 from ..op import no_grad
 from .evaluation import OneBatch, couples_samples
@@ -120,7 +119,6 @@ class Game:
         self.gradient_norms = Report()
         self._couples_samples = couples_samples(critic)
         self._critic_parameters = critic.parameters()
-        self._step = threads.Repeated()
         me = weakref.proxy(self)  # a step that held the game would keep it, and all it recorded, alive
         self._ledger = Ledger(captured)
         self._descents: dict[str, Descent] = {
@@ -280,7 +278,7 @@ class Game:
         """Make a player's step, and return its report and the norm of its gradients."""
         descent = self._descents[player]
         descent.optimizer = self.generator_optimizer if player == "generator" else self.critic_optimizer
-        with self._step, self._refusing_swapped(player, inputs):
+        with self._refusing_swapped(player, inputs):
             return descent(*inputs)
 
     @contextmanager

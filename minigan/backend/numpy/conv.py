@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CHUNK_BYTES = 4 << 20  # of the column matrix: about a second-level cache; 2 to 8 MiB are equally fast
 
 
+@threads.one_thread
 def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
     """Return the correlation y (N, OH, OW, C_out) of x (N, H, W, C_in) with w (kH, kW, C_in / groups, C_out)."""
     (oh, ow), n = geometry.output, len(x)
@@ -45,6 +46,7 @@ def _correlate(x, matrix, y, geometry, some):
         target[...] = (columns @ matrix).reshape(target.shape)
 
 
+@threads.one_thread
 def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in x: x (N, H, W, C_in) from y (N, OH, OW, C_out) and the same w."""
     n, groups = len(y), geometry.groups
@@ -64,6 +66,7 @@ def _spread(y, taps, x, geometry, some):
     scatter_taps(_per_tap(rows, taps), geometry, x[some])
 
 
+@threads.one_thread
 def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in / groups, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     dtype, n, groups = np.result_type(x, y), len(x), geometry.groups

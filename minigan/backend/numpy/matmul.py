@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from ...types import Array
 
 
-def matmul(a: Array, b: Array) -> Array:
-    """Return a @ b; a large product is divided among minigan's threads while BLAS is kept to one thread."""
-    if not threads.in_use() or a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE:
-        return a @ b
-    out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
-    by_rows = len(out) >= out.shape[1]
+@threads.one_thread
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Return a @ b, in `out` if it is given; a large product of matrices is divided among minigan's threads."""
+    if a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE or threads.count() < 2:
+        return np.matmul(a, b, out=out)
+    if out is None:
+        out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
+    part = _rows if len(out) >= out.shape[1] else _columns
     length = max(out.shape)
-    threads.side_by_side(
-        partial(_rows if by_rows else _columns, a, b, out), threads.slices(length, length, a.size * b.shape[1])
-    )
+    threads.side_by_side(partial(part, a, b, out), threads.slices(length, length, a.size * b.shape[1]))
     return out
 
 

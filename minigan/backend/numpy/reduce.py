@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import threads
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from ...types import Array
 
 
+@threads.one_thread
 def sum_leading(x: Array, count: int) -> Array:
     """Return the floating-point array x summed over its first `count` axes.
 
@@ -29,6 +32,7 @@ def sum_leading(x: Array, count: int) -> Array:
     return (ones[:half] @ rows[:half] + ones @ rows[half:]).reshape(rest)
 
 
+@threads.one_thread
 def square_sum(arrays: Sequence[Array]) -> Any:
     """Return the sum of the squares of all elements of all arrays."""
     vectors = [a.reshape(-1) for a in arrays]

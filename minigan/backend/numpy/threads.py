@@ -1,8 +1,10 @@
-"""Threads that work on slices of a batch side by side, as many as BLAS may use.
+"""Threads that work on slices of an array side by side.
 
-NumPy copies on one core while BLAS multiplies on all of them, so a kernel that does both in turn leaves cores idle.
-Here each thread copies and multiplies its own slice, with BLAS kept to one thread. A limit on the threads of BLAS, by
-OPENBLAS_NUM_THREADS or threadpoolctl, also limits these threads.
+NumPy computes on one core while BLAS multiplies on all of them, and BLAS's waiting threads keep a core busy for some
+20 ms after each product. So BLAS is kept to one thread inside of every kernel of this package, and a large kernel is
+divided here: each thread copies, multiplies and adds on its own slice. After the kernel BLAS has its threads again, for
+products that others compute. The number of threads is that of `minigan.threads`, or else that of BLAS, which
+OPENBLAS_NUM_THREADS and threadpoolctl limit.
 """
 
 from __future__ import annotations
@@ -10,13 +12,13 @@ from __future__ import annotations
 import math
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import ExitStack, contextmanager
+from contextlib import ContextDecorator
 from functools import cache
 from threading import Lock
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
     Item = TypeVar("Item")
@@ -24,15 +26,23 @@ if TYPE_CHECKING:
 
 LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice the time that it takes to wake a thread
 
+chosen: int | None = None  # the number of threads that the user asked for
+
 
 def count() -> int:
     """Return the number of threads that work on one kernel."""
-    return _blas().num_threads
+    numbers = [number for _, number in one_thread.before] if one_thread.users else [get() for get, _ in _blas()]
+    return chosen or max(numbers, default=1)
+
+
+def is_divisible() -> bool:
+    """Return whether BLAS can be kept to one thread, without which two threads of minigan would not be faster."""
+    return bool(_blas())
 
 
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Return [function(item) for item in items], computed in several threads; `function` must not call this again."""
-    workers = min(count(), len(items))
+    workers = min(count(), len(items)) if len(items) > 1 else 1
     if workers < 2:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
@@ -42,12 +52,11 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> l
         for i in left:
             results[i] = function(items[i])
 
-    with _blas().in_one_thread():
-        others = [_pool().submit(work) for _ in range(workers - 1)]
-        try:
-            work()  # this thread works too: one thread fewer has to be woken
-        finally:
-            wait(others)
+    others = [_pool(workers).submit(work) for _ in range(workers - 1)]
+    try:
+        work()  # this thread works too: one thread fewer has to be woken
+    finally:
+        wait(others)
     for other in others:
         other.result()
     return results
@@ -64,83 +73,56 @@ def slices(n: int, most: int, work: int) -> list[slice]:
     return [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
 
 
-def in_use() -> bool:
-    """Return whether BLAS is kept to one thread, so that a large product should be divided among minigan's threads."""
-    return _blas().users > 0
-
-
-class Repeated:
-    """A context around a step that is repeated: a step that used minigan's threads once will use them again.
-
-    From then on BLAS is kept to one thread for the whole step. Otherwise OpenBLAS's own threads would go on spinning
-    for some 20 ms after each product, and minigan's threads beside them would get half a core each.
-    """
+class _OneThread(ContextDecorator):
+    """A context, or decorator, in which BLAS computes in the thread that calls it: from the first entry to the last exit."""
 
     def __init__(self) -> None:
-        self._needed = False
-        self._open = ExitStack()
+        self.users = 0
+        self.before: list[tuple[Callable[[int], Any], int]] = []  # what sets a number of threads back, and the number
+        self._lock = Lock()
 
     def __enter__(self) -> None:
-        self._entries = _blas().entries
-        if self._needed:
-            self._open.enter_context(_blas().in_one_thread())
+        with self._lock:
+            self.users += 1
+            if self.users == 1:
+                self.before = [(put, number) for get, put in _blas() if (number := get()) > 1]
+                for put, _ in self.before:
+                    put(1)
 
     def __exit__(self, *_: object) -> None:
-        self._needed = _blas().entries > self._entries + self._needed
-        self._open.close()
-
-
-class _Blas:
-    """The threads of all BLAS libraries of this process."""
-
-    def __init__(self, libraries: Sequence[Any]) -> None:
-        self._libraries = libraries
-        self._lock = Lock()
-        self._before: list[int] = []
-        self.users = self.entries = 0
-
-    @property
-    def num_threads(self) -> int:
-        numbers = self._before if self.users else self._numbers()
-        return max(numbers, default=1)
-
-    @contextmanager
-    def in_one_thread(self) -> Iterator[None]:
-        """Keep BLAS to one thread from the first user's entry to the last user's exit."""
         with self._lock:
+            self.users -= 1
             if not self.users:
-                self._before = self._numbers()
-                self._set([1] * len(self._before))
-            self.users += 1
-            self.entries += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self.users -= 1
-                if not self.users:
-                    self._set(self._before)
+                for put, number in self.before:
+                    put(number)
 
-    def _numbers(self):
-        return [library.get_num_threads() for library in self._libraries]
 
-    def _set(self, numbers):
-        for library, number in zip(self._libraries, numbers, strict=True):
-            library.set_num_threads(number)
+one_thread = _OneThread()
 
 
 @cache
-def _blas() -> _Blas:
+def _blas() -> list[tuple[Callable[[], int], Callable[[int], Any]]]:
+    """Return two functions for each BLAS library of this process, which read and set its number of threads."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:  # it is optional: without it a kernel is not divided among threads
-        return _Blas([])
-    return _Blas(ThreadpoolController().select(user_api="blas").lib_controllers)
+        return []
+    return [_get_and_set(library) for library in ThreadpoolController().select(user_api="blas").lib_controllers]
+
+
+def _get_and_set(library):
+    """Return a library's own functions if they are known: threadpoolctl's take three times as long."""
+    names = [f"{prefix}openblas_%s_num_threads{suffix}" for prefix in ("", "scipy_") for suffix in ("", "64_", "_64")]
+    for name in names if library.info().get("threading_layer") == "pthreads" else []:
+        get, put = (getattr(library.dynlib, name % verb, None) for verb in ("get", "set"))
+        if get and put:
+            return get, put
+    return library.get_num_threads, library.set_num_threads
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="minigan")
+def _pool(workers: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(workers - 1, "minigan")
 
 
 if hasattr(os, "register_at_fork"):  # absent on systems that cannot fork, such as Windows and WebAssembly
