@@ -147,9 +147,16 @@ class Optimizer:
         if together:
             self._move_together(which, columns, finite)
             return
-        for i, arrays in zip(which, columns, strict=True):
-            for block in of(arrays[0]).blocks(*arrays):
-                self.update(self.steps[i], *block)
+        blocks = [
+            (self.steps[i], *block)
+            for i, arrays in zip(which, columns, strict=True)
+            for block in of(arrays[0]).blocks(*arrays)
+        ]
+        if self._kernel:
+            of(columns[0][0]).each(self.update, blocks)
+        else:  # the update of a user's class may not be made for threads
+            for block in blocks:
+                self.update(*block)
 
     def _move_together(self, which, columns, finite):
         """Update all parameters that have made equally many steps by one call of a kernel."""
@@ -441,9 +448,9 @@ class EMA(Generic[M]):
         if together:
             _update_together("approach", columns, lambda: (self._weight(),), finite)
             return
-        for mine, theirs in columns:
-            for average, value in of(mine).blocks(mine, theirs):
-                of(mine).approach(average, value, self._weight())
+        blocks = [(self._weight(), *block) for mine, theirs in columns for block in of(mine).blocks(mine, theirs)]
+        if blocks:
+            of(blocks[0][1]).each(_approach, blocks)
 
     def repeats(self, module: Module) -> bool:
         """Return whether a GPU can repeat updates from `module` without Python, as `gan.Game` does."""
@@ -606,6 +613,10 @@ def _update_together(kernel, rows, numbers, finite):
 
 def _array(g):
     return g.data if isinstance(g, Tensor) else g
+
+
+def _approach(weight, average, value):
+    of(average).approach(average, value, weight)
 
 
 def _arrays(module):

@@ -245,13 +245,11 @@ class _TapedBackend:
     DEVICE = "cpu"
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in _INTO:
+            return partial(_kernel_into, getattr(numpy_backend, name))
         if name in numpy_elementwise.__all__:  # the NumPy calls in these write straight into the recorded memory
             return getattr(numpy_elementwise, name)
         return partial(_kernel, getattr(numpy_backend, name))
-
-    def matmul(self, a: Any, b: Any) -> Any:
-        """Compute a @ b straight into the recorded memory; the results of other kernels are copied there."""
-        return a @ b
 
     def square_sum(self, arrays: Any) -> Any:
         """Compute by array operations, since a NumPy number would have no memory of its own."""
@@ -284,6 +282,16 @@ def _kernel(function, *args):
     return tuple([tape.keep(r) for r in results])
 
 
+def _kernel_into(function, *args):
+    """Record a call of a kernel that can write straight into the recorded memory."""
+    if any(a.dtype.kind == "c" for a in args if isinstance(a, Taped | np.ndarray)):
+        return _kernel(function, *args)
+    tape = next(a.tape for a in args if isinstance(a, Taped))
+    result = tape.keep(np.asarray(function(*_plain(args))))
+    tape.write(function, *_plain(args), out=result.array)
+    return result
+
+
 def _refill(target, function, args, kwargs):
     target[...] = function(*args, **kwargs)
 
@@ -292,6 +300,8 @@ def _refill_all(targets, function, args):
     for target, result in zip(targets, function(*args), strict=True):
         target[...] = result
 
+
+_INTO = {"gate", "leaky_relu", "matmul", "normalize"}  # kernels with an argument `out`
 
 # Functions whose results depend on types and shapes alone, not on values.
 _OF_THE_TYPE = {np.shape, np.ndim, np.size, np.result_type, np.iscomplexobj, np.isrealobj}

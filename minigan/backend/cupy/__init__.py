@@ -20,7 +20,7 @@ from .graph import Graph
 from .matmul import matmul, precision
 from .memory import explain_full_memory
 from .norm import euclidean_norm, moments, normalize, normalize_gradients, track
-from .optim import adam, approach, blocks, update_all
+from .optim import adam, approach, blocks, each, update_all
 from .outcomes import Outcomes
 from .random import draw
 from .reduce import numbers, scaled_square_sum, scaled_sum, square_sum, sum_leading

@@ -27,6 +27,12 @@ def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     yield arrays
 
 
+def each(function: Callable[..., None], blocks: Sequence[Sequence[Any]]) -> None:
+    """Call function(*block) for each block."""
+    for block in blocks:
+        function(*block)
+
+
 def adam(p: Array, g: Array, m: Array, v: Array, beta1: float, beta2: float, eps: float, lr: float) -> None:
     """See `numpy_optim.adam`."""
     columns = [p], [g], [m], [v]

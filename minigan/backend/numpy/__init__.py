@@ -27,7 +27,7 @@ from .elementwise import (
 )
 from .matmul import matmul
 from .norm import moments, normalize, normalize_gradients
-from .optim import adam, approach, blocks, fit
+from .optim import adam, approach, blocks, each, fit
 from .reduce import numbers, square_sum, sum_leading
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @threads.one_thread
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     """Return a @ b, in `out` if it is given; a large product of matrices is divided among minigan's threads."""
-    if a.ndim != 2 or b.ndim != 2 or a.size * b.shape[1] < threads.LARGE or threads.count() < 2:
+    if np.ndim(a) != 2 or np.ndim(b) != 2 or a.size * b.shape[1] < threads.LARGE or threads.count() < 2:
         return np.matmul(a, b, out=out)
     if out is None:
         out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))

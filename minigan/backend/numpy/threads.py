@@ -13,18 +13,23 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ContextDecorator
-from functools import cache
-from threading import Lock
+from functools import cache, wraps
+from threading import Lock, local
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, TypeVar
 
+    from ...types import Array
+
     Item = TypeVar("Item")
     Result = TypeVar("Result")
 
 LARGE = 8 << 20  # multiplications: a tenth of a millisecond, twice the time that it takes to wake a thread
+MANY = 1 << 18  # elements: two or three passes over them take about as long
 
 chosen: int | None = None  # the number of threads that the user asked for
 
@@ -40,17 +45,28 @@ def is_divisible() -> bool:
     return bool(_blas())
 
 
+class _State(local):
+    working = False  # whether this thread works beside others
+
+
+_state = _State()
+
+
 def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return [function(item) for item in items], computed in several threads; `function` must not call this again."""
-    workers = min(count(), len(items)) if len(items) > 1 else 1
+    """Return [function(item) for item in items], computed in several threads; calls inside of `function` in one."""
+    workers = min(count(), len(items)) if len(items) > 1 and not _state.working else 1
     if workers < 2:
         return [function(item) for item in items]
     results: list[Any] = [None] * len(items)
     left = iter(range(len(items)))
 
     def work() -> None:
-        for i in left:
-            results[i] = function(items[i])
+        _state.working = True
+        try:
+            for i in left:
+                results[i] = function(items[i])
+        finally:
+            _state.working = False
 
     others = [_pool(workers).submit(work) for _ in range(workers - 1)]
     try:
@@ -71,6 +87,36 @@ def slices(n: int, most: int, work: int) -> list[slice]:
     rounds = max(math.ceil(n / (max(most, 1) * workers)), 1)
     step = max(math.ceil(n / (rounds * workers)), 1)
     return [slice(i, min(i + step, n)) for i in range(0, max(n, 1), step)]
+
+
+def divided(kernel: Callable[..., Array]) -> Callable[..., Array]:
+    """Let threads compute slices of a large result; `kernel(x, *others, out=None)` computes each row of x for itself.
+
+    Arrays among `others` that have as many rows as x are sliced too; all others are given to every thread.
+    """
+
+    @wraps(kernel)
+    def run(x: Any, *others: Any, out: Any = None) -> Array:
+        if x.__class__ is not np.ndarray or x.size < MANY or not _fit(x, others) or count() < 2:
+            return kernel(x, *others, out=out)
+        target = np.empty_like(x) if out is None else out
+
+        def work(some: slice) -> None:
+            kernel(x[some], *[a[some] if _has_rows(a, x) else a for a in others], out=target[some])
+
+        side_by_side(work, slices(len(x), len(x), LARGE))
+        return target
+
+    return run
+
+
+def _fit(x, others):
+    """Return whether the result has the dtype of x."""
+    return x.dtype.kind == "f" and all(a.dtype in (x.dtype, bool) for a in others if isinstance(a, np.ndarray))
+
+
+def _has_rows(a, x):
+    return isinstance(a, np.ndarray) and a.ndim == x.ndim and len(a) == len(x)
 
 
 class _OneThread(ContextDecorator):

@@ -72,7 +72,7 @@ def conv2d(x: Array, w: Array, geometry: ConvGeometry) -> Array:
     def correlate(some):
         maps.outputs_transposed(maps.images(x[some]) @ kernels, y[some])
 
-    threads.side_by_side(correlate, maps.chunks(len(x), kernels))
+    threads.side_by_side(correlate, maps.chunks(len(x), *kernels.shape[1:]))
     return y
 
 
@@ -81,26 +81,24 @@ def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
     maps = _maps(geometry, np.result_type(y, w))
     # The kernels are a copy, since a GEMM with a transposed factor took up to 1.7 times as long.
     kernels = maps.kernels(maps.fold(w).swapaxes(2, 3))
-    x = np.zeros((len(y), *geometry.input, w.shape[2]), maps.dtype)
+    x = np.empty((len(y), *geometry.input, w.shape[2]), maps.dtype)
 
     def spread(some):
         maps.images_transposed(maps.outputs(y[some]) @ kernels, x[some])
 
-    threads.side_by_side(spread, maps.chunks(len(y), kernels))
+    threads.side_by_side(spread, maps.chunks(len(y), *kernels.shape[1:]))
     return x
 
 
 def conv2d_weight(x: Array, y: Array, geometry: ConvGeometry) -> Array:
     """Return the adjoint in w: (kH, kW, C_in, C_out) from x (N, H, W, C_in) and y (N, OH, OW, C_out)."""
     maps = _maps(geometry, np.result_type(x, y))
-    kernels: Array = np.zeros((maps.count, x.shape[3] * prod(geometry.stride), y.shape[3]), maps.dtype)
+    channels = x.shape[3] * prod(geometry.stride), y.shape[3]
 
     def correlate(some: slice) -> Array:
-        return maps.images(x[some]).swapaxes(1, 2) @ maps.outputs(y[some])
+        return maps.kernels_transposed(maps.images(x[some]).swapaxes(1, 2) @ maps.outputs(y[some]))
 
-    for part in threads.side_by_side(correlate, maps.chunks(len(x), kernels)):
-        kernels += part
-    return maps.unfold(maps.kernels_transposed(kernels))
+    return maps.unfold(sum(threads.side_by_side(correlate, maps.chunks(len(x), *channels))))
 
 
 @lru_cache(maxsize=256)
@@ -123,18 +121,18 @@ class _Maps:
         self.points = tuple(len(a) for a in self.a)
         self.count = prod(self.points)
 
-    def chunks(self, n, kernels):
+    def chunks(self, n, c_in, c_out):
         """Return slices of the batch whose values at the points fit in CHUNK_BYTES or twice the size of the kernels."""
-        per_image = prod(self.tiles) * self.count * sum(kernels.shape[1:]) * self.dtype.itemsize
-        most = max(CHUNK_BYTES, 2 * kernels.nbytes) // max(per_image, 1)
-        return threads.slices(n, most, n * prod(self.tiles) * kernels.size)
+        per_tile, kernels = self.count * (c_in + c_out), self.count * c_in * c_out
+        most = max(CHUNK_BYTES // self.dtype.itemsize, 2 * kernels) // max(prod(self.tiles) * per_tile, 1)
+        return threads.slices(n, most, n * prod(self.tiles) * kernels)
 
     def images(self, x):
         n, c, phases = len(x), x.shape[3], self.geometry.stride
         height, width = (t * TILE + r - 1 for t, r in zip(self.tiles, self.taps, strict=True))
-        image = np.zeros((height, width, n, *phases, c), self.dtype)
-        for target, pixels in self._phases(image, x):
-            target[...] = pixels
+        image = np.empty((height, width, n, *phases, c), self.dtype)
+        for plane, covered, pixels in self._phases(image, x):
+            _set_with_zeros(plane, covered, pixels)
         image = image.reshape(height, width, n * prod(phases) * c)
         rows = _along(1, self.b[0], _windows(image, 0, self.points[0]))
         return self._to_points(self.b[1], _windows(rows, 2, self.points[1]), prod(phases) * c)
@@ -143,13 +141,14 @@ class _Maps:
         tiles = _overlap_add(2, self.b[1].T, self._from_points(values))
         image = _overlap_add(0, self.b[0].T, tiles)
         image = image.reshape(*image.shape[:2], len(x), *self.geometry.stride, x.shape[3])
-        for source, pixels in self._phases(image, x):
-            pixels[...] = source
+        x[...] = 0
+        for plane, covered, pixels in self._phases(image, x):
+            pixels[...] = plane[covered]
 
     def outputs(self, y):
         (oh, ow), (th, tw), (n, *_, c) = self.geometry.output, self.tiles, y.shape
-        image = np.zeros((th * TILE, tw * TILE, n, c), self.dtype)
-        image[:oh, :ow] = y.transpose(1, 2, 0, 3)
+        image = np.empty((th * TILE, tw * TILE, n, c), self.dtype)
+        _set_with_zeros(image, (slice(0, oh), slice(0, ow)), y.transpose(1, 2, 0, 3))
         rows = _along(1, self.a[0], image.reshape(th, TILE, tw, TILE, n * c))
         return self._to_points(self.a[1], rows, c)
 
@@ -181,15 +180,15 @@ class _Maps:
         return np.ascontiguousarray(whole.reshape(rh * sh, rw * sw, -1, co)[:kh, :kw])
 
     def _phases(self, image, x):
-        """Yield a pair of views for each phase, of the image (H, W, N, sH, sW, C) and of x, on the same pixels."""
+        """Yield for each phase its plane of the image (H, W, N, sH, sW, C), the index of the pixels, and those of x."""
         (sh, sw), ((top, _), (left, _)) = self.geometry.stride, self.geometry.padding
         for a in range(sh):
             for b in range(sw):
                 first, left_most = (a - top) % sh, (b - left) % sw
                 pixels = x[:, first::sh, left_most::sw].transpose(1, 2, 0, 3)
                 r, q = (top + first) // sh, (left + left_most) // sw
-                target = image[r : r + pixels.shape[0], q : q + pixels.shape[1], :, a, b]
-                yield target, pixels[: target.shape[0], : target.shape[1]]  # no window covers the remaining pixels
+                pixels = pixels[: image.shape[0] - r, : image.shape[1] - q]  # no window covers the remaining pixels
+                yield image[:, :, :, a, b], (slice(r, r + len(pixels)), slice(q, q + pixels.shape[1])), pixels
 
     def _to_points(self, matrix, rows, channels):
         """Return (points, rows, channels): `matrix` applied to the columns of (tiles, points, tiles, pixels, N * C)."""
@@ -200,6 +199,14 @@ class _Maps:
     def _from_points(self, values):
         """Return a view (tiles, points, tiles, points, N * C)."""
         return values.reshape(*self.points, *self.tiles, values[0].size // prod(self.tiles)).transpose(2, 0, 3, 1, 4)
+
+
+def _set_with_zeros(plane, index, values):
+    """Set plane[index] = values, where `index` is a pair of slices, and everything around them to 0."""
+    rows, columns = index
+    plane[: rows.start], plane[rows.stop :] = 0, 0
+    plane[rows, : columns.start], plane[rows, columns.stop :] = 0, 0
+    plane[index] = values
 
 
 def _along(axis, matrix, t, out=None):
@@ -220,8 +227,9 @@ def _overlap_add(axis, matrix, t):
     """Return the adjoint of `_windows`: the axes (tiles, size) become one, where overlapping ends of windows add up."""
     tiles, size = t.shape[axis : axis + 2]
     tail = size - TILE
-    out = np.zeros((*t.shape[:axis], tiles * TILE + tail, *t.shape[axis + 2 :]), t.dtype)
+    out = np.empty((*t.shape[:axis], tiles * TILE + tail, *t.shape[axis + 2 :]), t.dtype)
     before = (slice(None),) * axis
+    out[(*before, slice(tiles * TILE, None))] = 0
     _along(axis + 1, matrix[:TILE], t, out=_windows(out[(*before, slice(tiles * TILE))], axis, TILE))
     ends = _windows(out[(*before, slice(TILE, None))], axis, tail)
     ends += _along(axis + 1, matrix[TILE:], t)
