@@ -23,7 +23,8 @@ class Options:
     """Time minigan on this machine beside the other libraries that are installed; all do the same work.
 
     Run it from a clone; `pip install ".[bench]"` installs the other libraries. Before anything is timed, losses and
-    gradients are compared with minigan's. The libraries use all cores that the process may use, or --cores of them. results.json, table.txt, ratios.png and, with --growth, growth.png are written to --out.
+    gradients are compared with minigan's. The libraries use all cores that the process may use, or --cores
+    of them. results.json, table.txt, ratios.png and, with --growth, growth.png are written to --out.
     """
 
     workloads: tuple[str, ...] = ALL[0]
@@ -52,7 +53,9 @@ class Options:
             if unknown := [one for one in given if one not in known]:
                 raise ValueError(f"--{name}: unknown {unknown[0]!r}; there are {', '.join(known)}")
         if self.device == "cuda" and (self.workloads, self.peers, self.growth, self.cores) != (*ALL, False, None):
-            raise ValueError("--workloads, --peers, --growth and --cores are for --device cpu; on a GPU everything is run")
+            raise ValueError(
+                "--workloads, --peers, --growth and --cores are for --device cpu; on a GPU everything is run"
+            )
         if self.cores is not None and not (hasattr(os, "sched_setaffinity") and 1 <= self.cores <= _cores()):
             raise ValueError(f"--cores must be from 1 to {_cores()}, and needs Linux, got {self.cores}")
         if self.turns < 1:

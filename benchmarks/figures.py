@@ -72,7 +72,9 @@ def _bars_of(axes, peer, position, thickness, found):
     """Draw the bars of one library, `position` thicknesses below the middles of the rows."""
     rows = [i + position * thickness for i, of in enumerate(found.values()) if peer in of]
     lengths = [of[peer] - 1 for of in found.values() if peer in of]
-    look = {"color": _COLOURS[peer], "linewidth": 0} | ({"hatch": "////", "edgecolor": "white"} if peer in _LOOP else {})
+    look = {"color": _COLOURS[peer], "linewidth": 0} | (
+        {"hatch": "////", "edgecolor": "white"} if peer in _LOOP else {}
+    )
     axes.barh(rows, lengths, thickness, left=1, label=peers.NAMES[peer], **look)
 
 

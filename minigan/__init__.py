@@ -14,6 +14,7 @@ from . import ops
 from .autodiff import checkpoint, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
 from .backend import device_count
 from .capture import CaptureError, capture
+from .cores import get_num_threads, set_num_threads, threads
 from .fused import fused
 from .op import no_grad, op
 from .profile import profile
@@ -56,6 +57,7 @@ __all__ = [
     "from_dlpack",
     "fused",
     "gan",
+    "get_num_threads",
     "grad",
     "hessian",
     "hvp",
@@ -75,7 +77,9 @@ __all__ = [
     "random",
     "runs",
     "scale",
+    "set_num_threads",
     "tensor",
+    "threads",
     "trainers",
     "value_and_grad",
     "viz",

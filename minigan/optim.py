@@ -147,7 +147,7 @@ class Optimizer:
         if together:
             self._move_together(which, columns, finite)
             return
-        blocks = [
+        blocks: list[tuple[Any, ...]] = [
             (self.steps[i], *block)
             for i, arrays in zip(which, columns, strict=True)
             for block in of(arrays[0]).blocks(*arrays)

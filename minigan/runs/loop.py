@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ..cores import threads
 from ..presets.changes import consequence
 from ..trainers.device import precision_of
 from ..trainers.summaries import summaries
@@ -59,7 +60,8 @@ def train(trainer: BaseTrainer, run: Run, *, resume: bool = False, output: TextI
             checkpoints.
     """
     output = sys.stderr if output is None else output
-    with run.held(), threadpool_limits(trainer.config.threads or None, "blas"), precision_of(trainer):
+    number = trainer.config.threads or None
+    with run.held(), threadpool_limits(number, "blas"), threads(number), precision_of(trainer):
         say = partial(print, file=output)
         restored = resume and _go_on(trainer, run, say)
         if trainer.config.on_nan == "rollback" and not restored:

@@ -25,6 +25,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from .. import nn, ops, optim
+from ..cores import threads
 from ..op import op
 from ..runs import RunError
 from ..tensor import wrap
@@ -183,7 +184,8 @@ def follow(members: Team) -> int:
 
 
 def _obey(members: Team, trainer: BaseTrainer) -> None:
-    with threadpool_limits(trainer.config.threads or None, "blas"):
+    number = trainer.config.threads or None
+    with threadpool_limits(number, "blas"), threads(number):
         while True:
             what, given = members.comm.bcast(None)
             if what == "end":

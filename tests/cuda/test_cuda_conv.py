@@ -59,7 +59,7 @@ def numbers(shape, dtype=np.float64, seed=0):
 
 def scattered(columns, n, channels, geometry):
     """The adjoint as the NumPy backend computes it."""
-    taps = columns.reshape(len(columns), -1, channels).swapaxes(0, 1)
+    taps = columns.reshape(n, *geometry.output, -1, channels).transpose(3, 1, 2, 0, 4)  # (taps, OH, OW, N, C)
     x = np.full((n, *geometry.input, channels), np.nan, columns.dtype)
     numpy_conv.scatter_taps(np.ascontiguousarray(taps), geometry, x)
     return x

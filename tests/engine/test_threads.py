@@ -12,15 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+import minigan as mg
+from minigan import optim
+from minigan.backend import numpy as backend
 from minigan.backend.numpy import conv as numpy_conv
 from minigan.backend.numpy import matmul, threads
 from minigan.ops.conv import conv_geometry
 
-LIBRARIES = threads._blas()._libraries
-
 
 def limits():
-    return [library.get_num_threads() for library in LIBRARIES]
+    return [get() for get, _ in threads._blas()]
 
 
 @pytest.fixture
@@ -50,7 +51,8 @@ def test_results_come_in_order_from_several_threads():
         both.wait()
         return i, threading.get_ident(), limits()
 
-    indices, idents, during = zip(*threads.side_by_side(meet, range(6)), strict=True)
+    with threads.one_thread:
+        indices, idents, during = zip(*threads.side_by_side(meet, range(6)), strict=True)
     assert indices == tuple(range(6))
     assert len(set(idents)) == 2
     assert all(set(found) == {1} for found in during)
@@ -58,51 +60,170 @@ def test_results_come_in_order_from_several_threads():
 
 
 @pytest.mark.usefixtures("_two")
-@pytest.mark.parametrize("wrong", [0, 1, 7])
-def test_an_exception_reaches_the_caller_and_blas_is_set_back(wrong):
-    def work(i):
-        if i == wrong:
-            raise ZeroDivisionError(i)
-        return i
+def test_a_call_inside_of_a_thread_stays_in_it():
+    inner = lambda i: threads.side_by_side(lambda _: threading.get_ident(), range(4)) + [threading.get_ident()]
+    assert all(len(set(idents)) == 1 for idents in threads.side_by_side(inner, range(6)))
+    outer = threads.side_by_side(lambda i: i, range(3))
+    assert outer == [0, 1, 2]
+    assert not threads._state.working
 
-    with pytest.raises(ZeroDivisionError, match=str(wrong)):
-        threads.side_by_side(work, range(8))
+
+@pytest.mark.usefixtures("_two")
+def test_blas_has_its_threads_again_after_the_last_of_several_users():
+    entered, leave = threading.Event(), threading.Event()
+
+    def other():
+        with threads.one_thread:
+            entered.set()
+            leave.wait(30)
+
+    thread = threading.Thread(target=other)
+    with threads.one_thread:
+        thread.start()
+        assert entered.wait(30)
+        assert threads.count() == 2
+    assert set(limits()) == {1}
+    leave.set()
+    thread.join()
     assert set(limits()) == {2}
-    assert threads.side_by_side(work, [10, 11, 12]) == [10, 11, 12]
-
-
-def test_one_thread_stays_one():
-    with threadpool_limits(1, "blas"):
-        assert set(threads.side_by_side(lambda _: threading.get_ident(), range(4))) == {threading.get_ident()}
 
 
 @pytest.mark.usefixtures("_two")
-def test_a_repeated_step_keeps_blas_to_one_thread_once_it_needed_that():
-    step = threads.Repeated()
-    for needed, expected in ((False, 2), (True, 2), (True, 1), (False, 1), (False, 2), (True, 2), (True, 1)):
-        with step:
-            assert set(limits()) == {expected}
-            assert threads.count() == 2
-            assert threads.in_use() == (expected == 1)
-            if needed:
-                threads.side_by_side(abs, [1, 2])
-        assert set(limits()) == {2}
-        assert not threads.in_use()
+@pytest.mark.parametrize("name", ["matmul", "sum_leading", "square_sum", "conv2d", "conv_transpose2d", "conv2d_weight"])
+def test_kernels_that_multiply_keep_blas_to_one_thread(name):
+    seen = []
 
-
-@pytest.mark.usefixtures("_two")
-def test_a_repeated_step_sets_blas_back_after_an_error():
-    step = threads.Repeated()
-
-    def fail():
-        with step:
-            threads.side_by_side(abs, [1, 2])
+    class Spy:
+        def __getattr__(self, _):
+            seen.extend(limits())
             raise KeyError
 
-    for _ in range(2):
-        with pytest.raises(KeyError):
-            fail()
+        def __len__(self):
+            return self.anything
+
+    spy = Spy()
+    arguments = {"sum_leading": (spy, 1), "square_sum": ([spy],), "matmul": (spy, spy)}
+    with pytest.raises(KeyError):
+        getattr(backend, name)(*arguments.get(name, (spy, spy, spy)))
+    assert set(seen) == {1}
     assert set(limits()) == {2}
+
+
+@pytest.mark.usefixtures("_two")
+def test_the_number_of_threads_can_be_chosen():
+    assert mg.get_num_threads() == 2
+    with mg.threads(3):
+        assert mg.get_num_threads() == 3
+        with mg.threads(None):
+            assert mg.get_num_threads() == 3
+        with mg.threads(1):
+            assert len({*threads.side_by_side(lambda _: threading.get_ident(), range(4))}) == 1
+        assert mg.get_num_threads() == 3
+        assert set(limits()) == {2}  # NumPy keeps its own
+    try:
+        mg.set_num_threads(1)
+        assert mg.get_num_threads() == 1
+    finally:
+        mg.set_num_threads(None)
+    assert mg.get_num_threads() == 2
+
+
+@pytest.mark.parametrize(("number", "error"), [(0, ValueError), (-2, ValueError), (1.5, TypeError), ("2", TypeError)])
+def test_a_wrong_number_of_threads_is_refused(number, error):
+    with pytest.raises(error, match=f"^set_num_threads: .* got {number!r}"):
+        mg.set_num_threads(number)
+    with pytest.raises(error, match=f"^threads: .* got {number!r}"), mg.threads(number):
+        pass
+
+
+def test_without_threadpoolctl_there_is_one_thread(monkeypatch):
+    monkeypatch.setattr(threads, "_blas", list)
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert mg.get_num_threads() == 1
+    with pytest.raises(ImportError, match=r"set_num_threads\(2\) needs threadpoolctl: pip install threadpoolctl"):
+        mg.set_num_threads(2)
+    with mg.threads(1):
+        assert mg.get_num_threads() == 1
+
+
+@pytest.mark.usefixtures("_two")
+@pytest.mark.parametrize("rows", [2, 5])
+def test_divided_kernels_give_the_same_bits(monkeypatch, rows):
+    """Every row is computed for itself, so slices change nothing."""
+    rng = np.random.default_rng(0)
+    x, g, gamma, beta = rng.normal(size=(rows, 7)), rng.normal(size=(rows, 7)), rng.normal(size=7), rng.normal(size=7)
+    mean, variance = x.mean(0, keepdims=True), x.var(0, keepdims=True)
+    each = x.mean(1, keepdims=True), x.var(1, keepdims=True)
+    kernels = [
+        lambda: backend.leaky_relu(x, 0.2),
+        lambda: backend.leaky_relu(x, 0.0),
+        lambda: backend.gate(x, g > 0, 0.2),
+        lambda: backend.gate(x, g > 0, 0.0),
+        lambda: backend.normalize(x, gamma, beta, mean, variance, 1e-5),
+        lambda: backend.normalize(x, gamma, beta, *each, 1e-5),
+        lambda: backend.normalize_gradients(g, x, gamma, mean, variance, 1e-5, 0)[0],
+        lambda: backend.normalize_gradients(g, x, gamma, *each, 1e-5, 1)[0],
+        lambda: backend.moments(x, 0)[1],
+    ]
+    whole = [kernel() for kernel in kernels]
+    monkeypatch.setattr(threads, "MANY", 1)
+    shared, items = threads.side_by_side, []
+    monkeypatch.setattr(threads, "side_by_side", lambda f, some: items.append(len(some)) or shared(f, some))
+    for kernel, expected in zip(kernels, whole, strict=True):
+        np.testing.assert_array_equal(kernel(), expected)
+        assert items, "no thread was asked"
+        assert set(items) == {2}
+        items.clear()
+
+
+@pytest.mark.usefixtures("_two")
+@pytest.mark.parametrize(
+    ("x", "others"),
+    [
+        (np.ones((4, 3), np.float32), [np.ones(3)]),
+        (np.ones((4, 3)) + 1j, [np.ones(3)]),
+        (np.ones((4, 3), int), [np.ones(3, int)]),
+    ],
+    ids=["mixed", "complex", "integer"],
+)
+def test_a_kernel_whose_result_has_another_dtype_is_not_divided(monkeypatch, x, others):
+    monkeypatch.setattr(threads, "MANY", 1)
+    monkeypatch.setattr(threads, "side_by_side", None)
+    kernel = threads.divided(lambda x, y, out=None: np.multiply(x, y, out=out))
+    np.testing.assert_array_equal(kernel(x, *others), x * others[0])
+
+
+@pytest.mark.usefixtures("_two")
+@pytest.mark.parametrize(
+    "make", [lambda p: optim.Adam(p, 0.1), lambda p: optim.SGD(p, 0.1, 0.9), lambda p: optim.RMSprop(p, 0.1)]
+)
+def test_optimizers_give_the_same_bits_in_threads(monkeypatch, make):
+    def trained(many):
+        monkeypatch.setattr(threads, "MANY", many)
+        rng = np.random.default_rng(0)
+        parameters = [mg.Parameter(rng.normal(size=shape)) for shape in ((300, 700), (5,), ())]
+        optimizer = make(parameters)
+        for _ in range(3):
+            optimizer.step([rng.normal(size=p.shape) for p in parameters])
+        return [p.numpy() for p in parameters] + [s for state in optimizer.state for s in state]
+
+    for shared, alone in zip(trained(1), trained(1 << 40), strict=True):
+        np.testing.assert_array_equal(shared, alone)
+
+
+def test_the_update_of_a_users_optimizer_stays_in_the_calling_thread(monkeypatch):
+    monkeypatch.setattr(threads, "MANY", 1)
+    seen = set()
+
+    class Own(optim.Optimizer):
+        def update(self, t, p, g, *state):
+            seen.add(threading.get_ident())
+            p -= self.lr * g
+
+    parameter = mg.Parameter(np.ones((300, 700)))
+    Own([parameter], 0.5).step([np.ones((300, 700))])
+    assert seen == {threading.get_ident()}
+    assert (parameter.numpy() == 0.5).all()
 
 
 @pytest.mark.usefixtures("_two")
@@ -116,10 +237,10 @@ def test_divided_products_are_right(monkeypatch, shape, transposed):
         a, b = np.ascontiguousarray(a.T).T, np.ascontiguousarray(b.T).T
     calls = []
     monkeypatch.setattr(threads, "side_by_side", lambda f, items: calls.append(items) or [f(i) for i in items])
-    with threads._blas().in_one_thread():
-        found = matmul(a, b)
+    found = matmul(a, b)
+    np.testing.assert_array_equal(matmul(a, b, out=np.empty_like(found)), found)
     np.testing.assert_allclose(found, np.einsum("ij,jk", a, b), rtol=1e-12)
-    assert [len(items) for items in calls] == [2]
+    assert [len(items) for items in calls] == [2, 2]
 
 
 @pytest.mark.usefixtures("_two")

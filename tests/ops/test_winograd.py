@@ -131,8 +131,8 @@ def test_large_batches_go_through_in_chunks(monkeypatch, workers, expected):
     counts = []
     chunks = numpy_winograd._Maps.chunks
 
-    def counted(self, n, kernels):
-        found = chunks(self, n, kernels)
+    def counted(self, n, c_in, c_out):
+        found = chunks(self, n, c_in, c_out)
         counts.append(len(found))
         return found
 

@@ -62,8 +62,12 @@ def conv_transpose2d(y: Array, w: Array, geometry: ConvGeometry) -> Array:
 
 
 def _spread(y, taps, x, geometry, some):
-    rows = np.ascontiguousarray(y[some]).reshape(-1, taps.shape[2])
-    scatter_taps(_per_tap(rows, taps), geometry, x[some])
+    if geometry.is_pointwise:
+        rows = np.ascontiguousarray(y[some]).reshape(-1, taps.shape[2])
+        x[some] = (rows @ taps[0].T).reshape(x[some].shape)
+    else:
+        rows = np.ascontiguousarray(y[some].transpose(1, 2, 0, 3)).reshape(-1, taps.shape[2])
+        scatter_taps(_per_tap(rows, taps), geometry, x[some])
 
 
 @threads.one_thread
@@ -103,32 +107,30 @@ def im2col(x: Array, geometry: ConvGeometry) -> Array:
 def scatter_taps(columns: Array, geometry: ConvGeometry, x: Array) -> None:
     """Write into x (N, H, W, C) the adjoint of taking its receptive fields.
 
-    columns: (kH * kW, N * OH * OW, C), one matrix for each tap of the kernel; its values are added to the pixels that
+    columns: (kH * kW, OH * OW * N, C), one matrix for each tap of the kernel; its values are added to the pixels that
     the tap read.
 
     The sums are formed in one plane for each residue of the position modulo the stride: there the pixels that a tap
-    reads are neighbours in memory, and whole rows are added at once.
+    reads are neighbours in memory. The batch is the third axis, so that whole rows of all images are added at once.
     """
     (kh, kw), (sh, sw), (dh, dw) = geometry.kernel, geometry.stride, geometry.dilation
     (oh, ow), (h, w), ((top, _), (left, _)) = geometry.output, geometry.input, geometry.padding
     n, c = len(x), x.shape[3]
-    columns = columns.reshape(kh, kw, n, oh, ow, c)
-    if geometry.is_pointwise:
-        x[...] = columns[0, 0]
-        return
+    columns = columns.reshape(kh, kw, oh, ow, n * c)
     high, wide = _ceil(top + h, sh, oh + (kh - 1) * dh // sh), _ceil(left + w, sw, ow + (kw - 1) * dw // sw)
-    planes = np.zeros((sh, sw, n, high, wide, c), columns.dtype)
+    planes = np.zeros((sh, sw, high, wide, n * c), columns.dtype)
     for i in range(kh):
         for j in range(kw):
             (down, a), (right, b) = divmod(i * dh, sh), divmod(j * dw, sw)
-            planes[a, b, :, down : down + oh, right : right + ow] += columns[i, j]
+            planes[a, b, down : down + oh, right : right + ow] += columns[i, j]
+    images = planes.reshape(sh, sw, high, wide, n, c).transpose(0, 1, 4, 2, 3, 5)
     for a in range(sh):
         for b in range(sw):
             # Row r of x is row top + r of the padded image, that is row (top + r) // sh of plane (top + r) % sh.
             first, left_most = (a - top) % sh, (b - left) % sw
             target = x[:, first::sh, left_most::sw]
             r, q = (top + first) // sh, (left + left_most) // sw
-            target[...] = planes[a, b, :, r : r + target.shape[1], q : q + target.shape[2]]
+            target[...] = images[a, b, :, r : r + target.shape[1], q : q + target.shape[2]]
 
 
 def _ceil(length, stride, least):

@@ -120,7 +120,7 @@ def _has_rows(a, x):
 
 
 class _OneThread(ContextDecorator):
-    """A context, or decorator, in which BLAS computes in the thread that calls it: from the first entry to the last exit."""
+    """A context, or a decorator, in which BLAS computes in the thread that calls it, until the last user exits."""
 
     def __init__(self) -> None:
         self.users = 0
