@@ -46,12 +46,22 @@ class Worker:
         return self._ask("warm_up")
 
     def turn(self, patience):
-        """Return the mean seconds of a step; see `timing.turn`."""
-        return self._ask("turn", patience)
+        """Return the mean seconds of a step; see `timing.turn`. Between two turns the process is stopped."""
+        self._send("SIGCONT")
+        try:
+            return self._ask("turn", patience)
+        finally:
+            self._send("SIGSTOP")
 
     def close(self):
+        self._send("SIGCONT")
         self.pipe.close()
         self.process.join()
+
+    def _send(self, name):
+        """Send a signal, where there is one of that name: waiting threads of some libraries keep a core busy."""
+        if hasattr(signal, name):
+            os.kill(self.process.pid, getattr(signal, name))
 
     def _ask(self, *question):
         with suppress(ConnectionError):  # if the process has died, _answer raises

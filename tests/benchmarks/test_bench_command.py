@@ -2,10 +2,12 @@
 
 import json
 import mmap
+import os
+from pathlib import Path
 
 import pytest
 
-from benchmarks import arithmetic, figures, memory, peers, timing, worker, workloads
+from benchmarks import arithmetic, figures, memory, peers, summary, timing, worker, workloads
 from benchmarks import tables as report
 from minigan.cli import main
 
@@ -48,6 +50,8 @@ def test_a_quick_run_prints_and_writes_everything(tmp_path, capsys):
         (["--workloads", "dcgan"], "--workloads: unknown 'dcgan'; there are toy-critic"),
         (["--peers", "torch"], "--peers: unknown 'torch'; there are minigan_eager"),
         (["--turns", "0"], "--turns must be at least 1, got 0"),
+        (["--cores", "0"], "--cores must be from 1 to "),
+        (["--cores", "10000"], "got 10000"),
     ],
 )
 def test_bad_options_are_one_sentence(arguments, message, capsys, tmp_path):
@@ -68,12 +72,45 @@ def test_a_workload_that_a_library_cannot_do_is_a_reason():
     assert not caught.value.unusable
 
 
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux tells the state of a process there")
+def test_a_process_that_has_no_turn_is_stopped():
+    found = worker.Worker(peers.OURS, workloads.tiny(workloads.ALL["chain-forward"]))
+    status = lambda: Path(f"/proc/{found.process.pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    assert found.turn(0) > 0
+    assert status() == "T"
+    assert found.turn(0) > 0
+    found.close()
+    assert found.process.exitcode == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the cores of a process can be limited on Linux only")
+def test_a_process_may_use_fewer_cores():
+    before = os.sched_getaffinity(0)
+    found = worker.Worker(peers.OURS, workloads.tiny(workloads.ALL["chain-forward"]), cores=1)
+    assert set(found.about["threads"].values()) == {1}
+    assert len(os.sched_getaffinity(found.process.pid)) == 1
+    assert os.sched_getaffinity(0) == before
+    found.close()
+
+
 def test_a_process_that_dies_is_a_reason():
     found = worker.Worker(peers.OURS, workloads.tiny(workloads.ALL["chain-forward"]))
     found.process.kill()
     with pytest.raises(worker.Unable, match="its process was killed"):
         found.turn(0)
     found.close()
+
+
+def test_the_summary_compares_each_workload_on_one_core_and_on_two(tmp_path, capsys):
+    one, two = results(minigan_loop=0.002, torch_eager=0.004), results(minigan_loop=0.003, torch_eager=0.004, jax_jit=1)
+    one["about"]["cores"] = 1
+    for name, found in (("one", one), ("two", two)):
+        (tmp_path / name).write_text(json.dumps(found))
+    summary.main([str(tmp_path / name) for name in ("picture.png", "two", "one")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["| toy | 1 | 2 / 4 | **0.50** |  |  |", "| toy | 2 | 3 / 4 | **0.75** |  |  |"]
+    assert (tmp_path / "picture.png").stat().st_size > 1000
+    assert [w["name"] for w in summary.merged([one, two])["workloads"]] == ["toy-critic, 1 core", "toy-critic, 2 cores"]
 
 
 def test_the_table_has_ratios_the_bound_and_the_reasons():

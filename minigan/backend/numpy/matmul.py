@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @threads.one_thread
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     """Return a @ b, in `out` if it is given; a large product of matrices is divided among minigan's threads."""
-    if np.ndim(a) != 2 or np.ndim(b) != 2 or a.size * b.shape[1] < threads.LARGE or threads.count() < 2:
+    if not _is_worth_threads(a, b):
         return np.matmul(a, b, out=out)
     if out is None:
         out = np.empty((a.shape[0], b.shape[1]), np.result_type(a, b))
@@ -24,6 +24,12 @@ def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
     length = max(out.shape)
     threads.side_by_side(partial(part, a, b, out), threads.slices(length, length, a.size * b.shape[1]))
     return out
+
+
+def _is_worth_threads(a, b):
+    if not (isinstance(a, np.ndarray) and isinstance(b, np.ndarray) and a.ndim == b.ndim == 2):
+        return False
+    return a.size * b.shape[1] >= threads.LARGE and threads.count() > 1
 
 
 def _rows(a, b, out, some):
