@@ -15,4 +15,4 @@ def test_the_examples_run(block, capsys):
 
 
 def test_there_are_examples():
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3

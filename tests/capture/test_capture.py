@@ -7,6 +7,7 @@ import pytest
 
 import minigan as mg
 from minigan import gan, models, nn, ops
+from minigan.backend.numpy import threads
 from minigan.random import Generator
 
 N = 8
@@ -59,6 +60,39 @@ def test_replays_equal_the_step_to_the_bit(network, penalty):
 
     assert run(mg.capture) == run(lambda step: step)
     assert len(set(run(mg.capture))) == 6, "every step sees other data, noise and weights"
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_threads_change_no_bit_between_a_step_and_its_replay(monkeypatch, number):
+    """What threads share is recorded like that, since BLAS may round halves of a product in another way."""
+    shared, side_by_side = [], threads.side_by_side
+    monkeypatch.setattr(threads, "side_by_side", lambda f, items: shared.append(len(items)) or side_by_side(f, items))
+    monkeypatch.setattr(threads, "LARGE", 1)
+    monkeypatch.setattr(threads, "MANY", 1)
+    generator = models.dcgan.generator(5, (8, 8, 1), 4, rng=Generator(0))
+    critic = models.dcgan.critic((8, 8, 1), 4, rng=Generator(1))
+
+    def made(wrapped):
+        rng = Generator(9)
+
+        @wrapped
+        def step(real, z):
+            with mg.no_grad():
+                fake = generator(z)
+            loss = gan.losses.wasserstein.critic(critic(real), critic(fake))
+            loss = loss + 10 * gan.penalties.gradient_penalty(critic, real, fake, rng)
+            return loss, mg.grad(loss, critic.parameters())
+
+        seen = []
+        for k in range(5):
+            loss, gradients = step(mg.tensor(normal(k, N, 8, 8, 1)), mg.tensor(normal(50 + k, N, 5)))
+            seen.append([t.numpy().tobytes() for t in (loss, *gradients)])
+            seen[-1].append(list(shared) if k > 2 else None)  # the third call is a replay and a normal one
+            shared.clear()
+        return seen
+
+    with mg.threads(number):
+        assert made(mg.capture) == made(lambda step: step)
 
 
 def test_convolutions_are_replayed_too():
