@@ -22,7 +22,7 @@ _COLOURS = {
 }
 _LOOP = {"minigan_loop", "minigan_loop_captured"}  # hatched, in the colours of the `Game`
 _BAR, _BETWEEN, _LEFT, _RIGHT, _TOP, _BELOW = 0.08, 0.12, 1.15, 0.25, 0.3, 0.3  # inches
-_PANEL, _GAP = 2.2, 0.6
+_PANEL, _GAP, _LETTER = 2.2, 0.6, 0.06
 
 
 def bars(path, results):
@@ -37,7 +37,8 @@ def bars(path, results):
     row = len(shown) * _BAR + _BETWEEN
     caption = "Median time of a step relative to PyTorch eager's, in turns on one machine. Left of the line is faster."
     page = Page(_TOP + len(found) * row + _BELOW, "Time beside PyTorch eager", caption)
-    axes = page.axes(_LEFT, _TOP, WIDTH - _LEFT - _RIGHT, len(found) * row)
+    left = max(_LEFT, _LETTER * max(map(len, found)))
+    axes = page.axes(left, _TOP, WIDTH - left - _RIGHT, len(found) * row)
     for k, peer in enumerate(shown):
         _bars_of(axes, peer, k + 0.5 - len(shown) / 2, _BAR / row, found)
     axes.axvline(1, color=BLACK, linewidth=0.8)

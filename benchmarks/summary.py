@@ -54,7 +54,11 @@ def _pair(records, ours, theirs):
     if None in medians:
         return "", ""
     a, b = medians
-    return f"{1e3 * a:.3g} / {1e3 * b:.3g}", f"**{a / b:.2f}**"
+    return f"{_rounded(1e3 * a)} / {_rounded(1e3 * b)}", f"**{a / b:.2f}**"
+
+
+def _rounded(x):
+    return f"{x:.3g}" if x < 100 else f"{x:.0f}"
 
 
 if __name__ == "__main__":
