@@ -24,11 +24,11 @@ def normalize(
     x: Array, gamma: Array, beta: Array, mean: Array, variance: Array, eps: float, out: Array | None = None
 ) -> Array:
     """Return (x - mean) / sqrt(variance + eps) * gamma + beta."""
-    out = np.subtract(x, mean, out=out)
-    out *= _inverse(variance, eps)
-    out *= gamma
-    out += beta
-    return out
+    y = np.subtract(x, mean, out=out)
+    y *= _inverse(variance, eps)
+    y *= gamma
+    y += beta
+    return y
 
 
 def normalize_gradients(
