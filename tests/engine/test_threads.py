@@ -103,7 +103,7 @@ def test_kernels_that_multiply_keep_blas_to_one_thread(name):
 
     spy = Spy()
     arguments = {"sum_leading": (spy, 1), "square_sum": ([spy],), "matmul": (spy, spy)}
-    with pytest.raises(KeyError):
+    with pytest.raises((KeyError, TypeError)):  # NumPy may explain the error in its own way
         getattr(backend, name)(*arguments.get(name, (spy, spy, spy)))
     assert set(seen) == {1}
     assert set(limits()) == {2}
