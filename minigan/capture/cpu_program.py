@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..backend.numpy.threads import one_thread
 from ..backend.recording import active
 from .tape import Draws, Tape, Taped
 
@@ -43,8 +44,9 @@ class Program:
         self.outside, self.drawn, self.undo = self.tape.outside(), self.tape.drawn, self.tape.undo
         self.calls = self.tape.close(outputs)
 
+    @one_thread
     def play(self) -> None:
-        """Compute everything again."""
+        """Compute everything again, with BLAS in one thread, as in the kernels whose calls were recorded."""
         for call in self.calls:
             call()
 

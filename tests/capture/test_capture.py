@@ -4,9 +4,11 @@ import threading
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import minigan as mg
 from minigan import gan, models, nn, ops
+from minigan.backend import recording
 from minigan.backend.numpy import threads
 from minigan.random import Generator
 
@@ -64,7 +66,7 @@ def test_replays_equal_the_step_to_the_bit(network, penalty):
 
 @pytest.mark.parametrize("number", [1, 2])
 def test_threads_change_no_bit_between_a_step_and_its_replay(monkeypatch, number):
-    """What threads share is recorded like that, since BLAS may round halves of a product in another way."""
+    """A replay divides what the step divides, since BLAS may round halves of a product in another way."""
     shared, side_by_side = [], threads.side_by_side
     monkeypatch.setattr(threads, "side_by_side", lambda f, items: shared.append(len(items)) or side_by_side(f, items))
     monkeypatch.setattr(threads, "LARGE", 1)
@@ -93,6 +95,22 @@ def test_threads_change_no_bit_between_a_step_and_its_replay(monkeypatch, number
 
     with mg.threads(number):
         assert made(mg.capture) == made(lambda step: step)
+
+
+def test_blas_computes_in_one_thread_in_a_replay_too():
+    """NumPy's own calls inside of kernels are recorded without their kernel."""
+    seen = []
+
+    @mg.capture
+    def step(x):
+        recording.repeated(lambda: seen.extend(get() for get, _ in threads._blas()), lambda: None)
+        return x * 2.0
+
+    with threadpool_limits(2, "blas"):
+        for k in range(5):
+            seen.clear()
+            step(mg.tensor(normal(k, 3)))
+    assert set(seen) == {1}
 
 
 def test_convolutions_are_replayed_too():
