@@ -69,6 +69,18 @@ def test_a_call_inside_of_a_thread_stays_in_it():
 
 
 @pytest.mark.usefixtures("_two")
+def test_errors_of_numbers_are_treated_as_the_caller_asked():
+    both = threading.Barrier(2, timeout=30)
+
+    def treatment(_):
+        both.wait()
+        return np.geterr()["over"]
+
+    with np.errstate(over="raise"):
+        assert threads.side_by_side(treatment, range(2)) == ["raise", "raise"]
+
+
+@pytest.mark.usefixtures("_two")
 def test_blas_has_its_threads_again_after_the_last_of_several_users():
     entered, leave = threading.Event(), threading.Event()
 

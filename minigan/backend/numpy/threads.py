@@ -13,6 +13,7 @@ import math
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ContextDecorator
+from contextvars import copy_context
 from functools import cache, wraps
 from threading import Lock, local
 from typing import TYPE_CHECKING
@@ -68,7 +69,7 @@ def side_by_side(function: Callable[[Item], Result], items: Sequence[Item]) -> l
         finally:
             _state.working = False
 
-    others = [_pool(workers).submit(work) for _ in range(workers - 1)]
+    others = [_pool(workers).submit(copy_context().run, work) for _ in range(workers - 1)]  # with `np.errstate`
     try:
         work()  # this thread works too: one thread fewer has to be woken
     finally:
